@@ -15,6 +15,6 @@ mod transform;
 
 pub(crate) use accumulate::{Accumulator, Aggregate};
 pub(crate) use math::{MathFunction, binary, binary_in_condition};
-pub(crate) use points::{Points, cast, compare};
+pub(crate) use points::{Points, cast, truncate};
 pub(crate) use reduce::{Reducer, reduce};
 pub(crate) use transform::{Transform, transform};
