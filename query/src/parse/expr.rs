@@ -103,8 +103,8 @@ fn balanced(op: BinaryOp, operands: &mut impl Iterator<Item = Tree>, count: usiz
     if count == 1 {
         return operands.next();
     }
-    let left = balanced(op, operands, count / 2)?;
-    let right = balanced(op, operands, count - count / 2)?;
+    let left = balanced(op, operands, count.div_ceil(2))?;
+    let right = balanced(op, operands, count / 2)?;
     Some(Tree::binary(op, left, right))
 }
 
