@@ -160,7 +160,8 @@ pub(crate) fn align(
 }
 
 fn next_time(calls: &[Points], next: &[usize], ascending: bool) -> Option<i64> {
-    let times = calls.iter().zip(next).filter_map(|(points, next)| points.times.get(*next).copied());
+    let times =
+        calls.iter().zip(next).filter_map(|(points, next)| points.times.get(*next).copied());
     if ascending { times.min() } else { times.max() }
 }
 

@@ -116,8 +116,11 @@ impl Accumulator {
             ValueRef::Unsigned(v) => self.whole = self.whole.wrapping_add(v.cast_signed()),
             ValueRef::Float(v) => {
                 let sum = self.sum + v;
-                self.lost +=
-                    if self.sum.abs() >= v.abs() { (self.sum - sum) + v } else { (v - sum) + self.sum };
+                self.lost += if self.sum.abs() >= v.abs() {
+                    (self.sum - sum) + v
+                } else {
+                    (v - sum) + self.sum
+                };
                 self.sum = sum;
             }
             _ => {}

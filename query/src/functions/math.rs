@@ -26,10 +26,13 @@ pub(crate) fn binary<'a>(
         (None, Some(Boolean(b))) => booleans(op, false, b),
         (Some(Boolean(a)), None) => booleans(op, a, false),
         (Some(Boolean(a)), Some(Boolean(b))) => booleans(op, a, b),
-        (Some(String(a)), Some(String(b))) => compared(op, match op {
-            BinaryOp::Eq | BinaryOp::NotEq => Some(a.cmp(b)),
-            _ => None,
-        }),
+        (Some(String(a)), Some(String(b))) => compared(
+            op,
+            match op {
+                BinaryOp::Eq | BinaryOp::NotEq => Some(a.cmp(b)),
+                _ => None,
+            },
+        ),
         (Some(Integer(a)), Some(Integer(b))) => integers(op, a, b),
         (Some(Unsigned(a)), Some(Unsigned(b))) => unsigned(op, a, b),
         (Some(Unsigned(a)), Some(Integer(b))) => unsigned(op, a, b.cast_unsigned()),
@@ -264,10 +267,7 @@ mod tests {
         for (op, left, right, want) in cases {
             assert_eq!(binary(op, left, right), want, "{left:?} {op} {right:?}");
         }
-        assert_eq!(
-            binary_in_condition(Div, Some(Integer(3)), Some(Integer(2))),
-            Some(Integer(1))
-        );
+        assert_eq!(binary_in_condition(Div, Some(Integer(3)), Some(Integer(2))), Some(Integer(1)));
     }
 
     #[test]

@@ -46,8 +46,7 @@ pub(crate) fn transform(f: Transform, points: &Points, ascending: bool) -> Point
             if non_negative && rise < 0.0 {
                 return None;
             }
-            let slope =
-                if elapsed > 0 { rise / (elapsed as f64 / unit_ns as f64) } else { 0.0 };
+            let slope = if elapsed > 0 { rise / (elapsed as f64 / unit_ns as f64) } else { 0.0 };
             out.push(now.0, Some(ValueRef::Float(slope)));
             Some(())
         }),

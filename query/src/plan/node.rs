@@ -102,8 +102,8 @@ impl Condition {
         tag_filter(&self.node, &self.refs, is_tag)
     }
 
-    /// What is known of it from a series' tags alone; `tag` gives `None` for what is no tag.
-    pub fn decided<'a>(&'a self, tag: &impl Fn(usize) -> Option<&'a str>) -> Option<bool> {
+    /// What is known of it from a series' tags alone; `tag` gives `None` for what is no tag, `Some(None)` for null.
+    pub fn decided<'a>(&'a self, tag: &impl Fn(usize) -> Option<Option<&'a str>>) -> Option<bool> {
         decided(&self.node, tag)
     }
 }
@@ -213,22 +213,25 @@ fn comparison_filter(op: BinaryOp, key: &str, other: &Node) -> TagFilter {
     }
 }
 
-fn decided<'a>(node: &'a Node, tag: &impl Fn(usize) -> Option<&'a str>) -> Option<bool> {
+fn decided<'a>(node: &'a Node, tag: &impl Fn(usize) -> Option<Option<&'a str>>) -> Option<bool> {
     match node {
-        Node::Binary(BinaryOp::And, left, right) => match (decided(left, tag), decided(right, tag)) {
+        Node::Binary(BinaryOp::And, left, right) => match (decided(left, tag), decided(right, tag))
+        {
             (Some(false), _) | (_, Some(false)) => Some(false),
             (Some(true), Some(true)) => Some(true),
             _ => None,
         },
-        Node::Binary(BinaryOp::Or, left, right) => match (decided(left, tag), decided(right, tag)) {
-            (Some(true), _) | (_, Some(true)) => Some(true),
-            (Some(false), Some(false)) => Some(false),
-            _ => None,
-        },
+        Node::Binary(BinaryOp::Or, left, right) => {
+            match (decided(left, tag), decided(right, tag)) {
+                (Some(true), _) | (_, Some(true)) => Some(true),
+                (Some(false), Some(false)) => Some(false),
+                _ => None,
+            }
+        }
         Node::Literal(FieldValue::Boolean(value)) => Some(*value),
         Node::Binary(..) if only_tags(node, tag) => {
             let lookup = |slot| match slot {
-                Slot::Ref(index) => tag(index).map(ValueRef::String),
+                Slot::Ref(index) => tag(index).flatten().map(ValueRef::String),
                 Slot::Call(_) => None,
             };
             Some(node.evaluate(&lookup, true) == Some(ValueRef::Boolean(true)))
@@ -237,7 +240,7 @@ fn decided<'a>(node: &'a Node, tag: &impl Fn(usize) -> Option<&'a str>) -> Optio
     }
 }
 
-fn only_tags<'a>(node: &Node, tag: &impl Fn(usize) -> Option<&'a str>) -> bool {
+fn only_tags<'a>(node: &Node, tag: &impl Fn(usize) -> Option<Option<&'a str>>) -> bool {
     match node {
         Node::Slot(Slot::Ref(index)) => tag(*index).is_some(),
         Node::Slot(Slot::Call(_)) => false,
@@ -282,8 +285,8 @@ mod tests {
         let condition = condition();
         let with = |host: &'static str, rack: &'static str| {
             condition.decided(&move |index| match index {
-                0 => Some(host),
-                2 => Some(rack),
+                0 => Some(Some(host)),
+                2 => Some(Some(rack)),
                 _ => None,
             })
         };

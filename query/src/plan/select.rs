@@ -118,7 +118,13 @@ impl<'a> Planner<'a> {
             select.fields.iter().filter(|field| !is_time(&field.expr)).cloned().collect();
         let fields = schema.expand(&fields, without)?;
 
-        let mut columns = Columns { schema: &schema, windows, refs: Vec::new(), calls: Vec::new(), call_keys: Vec::new() };
+        let mut columns = Columns {
+            schema: &schema,
+            windows,
+            refs: Vec::new(),
+            calls: Vec::new(),
+            call_keys: Vec::new(),
+        };
         let listed = listed_columns(fields, select.target.is_some());
         let names = column_names(&listed);
         let mut output = Vec::new();
@@ -192,9 +198,9 @@ impl<'a> Planner<'a> {
                     group_by.tags.insert(variable.name.clone());
                 }
                 Expr::Wildcard(_) => group_by.all = true,
-                Expr::Regex(regex) => group_by.patterns.push(
-                    regex.compile().map_err(|error| QueryError::invalid(error.to_string()))?,
-                ),
+                Expr::Regex(regex) => group_by
+                    .patterns
+                    .push(regex.compile().map_err(|error| QueryError::invalid(error.to_string()))?),
                 Expr::Call(call) if call.name == "time" => {
                     if group_by.windows.is_some() {
                         return Err(QueryError::invalid("multiple time dimensions not allowed"));

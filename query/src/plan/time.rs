@@ -233,10 +233,7 @@ mod tests {
         let all = Expr::Paren(Box::new(Expr::binary(BinaryOp::And, all, upper)));
         let (rest, bounds) = split_condition(&all, NOW).unwrap();
         assert_eq!(rest, Some(Expr::Paren(Box::new(tag))));
-        assert_eq!(
-            bounds,
-            TimeBounds { min: Some(946_684_800_000_000_000), max: Some(99) }
-        );
+        assert_eq!(bounds, TimeBounds { min: Some(946_684_800_000_000_000), max: Some(99) });
     }
 
     #[test]
