@@ -21,7 +21,7 @@ pub(crate) struct Copy<'a> {
 }
 
 impl<'a> Copy<'a> {
-    pub fn new(
+    pub(crate) fn new(
         db: &Db,
         target: &'a Target,
         options: &ExecuteOptions<'_>,
@@ -40,7 +40,7 @@ impl<'a> Copy<'a> {
     }
 
     /// Writes the rows of `frame`.
-    pub fn write(&mut self, frame: &Frame) -> Result<(), QueryError> {
+    pub(crate) fn write(&mut self, frame: &Frame) -> Result<(), QueryError> {
         let name = self.target.measurement.as_deref().unwrap_or(&frame.name);
         let tags = frame.tags.iter().map(|(key, value)| (key.as_str(), value.as_str()));
         let series = self.batch.series(name, tags).map_err(QueryError::storage)?;
@@ -77,7 +77,7 @@ impl<'a> Copy<'a> {
     }
 
     /// Rows written so far.
-    pub fn written(&self) -> i64 {
+    pub(crate) fn written(&self) -> i64 {
         self.written
     }
 }

@@ -1,7 +1,7 @@
 //! Databases and retention policies.
 
 use stripchart_core::{DurationLiteral, Frame};
-use stripchart_storage::{Db, PolicyChange, PolicySpec};
+use stripchart_storage::{Db, DbError, PolicyChange, PolicySpec};
 
 use crate::QueryError;
 use crate::ast::{AlterRetentionPolicy, CreateRetentionPolicy, DatabasePolicy, Statement};
@@ -16,7 +16,15 @@ pub(crate) fn run(db: &Db, statement: &Statement) -> Result<Option<Vec<Frame>>, 
         }
         Statement::DropDatabase { name } => db.drop_database(name),
         Statement::CreateRetentionPolicy(create) => {
-            db.create_retention_policy(&create.database, create_spec(create)?)
+            let spec = create_spec(create)?;
+            // Creating a policy again is fine, making it the default that way is not.
+            let catalog = db.catalog();
+            let existing =
+                catalog.database(&create.database).and_then(|db| db.policy(&create.name));
+            if create.default && existing.is_some_and(|policy| !policy.is_default) {
+                return Err(QueryError::from_db(DbError::PolicyConflict));
+            }
+            db.create_retention_policy(&create.database, spec)
         }
         Statement::AlterRetentionPolicy(alter) => {
             db.alter_retention_policy(&alter.database, &alter.name, change(alter))
@@ -48,6 +56,11 @@ fn finite(duration: DurationLiteral) -> Option<i64> {
     Some(duration.nanos()).filter(|nanos| *nanos > 0)
 }
 
+/// Shards shorter than an hour last an hour.
+fn shard(duration: Option<DurationLiteral>) -> Option<i64> {
+    duration.and_then(finite).map(|nanos| nanos.max(3_600_000_000_000))
+}
+
 fn database_policy(policy: &DatabasePolicy) -> Result<PolicySpec, QueryError> {
     if let Some(name) = &policy.name {
         check_name(name)?;
@@ -55,7 +68,7 @@ fn database_policy(policy: &DatabasePolicy) -> Result<PolicySpec, QueryError> {
     Ok(PolicySpec {
         name: policy.name.clone(),
         duration_ns: policy.duration.and_then(finite),
-        shard_duration_ns: policy.shard_duration.and_then(finite),
+        shard_duration_ns: shard(policy.shard_duration),
         replicas: policy.replication,
         default: true,
     })
@@ -66,7 +79,7 @@ fn create_spec(create: &CreateRetentionPolicy) -> Result<PolicySpec, QueryError>
     Ok(PolicySpec {
         name: Some(create.name.clone()),
         duration_ns: finite(create.duration),
-        shard_duration_ns: create.shard_duration.and_then(finite),
+        shard_duration_ns: shard(create.shard_duration),
         replicas: Some(create.replication),
         default: create.default,
     })
@@ -75,7 +88,7 @@ fn create_spec(create: &CreateRetentionPolicy) -> Result<PolicySpec, QueryError>
 fn change(alter: &AlterRetentionPolicy) -> PolicyChange {
     PolicyChange {
         duration_ns: alter.duration.map(finite),
-        shard_duration_ns: alter.shard_duration.and_then(finite),
+        shard_duration_ns: shard(alter.shard_duration),
         replicas: alter.replication,
         default: alter.default,
     }

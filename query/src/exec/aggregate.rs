@@ -32,7 +32,7 @@ pub(crate) struct Scope<'a> {
 
 impl<'a> Scope<'a> {
     /// The points of `call` in the order of the answer, empty windows filled.
-    pub fn points(&self, call: &Call) -> Result<Points, QueryError> {
+    pub(crate) fn points(&self, call: &Call) -> Result<Points, QueryError> {
         match call {
             Call::Transform { f, input } => {
                 let points = match &**input {

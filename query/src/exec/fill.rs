@@ -18,7 +18,7 @@ pub(crate) struct Span {
 
 impl Span {
     /// How many windows there are, given the points' own ends.
-    pub fn count(&self, points: &Points) -> u64 {
+    pub(crate) fn count(&self, points: &Points) -> u64 {
         let (Some(first), Some(last)) = (points.times.first(), points.times.last()) else {
             return 0;
         };

@@ -151,7 +151,7 @@ pub(crate) enum MathFunction {
 
 impl MathFunction {
     /// The function called `name`.
-    pub fn from_name(name: &str) -> Option<Self> {
+    pub(crate) fn from_name(name: &str) -> Option<Self> {
         Some(match name {
             "abs" => MathFunction::Abs,
             "acos" => MathFunction::Acos,
@@ -176,7 +176,7 @@ impl MathFunction {
     }
 
     /// How many arguments it takes.
-    pub fn arity(self) -> usize {
+    pub(crate) fn arity(self) -> usize {
         match self {
             MathFunction::Atan2 | MathFunction::Log | MathFunction::Pow => 2,
             _ => 1,
@@ -184,7 +184,7 @@ impl MathFunction {
     }
 
     /// Its value; null if an argument is.
-    pub fn apply<'a>(
+    pub(crate) fn apply<'a>(
         self,
         first: Option<ValueRef<'a>>,
         second: Option<ValueRef<'a>>,
@@ -229,7 +229,7 @@ impl MathFunction {
     }
 
     /// The type of its value over arguments of these types.
-    pub fn output(self, first: FieldType, second: Option<FieldType>) -> FieldType {
+    pub(crate) fn output(self, first: FieldType, second: Option<FieldType>) -> FieldType {
         match self {
             MathFunction::Abs | MathFunction::Ceil | MathFunction::Floor | MathFunction::Round => {
                 first

@@ -25,7 +25,7 @@ pub(crate) enum Reducer {
 
 impl Reducer {
     /// The type of the answer over values of `field_type`; `None` if the function does not take them.
-    pub fn output(self, field_type: FieldType) -> Option<FieldType> {
+    pub(crate) fn output(self, field_type: FieldType) -> Option<FieldType> {
         let numeric = field_type.is_numeric();
         match self {
             Reducer::Median | Reducer::Stddev | Reducer::Integral { .. } => {
@@ -40,7 +40,7 @@ impl Reducer {
     }
 
     /// Whether the answer is some of the points.
-    pub fn is_selector(self) -> bool {
+    pub(crate) fn is_selector(self) -> bool {
         matches!(
             self,
             Reducer::Percentile(_) | Reducer::Sample(_) | Reducer::Top(_) | Reducer::Bottom(_)
@@ -48,7 +48,7 @@ impl Reducer {
     }
 
     /// Whether the rows keep the instants of the points even under `GROUP BY time`.
-    pub fn keeps_times(self) -> bool {
+    pub(crate) fn keeps_times(self) -> bool {
         matches!(self, Reducer::Sample(_) | Reducer::Top(_) | Reducer::Bottom(_))
     }
 }

@@ -20,7 +20,7 @@ pub(crate) enum Transform {
 
 impl Transform {
     /// The type of the answer over values of `field_type`; `None` if the function does not take them.
-    pub fn output(self, field_type: FieldType) -> Option<FieldType> {
+    pub(crate) fn output(self, field_type: FieldType) -> Option<FieldType> {
         match self {
             Transform::Elapsed { .. } => Some(FieldType::Integer),
             Transform::Derivative { .. } | Transform::MovingAverage(_) => {

@@ -1,7 +1,7 @@
 //! Whether a select list makes sense, judged by its text alone, and in InfluxDB's words where it does not.
 
 use crate::QueryError;
-use crate::ast::{Call, DataType, Expr, Fill, Select, VarRef};
+use crate::ast::{Call, Expr, Fill, Select, VarRef};
 use crate::functions::MathFunction;
 use crate::window::Windows;
 
@@ -422,8 +422,3 @@ const KNOWN_ELSEWHERE: [&str; 11] = [
     "chande_momentum_oscillator",
     "count_hll",
 ];
-
-/// Whether the variable may only be a tag.
-pub(crate) fn only_tag(variable: &VarRef) -> bool {
-    variable.cast == Some(DataType::Tag)
-}

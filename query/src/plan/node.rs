@@ -31,7 +31,7 @@ pub(crate) enum Node {
 
 impl Node {
     /// The value, given those of the slots; `None` is null.
-    pub fn evaluate<'a>(
+    pub(crate) fn evaluate<'a>(
         &'a self,
         lookup: &impl Fn(Slot) -> Option<ValueRef<'a>>,
         in_condition: bool,
@@ -82,14 +82,14 @@ pub(crate) struct Condition {
 
 impl Condition {
     /// Resolves the names of `expr`.
-    pub fn new(expr: &Expr) -> Result<Self, QueryError> {
+    pub(crate) fn new(expr: &Expr) -> Result<Self, QueryError> {
         let mut refs = Vec::new();
         let node = condition_node(expr, &mut refs)?;
         Ok(Condition { node, refs })
     }
 
     /// Whether a row fulfils it.
-    pub fn holds<'a>(&'a self, value: impl Fn(usize) -> Option<ValueRef<'a>>) -> bool {
+    pub(crate) fn holds<'a>(&'a self, value: impl Fn(usize) -> Option<ValueRef<'a>>) -> bool {
         let lookup = |slot| match slot {
             Slot::Ref(index) => value(index),
             Slot::Call(_) => None,
@@ -98,12 +98,15 @@ impl Condition {
     }
 
     /// A filter that lets every series pass that may have rows which fulfil it, where `is_tag` tells tags from fields.
-    pub fn tag_filter(&self, is_tag: &impl Fn(usize) -> bool) -> TagFilter {
+    pub(crate) fn tag_filter(&self, is_tag: &impl Fn(usize) -> bool) -> TagFilter {
         tag_filter(&self.node, &self.refs, is_tag)
     }
 
     /// What is known of it from a series' tags alone; `tag` gives `None` for what is no tag, `Some(None)` for null.
-    pub fn decided<'a>(&'a self, tag: &impl Fn(usize) -> Option<Option<&'a str>>) -> Option<bool> {
+    pub(crate) fn decided<'a>(
+        &'a self,
+        tag: &impl Fn(usize) -> Option<Option<&'a str>>,
+    ) -> Option<bool> {
         decided(&self.node, tag)
     }
 }

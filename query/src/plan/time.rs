@@ -23,7 +23,7 @@ pub(crate) struct TimeBounds {
 
 impl TimeBounds {
     /// What lies in both.
-    pub fn intersect(self, other: TimeBounds) -> TimeBounds {
+    pub(crate) fn intersect(self, other: TimeBounds) -> TimeBounds {
         let tighter = |a: Option<i64>, b: Option<i64>, pick: fn(i64, i64) -> i64| match (a, b) {
             (Some(a), Some(b)) => Some(pick(a, b)),
             (a, b) => a.or(b),
