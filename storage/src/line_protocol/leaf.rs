@@ -81,21 +81,21 @@ pub(super) fn string_len(input: &[u8]) -> Option<usize> {
     }
 }
 
-/// Where the line at the beginning of `body` ends: at the first line feed that is not inside a text.
+/// Where the line at the beginning of `body` ends: at the first line feed that is not inside a text. And how many line
+/// feeds there are inside texts before.
 ///
 /// A text begins with a quote after the `=` of a field. A backslash does not hide a line feed elsewhere, so that a
 /// broken line takes no whole one with it; InfluxDB joins the two.
-pub(super) fn line_len(body: &[u8]) -> usize {
+#[inline]
+pub(super) fn line_len(body: &[u8]) -> (usize, usize) {
     match memchr2(b'\n', b'"', body) {
-        None => body.len(),
-        Some(at) if body[at] == b'\n' => at,
-        Some(_) => quoted_line_len(body),
+        None => (body.len(), 0),
+        Some(at) if body[at] == b'\n' => (at, 0),
+        Some(_) => {
+            let len = quoted_line_len(body);
+            (len, memchr::memchr_iter(b'\n', &body[..len]).count())
+        }
     }
-}
-
-/// Line feeds within a line, which only texts can hold.
-pub(super) fn inner_line_feeds(line: &[u8]) -> usize {
-    memchr::memchr_iter(b'\n', line).count()
 }
 
 fn quoted_line_len(body: &[u8]) -> usize {
@@ -128,7 +128,7 @@ mod tests {
 
     #[test]
     fn lines_end_where_influxdb_ends_them() {
-        let first = |body: &str| body[..line_len(body.as_bytes())].to_owned();
+        let first = |body: &str| body[..line_len(body.as_bytes()).0].to_owned();
         for (body, want) in [
             ("", ""),
             ("a v=1", "a v=1"),
