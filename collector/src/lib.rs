@@ -1,1 +1,23 @@
-//! Being built.
+//! Host, cgroup and Kubernetes metrics, collected cheaply in one process.
+
+mod background;
+mod descriptors;
+mod error;
+mod file;
+mod host;
+pub mod proc;
+pub mod rate;
+mod root;
+mod sampler;
+mod schedule;
+mod settings;
+pub mod sys;
+mod text;
+mod warnings;
+
+pub use background::SamplerGuard;
+pub use error::{ParseError, Warning};
+pub use root::Roots;
+pub use sampler::{Sampler, SamplerStats};
+pub use schedule::NextDue;
+pub use settings::SamplerBuilder;
