@@ -50,7 +50,7 @@ pub use aggregate::{ClusterAggregator, NamespaceAggregator, NodeAggregator, PodA
 pub use decode::decode;
 pub use encode::{Encoded, encode};
 pub use rate::RateCalculator;
-pub use report::{Round, Warning};
+pub use report::{ClusterWarning, Round};
 pub use sampler::{ClusterConfigError, ClusterSampler, ClusterSamplerBuilder};
 pub use set::{LabeledMetric, MetricBatch, MetricKey, MetricSet, MetricValue, label};
 pub use spawn::ClusterSamplerGuard;

@@ -13,7 +13,7 @@ const WARNINGS_MAX: usize = 100;
 /// Something that went wrong without ending the sampling.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
-pub struct Warning {
+pub struct ClusterWarning {
     /// When.
     pub at: Timestamp,
     /// Where: the name of a source, or `sink`.
@@ -22,7 +22,7 @@ pub struct Warning {
     pub message: String,
 }
 
-impl fmt::Display for Warning {
+impl fmt::Display for ClusterWarning {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}: {}", self.source, self.message)
     }
@@ -74,7 +74,7 @@ pub(super) struct Report {
     /// Set when no further source should be asked.
     pub(super) stop: AtomicBool,
     pub(super) round: Mutex<Option<Round>>,
-    pub(super) warnings: Mutex<VecDeque<Warning>>,
+    pub(super) warnings: Mutex<VecDeque<ClusterWarning>>,
 }
 
 impl Report {
@@ -94,12 +94,12 @@ impl Report {
                 warnings.pop_front();
             }
             let (source, message) = (source.to_owned(), message.clone());
-            warnings.push_back(Warning { at, source, message });
+            warnings.push_back(ClusterWarning { at, source, message });
         }
         *warned = problem;
     }
 
-    pub(super) fn take_warnings(&self) -> Vec<Warning> {
+    pub(super) fn take_warnings(&self) -> Vec<ClusterWarning> {
         std::mem::take(&mut *self.warnings.lock()).into()
     }
 

@@ -4,21 +4,26 @@ use std::collections::BTreeSet;
 use std::error::Error;
 use std::fmt;
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use parking_lot::Mutex;
 use stripchart_core::{Batch, FieldDescriptor, FieldType, MetricKind, Sink, Timestamp, Unit};
 
 use super::gather::{Outcome, Plan, SourceState};
-use super::report::{Report, Round, Warning};
+use super::report::{ClusterWarning, Report, Round};
 use super::{
     ClusterAggregator, MetricBatch, NamespaceAggregator, NodeAggregator, PodAggregator,
     RateCalculator, decode, encode, metric,
 };
+use crate::NextDue;
 use crate::kubelet::{FetchLimits, Summary, SummarySource};
+use crate::schedule::Schedule;
 
 /// How long after the end of its interval a round runs at most, so that kubelets have measured by then.
+///
+/// A fifth of the resolution if that is less: under a quarter, the schedule never plans a second round for the
+/// interval in which the first one ran.
 const OFFSET_NS_MAX: i64 = 5_000_000_000;
 
 /// Fetches the summaries of a cluster's nodes, processes them as Heapster did and writes the result to a sink.
@@ -28,21 +33,21 @@ const OFFSET_NS_MAX: i64 = 5_000_000_000;
 ///
 /// # Time
 ///
-/// The first step runs a round at once, the others run five seconds (half a resolution, if that is less) after each
-/// multiple of the resolution. Rows carry that multiple. Rates need two rounds, so the first has none. Rounds that
-/// were missed are not made up for.
+/// The first step runs a round at once, the others run five seconds (a fifth of the resolution, if that is less) after
+/// each multiple of the resolution. Rows carry that multiple. Rates need two rounds, so the first has none. Rounds
+/// that were missed are not made up for.
 ///
 /// # Failures
 ///
 /// A source that fails or takes longer than the timeout leaves its node out of the round: no row, nothing repeated. It
-/// is told once, as a [`Warning`], and again when it fails in another way or after it had recovered. Sources that failed
+/// is told once, as a [`ClusterWarning`], and again when it fails in another way or after it had recovered. Sources that failed
 /// in the round before are asked after the others, and only until failures have used up about half the resolution. A
 /// round that the sink refuses is lost.
 ///
 /// # Example
 ///
 /// ```
-/// use stripchart_collector::{ClusterSampler, SummarySource};
+/// use stripchart_collector::{ClusterSampler, NextDue, SummarySource};
 /// use stripchart_core::{Accepted, Batch, Sink, SinkError, Timestamp, line_protocol};
 ///
 /// struct Print;
@@ -60,7 +65,7 @@ const OFFSET_NS_MAX: i64 = 5_000_000_000;
 /// });
 /// let mut sampler = ClusterSampler::builder().source(source).build()?;
 /// let due = sampler.step(Timestamp::from_secs(61), &Print);
-/// assert_eq!(due, Timestamp::from_secs(125)); // two minutes past, and five seconds
+/// assert_eq!(due, NextDue(Timestamp::from_secs(125))); // the next whole minute, and five seconds
 /// assert!(sampler.take_warnings().is_empty());
 /// # Ok::<(), stripchart_collector::heapster::ClusterConfigError>(())
 /// ```
@@ -69,14 +74,13 @@ pub struct ClusterSampler {
     sources: Vec<SourceState>,
     plan: Plan,
     resolution_ns: i64,
+    schedule: Schedule,
     cluster_name: Option<String>,
     rates: RateCalculator,
     batch: Batch,
     /// The measurements that the sink was told the meaning of.
     described: BTreeSet<String>,
     rounds: u64,
-    /// When the last round ran and when the next will.
-    schedule: Option<(Timestamp, Timestamp)>,
     sink_warned: Option<String>,
     pub(super) report: Arc<Report>,
 }
@@ -91,28 +95,19 @@ impl ClusterSampler {
     /// Runs a round if one is due at `now`, and says when the next will be.
     ///
     /// Blocks while sources are fetched. What goes wrong is kept for [`ClusterSampler::take_warnings`].
-    pub fn step(&mut self, now: Timestamp, sink: &dyn Sink) -> Timestamp {
-        if let Some((last, due)) = self.schedule {
-            // After a clock was set back, the time that was due may be years away.
-            let due = if now < last { due.min(self.due_after(now)) } else { due };
-            if now < due {
-                self.schedule = Some((now.min(last), due));
-                return due;
-            }
+    pub fn step(&mut self, now: Timestamp, sink: &dyn Sink) -> NextDue {
+        let offset_ns = self.offset_ns();
+        let shifted = now.saturating_sub(offset_ns);
+        if let Some(tick) = self.schedule.tick(shifted) {
+            let timestamp = if self.rounds == 0 { now } else { tick.at };
+            self.round(timestamp.align_down(self.resolution_ns), now, sink);
         }
-        let timestamp = now.align_down(self.resolution_ns);
-        self.round(timestamp, now, sink);
-        let mut due = self.due_after(now);
-        if due.align_down(self.resolution_ns) <= timestamp {
-            due = due.saturating_add(self.resolution_ns);
-        }
-        self.schedule = Some((now, due));
-        due
+        NextDue(self.schedule.next_due(shifted).0.saturating_add(offset_ns))
     }
 
     /// The warnings since the last call, oldest first; at most the latest hundred.
     #[must_use]
-    pub fn take_warnings(&self) -> Vec<Warning> {
+    pub fn take_warnings(&self) -> Vec<ClusterWarning> {
         self.report.take_warnings()
     }
 
@@ -122,16 +117,23 @@ impl ClusterSampler {
         self.report.last_round()
     }
 
-    /// The first time after `now` that lies the offset past a multiple of the resolution.
-    fn due_after(&self, now: Timestamp) -> Timestamp {
-        let offset = OFFSET_NS_MAX.min(self.resolution_ns / 2);
-        let boundary = now.saturating_sub(offset).align_down(self.resolution_ns);
-        boundary.saturating_add(self.resolution_ns).saturating_add(offset)
+    /// The time between rounds.
+    #[must_use]
+    pub fn resolution(&self) -> Duration {
+        Duration::from_nanos(self.resolution_ns.unsigned_abs())
+    }
+
+    fn offset_ns(&self) -> i64 {
+        OFFSET_NS_MAX.min(self.resolution_ns / 5)
     }
 
     fn round(&mut self, timestamp: Timestamp, now: Timestamp, sink: &dyn Sink) {
         self.rounds += 1;
         let outcomes = self.plan.gather(self.rounds, &mut self.sources, &self.report.stop);
+        if self.report.stop.load(Ordering::Relaxed) {
+            // Half a cluster would make sums that look like a collapse.
+            return;
+        }
         let mut round = Round::new(timestamp, outcomes.len());
         let mut metrics = MetricBatch::new(timestamp);
         let mut summaries: Vec<(usize, Box<Summary>)> = Vec::new();
@@ -354,12 +356,12 @@ impl ClusterSamplerBuilder {
                 failures_max: failures_max.saturating_mul(concurrency),
             },
             resolution_ns,
+            schedule: Schedule::new(self.resolution),
             cluster_name: self.cluster_name,
             rates: RateCalculator::new(),
             batch: Batch::new(),
             described: BTreeSet::new(),
             rounds: 0,
-            schedule: None,
             sink_warned: None,
             report: Arc::new(Report {
                 stop: AtomicBool::new(false),

@@ -3,13 +3,13 @@
 use std::io;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::sync::mpsc::{self, RecvTimeoutError};
+use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
 use stripchart_core::{Clock, Sink};
 
-use super::report::{Report, Round, Warning};
+use super::report::{ClusterWarning, Report, Round};
 use super::sampler::ClusterSampler;
 
 /// The longest wait before the clock is looked at again: it may have been set, or the machine suspended.
@@ -22,42 +22,53 @@ impl ClusterSampler {
     ///
     /// # Errors
     ///
-    /// If the system gives no thread.
+    /// What the system says if it cannot start a thread.
     pub fn spawn(
-        mut self,
+        self,
         sink: Arc<dyn Sink>,
         clock: Arc<dyn Clock>,
     ) -> io::Result<ClusterSamplerGuard> {
-        let (stop, stopped) = mpsc::channel::<()>();
+        let (wake, woken) = mpsc::channel();
         let report = Arc::clone(&self.report);
-        let thread = thread::Builder::new().name("stripchart-k8s".to_owned()).spawn(move || {
-            loop {
-                let due = self.step(clock.now(), &*sink);
-                let wait_ns = due.since(clock.now()).clamp(WAIT_NS_MIN, WAIT_NS_MAX);
-                let wait = Duration::from_nanos(wait_ns.unsigned_abs());
-                if stopped.recv_timeout(wait) != Err(RecvTimeoutError::Timeout) {
-                    break;
-                }
-            }
-        })?;
-        Ok(ClusterSamplerGuard { report, stop: Some(stop), thread: Some(thread) })
+        report.stop.store(false, Ordering::Relaxed);
+        let thread = thread::Builder::new()
+            .name("stripchart-k8s".to_owned())
+            .spawn(move || run(self, &*sink, &*clock, &woken))?;
+        Ok(ClusterSamplerGuard { report, wake: Some(wake), thread: Some(thread) })
     }
 }
 
-/// Stops and joins the thread of a [`ClusterSampler`] when dropped.
+fn run(
+    mut sampler: ClusterSampler,
+    sink: &dyn Sink,
+    clock: &dyn Clock,
+    woken: &Receiver<()>,
+) -> ClusterSampler {
+    loop {
+        let due = sampler.step(clock.now(), sink).0;
+        let wait_ns = due.since(clock.now()).clamp(WAIT_NS_MIN, WAIT_NS_MAX);
+        match woken.recv_timeout(Duration::from_nanos(wait_ns.unsigned_abs())) {
+            Ok(()) | Err(RecvTimeoutError::Timeout) => {}
+            Err(RecvTimeoutError::Disconnected) => return sampler,
+        }
+    }
+}
+
+/// A running sampler; stops when this is dropped.
 ///
-/// That takes as long as the fetches under way, thus at most the fetch timeout, and the write to the sink.
+/// Dropping waits for the fetches under way, thus at most for the fetch timeout, and for the write to the sink.
 #[derive(Debug)]
 pub struct ClusterSamplerGuard {
     report: Arc<Report>,
-    stop: Option<mpsc::Sender<()>>,
-    thread: Option<JoinHandle<()>>,
+    /// `None` once stopping: that the channel is closed tells the thread.
+    wake: Option<Sender<()>>,
+    thread: Option<JoinHandle<ClusterSampler>>,
 }
 
 impl ClusterSamplerGuard {
     /// As [`ClusterSampler::take_warnings`].
     #[must_use]
-    pub fn take_warnings(&self) -> Vec<Warning> {
+    pub fn take_warnings(&self) -> Vec<ClusterWarning> {
         self.report.take_warnings()
     }
 
@@ -67,20 +78,31 @@ impl ClusterSamplerGuard {
         self.report.last_round()
     }
 
-    /// Whether the thread still runs; it ends early only if a source's function or the sink panicked.
+    /// Makes the thread look at the clock at once: for those who set the clock themselves.
+    pub fn wake(&self) {
+        if let Some(wake) = &self.wake {
+            // Fails only if the thread has ended, and then there is nobody to wake.
+            let _ = wake.send(());
+        }
+    }
+
+    /// Stops the thread and gives the sampler back; `None` if the thread ended by a panic, of the sink for instance.
     #[must_use]
-    pub fn is_running(&self) -> bool {
-        self.thread.as_ref().is_some_and(|thread| !thread.is_finished())
+    pub fn stop(mut self) -> Option<ClusterSampler> {
+        self.join()
+    }
+
+    fn join(&mut self) -> Option<ClusterSampler> {
+        self.report.stop.store(true, Ordering::Relaxed);
+        self.wake = None;
+        let sampler = self.thread.take()?.join().ok();
+        self.report.stop.store(false, Ordering::Relaxed);
+        sampler
     }
 }
 
 impl Drop for ClusterSamplerGuard {
     fn drop(&mut self) {
-        self.report.stop.store(true, Ordering::Relaxed);
-        self.stop = None; // wakes the thread
-        if let Some(thread) = self.thread.take() {
-            // A panic of the thread was printed by the standard library's hook; there is nothing to add in a drop.
-            let _ = thread.join();
-        }
+        self.join();
     }
 }
