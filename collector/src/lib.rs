@@ -4,7 +4,11 @@ mod background;
 mod descriptors;
 mod error;
 mod file;
+#[cfg(feature = "kubernetes")]
+pub mod heapster;
 mod host;
+#[cfg(feature = "kubernetes")]
+pub mod kubelet;
 pub mod proc;
 pub mod rate;
 mod root;
@@ -17,6 +21,10 @@ mod warnings;
 
 pub use background::SamplerGuard;
 pub use error::{ParseError, Warning};
+#[cfg(feature = "kubernetes")]
+pub use heapster::{ClusterSampler, ClusterSamplerBuilder, ClusterSamplerGuard, ClusterWarning};
+#[cfg(feature = "kubernetes")]
+pub use kubelet::{Summary, SummarySource};
 pub use root::Roots;
 pub use sampler::{Sampler, SamplerStats};
 pub use schedule::NextDue;
