@@ -1,1 +1,17 @@
 //! Being built.
+
+mod chart;
+mod color;
+mod label;
+mod series;
+mod theme;
+mod units;
+mod zone;
+
+pub use chart::{Chart, ChartKind, Legend, Level, Stat, Threshold};
+pub use color::Color;
+pub use label::LabelTemplate;
+pub use series::{LegendRow, MaxGap, NullPolicy, Series};
+pub use theme::{PALETTE, Paint, Theme, stylesheet};
+pub use units::format_value;
+pub use zone::Zone;
