@@ -2,9 +2,14 @@
 
 mod chart;
 mod color;
+mod decimate;
 mod label;
+mod scale;
 mod series;
+mod svg;
+mod text;
 mod theme;
+mod ticks;
 mod units;
 mod zone;
 
