@@ -1,1 +1,4 @@
-//! Being built.
+//! InfluxQL: the language, its parser and its answers. Being built.
+
+pub mod ast;
+mod re2;
