@@ -2,7 +2,10 @@
 
 mod chart;
 mod color;
+pub mod dashboard;
 mod label;
+#[cfg(feature = "html")]
+pub mod page;
 mod series;
 mod theme;
 mod units;
