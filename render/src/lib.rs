@@ -3,11 +3,16 @@
 mod chart;
 mod color;
 pub mod dashboard;
+mod decimate;
 mod label;
 #[cfg(feature = "html")]
 pub mod page;
+mod scale;
 mod series;
+mod svg;
+mod text;
 mod theme;
+mod ticks;
 mod units;
 mod zone;
 

@@ -6,6 +6,7 @@ use stripchart_core::{Frame, TimeRange, Unit};
 
 pub use stat::Stat;
 
+use crate::ticks::Bounds;
 use crate::{LabelTemplate, LegendRow, MaxGap, NullPolicy, Paint, Series, Theme, Zone, theme};
 
 /// Smallest and largest width or height of a chart, in pixels.
@@ -103,15 +104,6 @@ pub struct Chart<'a> {
     legend: Legend,
     stacked: bool,
     bounds: Bounds,
-}
-
-/// The caller's wishes for the ends of the value axis.
-#[derive(Debug, Clone, Copy, Default)]
-struct Bounds {
-    min: Option<f64>,
-    max: Option<f64>,
-    soft_min: Option<f64>,
-    soft_max: Option<f64>,
 }
 
 impl<'a> Chart<'a> {
