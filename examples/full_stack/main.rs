@@ -1,21 +1,22 @@
 //! The whole suite in one process: watch this host and Kubernetes clusters, keep the history, answer queries, draw.
 
 mod args;
-mod pages;
 mod server;
+mod sources;
 mod stack;
 
 use std::error::Error;
 use std::process::ExitCode;
+use std::sync::Arc;
 
 use clap::Parser;
 
 use crate::args::Args;
+use crate::sources::Sources;
 use crate::stack::Stack;
 
 fn main() -> ExitCode {
-    let args = Args::parse();
-    match run(&args) {
+    match run(&Args::parse()) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("full_stack: {}", with_causes(&*error));
@@ -25,17 +26,25 @@ fn main() -> ExitCode {
 }
 
 fn run(args: &Args) -> Result<(), Box<dyn Error>> {
-    // The address first: a taken port is the commonest mistake, and the folder stays untouched then.
+    // Mistakes on the command line and a taken address first: the folder stays untouched then.
+    let sources = Sources::parse(&args.sources)?;
     let listener = server::bind(args.listen)?;
     let address = listener.local_addr()?;
-    let stack = Stack::start(args)?;
-    println!("stripchart {}: {}", env!("CARGO_PKG_VERSION"), stack.summary());
-    println!("listening on http://{address}/  (Ctrl-C stops)");
-    server::serve(listener, &stack, &args.allow_hosts)?;
+    let stack = Arc::new(Stack::start(args, sources)?);
+    println!("stripchart: data in {}, kept for {}", args.data.display(), kept(args));
+    println!("open http://{address}/ in a browser; Ctrl-C stops");
+    server::serve(listener, &stack)?;
     println!("stopping: writing out what is in memory");
     stack.stop()?;
-    println!("stopped");
+    println!("stopped; the history is in {}", args.data.display());
     Ok(())
+}
+
+fn kept(args: &Args) -> String {
+    match args.retention.nanos() {
+        0 => "ever".to_owned(),
+        _ => args.retention.to_string(),
+    }
 }
 
 /// The error and what caused it, in one line.

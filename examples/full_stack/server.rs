@@ -4,6 +4,7 @@ use std::error::Error;
 use std::fmt;
 use std::io;
 use std::net::{SocketAddr, TcpListener};
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -20,6 +21,8 @@ use crate::stack::Stack;
 const BODY_BYTES_MAX: usize = 25_000_000;
 /// Requests answered at a time; the others wait. Answers are computed on threads of their own, a few milliseconds each.
 const ANSWERS_AT_A_TIME: usize = 4;
+/// How often it is looked whether something went wrong.
+const WARN_EVERY: Duration = Duration::from_secs(5);
 /// How long answers under way may take once a stop was asked for.
 const STOP_GRACE: Duration = Duration::from_secs(5);
 
@@ -62,7 +65,7 @@ pub(crate) fn bind(address: SocketAddr) -> Result<TcpListener, BindError> {
 }
 
 /// Serves until SIGINT or SIGTERM, then lets answers under way finish.
-pub(crate) fn serve(listener: TcpListener, stack: Arc<Stack>) -> io::Result<()> {
+pub(crate) fn serve(listener: TcpListener, stack: &Arc<Stack>) -> io::Result<()> {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .thread_name("http-answer")
@@ -70,14 +73,21 @@ pub(crate) fn serve(listener: TcpListener, stack: Arc<Stack>) -> io::Result<()> 
         .build()?;
     runtime.block_on(async {
         let listener = tokio::net::TcpListener::from_std(listener)?;
-        let shared = Shared { stack, turns: Arc::new(Semaphore::new(ANSWERS_AT_A_TIME)) };
+        let shared = Shared { stack: Arc::clone(stack), turns: Arc::new(Semaphore::new(ANSWERS_AT_A_TIME)) };
         let app = Router::new().fallback(answer).with_state(shared);
         let (stop, mut stopped) = tokio::sync::watch::channel(false);
         let server = axum::serve(listener, app).with_graceful_shutdown(async move {
             let _ = stopped.changed().await;
         });
         let server = tokio::spawn(async move { server.await });
-        asked_to_stop().await?;
+        let mut warn = tokio::time::interval(WARN_EVERY);
+        let mut stop_asked = pin!(asked_to_stop());
+        loop {
+            tokio::select! {
+                asked = &mut stop_asked => break asked?,
+                _ = warn.tick() => stack.print_warnings(),
+            }
+        }
         let _ = stop.send(true);
         match tokio::time::timeout(STOP_GRACE, server).await {
             Ok(ended) => ended.unwrap_or(Ok(())),
