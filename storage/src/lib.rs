@@ -26,7 +26,11 @@
 #[cfg(feature = "engine")]
 mod background;
 #[cfg(feature = "engine")]
+mod bytes;
+#[cfg(feature = "engine")]
 mod catalog;
+#[cfg(feature = "engine")]
+mod codec;
 #[cfg(feature = "engine")]
 mod db;
 #[cfg(feature = "engine")]
@@ -38,6 +42,8 @@ mod fold;
 #[cfg(feature = "engine")]
 mod head;
 #[cfg(feature = "engine")]
+mod map;
+#[cfg(feature = "engine")]
 mod options;
 #[cfg(feature = "engine")]
 mod partials;
@@ -47,6 +53,8 @@ mod plan;
 mod rows;
 #[cfg(feature = "engine")]
 mod scan;
+#[cfg(feature = "engine")]
+pub mod vfs;
 #[cfg(feature = "engine")]
 mod view;
 #[cfg(feature = "engine")]
