@@ -26,7 +26,11 @@
 #[cfg(feature = "engine")]
 mod background;
 #[cfg(feature = "engine")]
+mod bytes;
+#[cfg(feature = "engine")]
 mod catalog;
+#[cfg(feature = "engine")]
+mod codec;
 #[cfg(feature = "engine")]
 mod db;
 #[cfg(feature = "engine")]
@@ -39,6 +43,8 @@ mod fold;
 mod head;
 pub mod line_protocol;
 #[cfg(feature = "engine")]
+mod map;
+#[cfg(feature = "engine")]
 mod options;
 #[cfg(feature = "engine")]
 mod partials;
@@ -48,6 +54,8 @@ mod plan;
 mod rows;
 #[cfg(feature = "engine")]
 mod scan;
+#[cfg(feature = "engine")]
+pub mod vfs;
 #[cfg(feature = "engine")]
 mod view;
 #[cfg(feature = "engine")]
