@@ -109,16 +109,18 @@ fn a_body_without_a_length_is_cut_off_at_the_limit() {
 }
 
 #[test]
-fn a_server_that_says_nothing_is_given_up() {
-    let (address, server) = serve(|_, stream| {
-        let _ = stream.read(&mut [0]); // until the client hangs up
-    });
-    let timeout = Duration::from_millis(50);
-    let error =
-        source(&format!("http://{address}")).fetch(&FetchLimits::new(timeout, 1000)).unwrap_err();
-    assert!(matches!(error, FetchError::Timeout { .. }), "{error:?}");
-    assert_eq!(error.to_string(), "expected an answer within 50ms, found none");
-    server.join().unwrap();
+fn a_server_that_falls_silent_is_given_up() {
+    for said in ["", "HTTP/1.1 200 OK\r\n", "HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n{"] {
+        let (address, server) = serve(move |_, stream| {
+            stream.write_all(said.as_bytes()).expect("written");
+            let _ = stream.read(&mut [0]); // until the client hangs up
+        });
+        let limits = FetchLimits::new(Duration::from_millis(50), 1000);
+        let error = source(&format!("http://{address}")).fetch(&limits).unwrap_err();
+        assert!(matches!(error, FetchError::Timeout { .. }), "{said:?}: {error:?}");
+        assert_eq!(error.to_string(), "expected an answer within 50ms, found none");
+        server.join().unwrap();
+    }
 }
 
 #[test]

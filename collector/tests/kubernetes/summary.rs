@@ -1,10 +1,14 @@
 //! Reading the document.
 
 use stripchart_collector::Summary;
+use stripchart_collector::heapster::{
+    ClusterAggregator, MetricBatch, NamespaceAggregator, PodAggregator, RateCalculator, decode,
+    encode,
+};
 use stripchart_collector::kubelet::Psi;
-use stripchart_core::Timestamp;
+use stripchart_core::{Batch, Timestamp};
 
-use crate::{TEN, fixture};
+use crate::{TEN, fixture, ten_past};
 
 #[test]
 fn a_current_kubelets_document_is_read_whole() {
@@ -133,9 +137,25 @@ fn every_truncation_is_an_error_and_no_flipped_byte_a_panic() {
     for at in 0..document.len() {
         for bit in [1, 4, 128] {
             flipped[at] ^= bit;
-            let _ = Summary::parse(&flipped);
+            if let Ok(summary) = Summary::parse(&flipped) {
+                process(&summary);
+            }
             flipped[at] = document[at];
         }
+    }
+}
+
+/// What a sampler does with a summary, twice, as if it were of two rounds.
+fn process(summary: &Summary) {
+    let mut rates = RateCalculator::new();
+    for round in 0..2 {
+        let mut batch = MetricBatch::new(ten_past(60 * round));
+        decode(summary, ten_past(60 * round), &mut batch);
+        rates.process(&mut batch);
+        PodAggregator.process(&mut batch);
+        NamespaceAggregator.process(&mut batch);
+        ClusterAggregator.process(&mut batch);
+        encode(&batch, None, &mut Batch::new());
     }
 }
 
