@@ -1,23 +1,37 @@
 //! Host, cgroup and Kubernetes metrics, collected cheaply in one process.
 
+#[cfg(feature = "linux")]
 mod background;
+pub mod cgroup;
+#[cfg(feature = "linux")]
 mod descriptors;
 mod error;
+#[cfg(feature = "linux")]
 mod file;
+#[cfg(feature = "linux")]
 mod host;
 pub mod proc;
 pub mod rate;
 mod root;
+#[cfg(feature = "linux")]
 mod sampler;
+#[cfg(feature = "linux")]
 mod schedule;
+#[cfg(feature = "linux")]
 mod settings;
+#[cfg(feature = "linux")]
 pub mod sys;
 mod text;
+#[cfg(feature = "linux")]
 mod warnings;
 
+#[cfg(feature = "linux")]
 pub use background::SamplerGuard;
 pub use error::{ParseError, Warning};
 pub use root::Roots;
+#[cfg(feature = "linux")]
 pub use sampler::{Sampler, SamplerStats};
+#[cfg(feature = "linux")]
 pub use schedule::NextDue;
+#[cfg(feature = "linux")]
 pub use settings::SamplerBuilder;
