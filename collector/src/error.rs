@@ -2,7 +2,9 @@
 
 use std::error::Error;
 use std::fmt;
-use std::path::{Path, PathBuf};
+#[cfg(feature = "linux")]
+use std::path::Path;
+use std::path::PathBuf;
 
 /// Longest piece of a file that an error quotes, in bytes.
 const QUOTED_BYTES_MAX: usize = 60;
@@ -55,6 +57,7 @@ pub struct Warning {
     pub message: String,
 }
 
+#[cfg(feature = "linux")]
 impl Warning {
     /// A warning about `path`.
     pub(crate) fn new(path: &Path, message: impl Into<String>) -> Self {

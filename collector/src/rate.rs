@@ -72,6 +72,29 @@ pub(crate) fn per_second(delta: u64, elapsed_ns: u64) -> Option<f64> {
     (elapsed_ns > 0).then(|| delta as f64 * NANOS_PER_SEC / elapsed_ns as f64)
 }
 
+/// How much time passed between two samples, by two witnesses: the clock, which may be set, and the host's uptime, which
+/// goes in steps of 10 ms. Where they differ by more than such steps explain, the clock was set, and the other is right.
+///
+/// ```
+/// use stripchart_collector::rate::elapsed_ns;
+/// let sec = 1_000_000_000;
+/// assert_eq!(elapsed_ns(Some(10 * sec + 3), Some(10 * sec)), Some(10 * sec + 3));
+/// assert_eq!(elapsed_ns(Some(3610 * sec), Some(10 * sec)), Some(10 * sec)); // set forward by an hour
+/// assert_eq!(elapsed_ns(None, Some(10 * sec)), Some(10 * sec)); // set back
+/// assert_eq!(elapsed_ns(Some(10 * sec), None), Some(10 * sec)); // no uptime to be read
+/// ```
+#[must_use]
+pub fn elapsed_ns(by_clock: Option<u64>, by_uptime: Option<u64>) -> Option<u64> {
+    const STEP_NS: u64 = 10_000_000;
+    match (by_clock.filter(|ns| *ns > 0), by_uptime.filter(|ns| *ns > 0)) {
+        (Some(clock), Some(uptime)) => {
+            let tolerated = 2 * STEP_NS + uptime / 50;
+            Some(if clock.abs_diff(uptime) > tolerated { uptime } else { clock })
+        }
+        (clock, uptime) => clock.or(uptime),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -54,7 +54,10 @@ impl Roots {
         }
         self.rootfs.join(path.strip_prefix("/").unwrap_or(path))
     }
+}
 
+#[cfg(feature = "linux")]
+impl Roots {
     /// The list of mounts.
     ///
     /// On a host one's own; in a container one's own mounts are not the host's, those of its first process are.

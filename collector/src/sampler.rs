@@ -5,13 +5,17 @@ use std::sync::Arc;
 use stripchart_core::{Accepted, Batch, Clock, FieldDescriptor, Sink, SinkError, Timestamp};
 
 use crate::background::{self, SamplerGuard};
+use crate::cgroup::Cgroups;
 use crate::descriptors::DESCRIPTORS;
 use crate::file::Buffer;
 use crate::host::{Context, Host};
 use crate::schedule::{NextDue, Schedule};
 use crate::settings::{SamplerBuilder, Settings};
 use crate::warnings::Warnings;
-use crate::{Warning, file};
+use crate::{Warning, file, rate};
+
+/// Series that a batch may hold beyond twice those with rows.
+const SERIES_SLACK: usize = 1024;
 
 /// Samples the host and its cgroups into one batch, which is reused, and hands that to a [`Sink`].
 ///
@@ -39,7 +43,9 @@ pub struct Sampler {
     schedule: Schedule,
     host_name: String,
     host: Host,
-    last: Option<Timestamp>,
+    cgroups: Option<Cgroups>,
+    /// When the last sample was taken, by the clock and by the host's uptime in nanoseconds.
+    last: Option<(Timestamp, Option<u64>)>,
     buffer: Buffer,
     batch: Batch,
     warnings: Warnings,
@@ -90,6 +96,7 @@ impl Sampler {
             schedule: Schedule::new(settings.interval),
             host_name,
             host: Host::new(&settings.roots, &settings),
+            cgroups: settings.cgroups.then(|| Cgroups::new(&settings)),
             last: None,
             buffer: Buffer::default(),
             batch: Batch::new(),
@@ -108,14 +115,18 @@ impl Sampler {
 
     /// Takes a sample now, whether it is due or not; its rows have time `now`.
     ///
-    /// Fields that need an earlier sample (percentages of processor time, rates) are left out of the first, and of one
-    /// whose `now` is not after the last one's.
+    /// Fields that need an earlier sample (percentages of processor time, rates) are left out of the first.
     pub fn sample(&mut self, now: Timestamp) -> &Batch {
-        self.batch.clear();
-        let elapsed_ns = self.last.and_then(|last| u64::try_from(now.since(last)).ok());
+        self.sample_at(now, now)
+    }
+
+    /// Takes a sample at `now`, the rows of which have time `at`.
+    fn sample_at(&mut self, at: Timestamp, now: Timestamp) -> &Batch {
+        self.clear_batch();
         let mut cx = Context {
-            at: now,
-            elapsed_ns: elapsed_ns.filter(|elapsed| *elapsed > 0),
+            at,
+            elapsed_ns: None,
+            uptime_ns: None,
             host: &self.host_name,
             cpus: 0,
             buffer: &mut self.buffer,
@@ -123,12 +134,33 @@ impl Sampler {
             warnings: &mut self.warnings,
         };
         self.host.collect(&mut cx);
-        self.last = Some(now);
+        let last = self.last.replace((now, cx.uptime_ns));
+        cx.elapsed_ns = last.and_then(|(then, uptime_ns)| {
+            let by_uptime =
+                cx.uptime_ns.zip(uptime_ns).and_then(|(now, then)| now.checked_sub(then));
+            rate::elapsed_ns(u64::try_from(now.since(then)).ok(), by_uptime)
+        });
+        if let Some(cgroups) = &mut self.cgroups {
+            cgroups.collect(&mut cx, &self.host);
+            self.stats.cgroups = cgroups.len() as u64;
+        }
         self.stats.samples += 1;
         self.stats.rows += self.batch.row_count() as u64;
-        self.stats.last_sample = Some(now);
+        self.stats.last_sample = Some(at);
         self.stats.warnings = self.warnings.count();
         &self.batch
+    }
+
+    /// Empties the batch; forgets its series, too, once most of them are of cgroups and devices that are gone.
+    fn clear_batch(&mut self) {
+        if self.batch.series_count() > SERIES_SLACK + 2 * self.batch.row_count() {
+            self.batch.reset();
+            if let Some(cgroups) = &mut self.cgroups {
+                cgroups.forget_series();
+            }
+        } else {
+            self.batch.clear();
+        }
     }
 
     /// Takes a sample and writes it to `sink` if it is time; answers when to call again.
@@ -145,7 +177,7 @@ impl Sampler {
                     Err(error) => self.stats.sink_failed(&error),
                 }
             }
-            let written = sink.write(self.sample(tick.at));
+            let written = sink.write(self.sample_at(tick.at, now));
             self.stats.wrote(written);
         }
         self.schedule.next_due(now)

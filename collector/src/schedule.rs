@@ -79,9 +79,10 @@ mod tests {
         Timestamp::from_millis(millis)
     }
 
-    /// Calls a schedule of 10 s at each instant (in ms), and checks `(at, missed)`, or `None` if it is not time, and
-    /// when it is due next.
-    fn check(steps: &[(i64, Option<(i64, u64)>, i64)]) {
+    /// When a schedule of 10 s is called; `(at, missed)`, or `None` if it is not time; when it is due next. All in ms.
+    type Step = (i64, Option<(i64, u64)>, i64);
+
+    fn check(steps: &[Step]) {
         let mut schedule = Schedule::new(Duration::from_secs(10));
         for (now, want, due) in steps {
             let got =

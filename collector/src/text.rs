@@ -177,6 +177,12 @@ pub(crate) fn decimal(text: &[u8]) -> Option<f64> {
     std::str::from_utf8(text).ok()?.parse().ok()
 }
 
+/// The device number that `word` spells, as `MAJOR:MINOR`.
+pub(crate) fn device_number(word: &[u8]) -> Option<(u64, u64)> {
+    let colon = word.iter().position(|byte| *byte == b':')?;
+    Some((count(&word[..colon])?, count(&word[colon + 1..])?))
+}
+
 /// Parses a file that holds one count and nothing else.
 pub(crate) fn one_count(text: &[u8], expected: &'static str) -> Result<u64, ParseError> {
     let mut lines = Lines::new(text)?;

@@ -42,7 +42,7 @@ impl PodAggregator {
                 sums.entry(MetricKey::pod(namespace, pod)).or_insert_with(|| pod_of(container));
             for (name, value) in &container.values {
                 if !m::is_cumulative(name) {
-                    sum.add(name, *value);
+                    sum.add(name.clone(), *value);
                 }
             }
         }
@@ -135,13 +135,13 @@ fn sum_up(
         let sum = sums.entry(parent).or_default();
         for name in names {
             if let Some((name, value)) = set.values.get_key_value(*name) {
-                sum.add(name, *value);
+                sum.add(name.clone(), *value);
             }
         }
     }
     for (key, sum) in sums {
         let parent = batch.entry(key);
-        sum.values.iter().for_each(|(name, value)| parent.add(name, *value));
+        sum.values.iter().for_each(|(name, value)| parent.add(name.clone(), *value));
     }
 }
 

@@ -251,11 +251,11 @@ impl MetricSet {
     }
 
     /// Adds `value` to a metric; sets it where it is absent, leaves it where its type is another.
-    pub(super) fn add(&mut self, name: &Cow<'static, str>, value: MetricValue) {
-        match self.values.get_mut(name) {
+    pub(super) fn add(&mut self, name: Cow<'static, str>, value: MetricValue) {
+        match self.values.get_mut(&name) {
             Some(sum) => *sum = sum.sum(value).unwrap_or(*sum),
             None => {
-                self.values.insert(name.clone(), value);
+                self.values.insert(name, value);
             }
         }
     }

@@ -16,6 +16,7 @@ pub(crate) struct Disk {
     types: Vec<String>,
     /// The text that `mounts` was made of: parsed anew only when something was mounted.
     text: Vec<u8>,
+    version: u64,
     mounts: Vec<Mounted>,
 }
 
@@ -38,8 +39,19 @@ impl Disk {
             roots: roots.clone(),
             types,
             text: Vec::new(),
+            version: 0,
             mounts: Vec::new(),
         }
+    }
+
+    /// Counts the changes of the list of mounts.
+    pub(crate) const fn version(&self) -> u64 {
+        self.version
+    }
+
+    /// The list of mounts as it was last; `None` before it could be read.
+    pub(crate) fn mounts(&self) -> Option<MountInfo<'_>> {
+        (self.version > 0).then(|| MountInfo::parse(&self.text).ok()).flatten()
     }
 
     pub(crate) fn collect(&mut self, cx: &mut Context<'_>) {
@@ -50,6 +62,7 @@ impl Disk {
             self.mounts = chosen(&mounts, &self.types, &self.roots);
             self.text.clear();
             self.text.extend_from_slice(text);
+            self.version += 1;
         }
         for mounted in &self.mounts {
             let usage = match statvfs(&mounted.seen_at) {

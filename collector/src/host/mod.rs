@@ -12,6 +12,7 @@ use stripchart_core::{Batch, KeyError, RowWriter, Timestamp};
 
 use crate::Roots;
 use crate::file::Buffer;
+use crate::proc::MountInfo;
 use crate::settings::Settings;
 use crate::warnings::Warnings;
 
@@ -21,8 +22,10 @@ pub(crate) use diskio::StackedDevices;
 pub(crate) struct Context<'a> {
     /// The instant of this sample's rows.
     pub(crate) at: Timestamp,
-    /// Time since the sample before; `None` for the first.
+    /// Time since the sample before; `None` for the first, and until the host's sources have run.
     pub(crate) elapsed_ns: Option<u64>,
+    /// How long the host has been up, as far as known.
+    pub(crate) uptime_ns: Option<u64>,
     /// The value of tag `host`.
     pub(crate) host: &'a str,
     /// Processors that are switched on, as far as known.
@@ -107,6 +110,16 @@ impl Host {
         self.diskio.collect(cx);
         self.net.collect(cx);
         self.pressure.collect(cx);
+    }
+
+    /// Counts the changes of the list of mounts.
+    pub(crate) const fn mounts_version(&self) -> u64 {
+        self.disk.version()
+    }
+
+    /// The list of mounts; `None` while it cannot be read.
+    pub(crate) fn mounts(&self) -> Option<MountInfo<'_>> {
+        self.disk.mounts()
     }
 
     /// Block devices that stand upon others.

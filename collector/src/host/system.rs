@@ -34,6 +34,10 @@ impl System {
             .warnings
             .read(&mut self.uptime, cx.buffer)
             .and_then(|text| cx.warnings.parsed(self.uptime.path(), Uptime::parse(text)));
+        #[expect(clippy::cast_possible_truncation, reason = "saturates in some 292 years")]
+        #[expect(clippy::cast_sign_loss, reason = "the parser takes no negative number")]
+        let nanos = |secs: f64| (secs * 1e9) as u64;
+        cx.uptime_ns = uptime.map(|uptime| nanos(uptime.uptime_secs));
         let cpus = cx.cpus;
         if let Some(mut row) = cx.row("system", &[]) {
             if let Some(load) = &load {

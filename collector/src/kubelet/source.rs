@@ -119,7 +119,11 @@ impl FromStr for SummarySource {
     ///
     /// [`SourceTextError`] if the text is none, or needs a feature that this build lacks.
     fn from_str(text: &str) -> Result<Self, SourceTextError> {
-        let error = |expected| SourceTextError { expected, found: text.to_owned() };
+        let error = |expected| {
+            // What stands before an "@" may be a password, and errors end up in logs.
+            let found = text.rsplit_once('@').map_or(text, |(_, rest)| rest);
+            SourceTextError { expected, found: found.to_owned() }
+        };
         let place = text.trim();
         let place = place.strip_prefix("summary:").unwrap_or(place);
         if place.starts_with("https://") {

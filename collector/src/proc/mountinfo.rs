@@ -18,7 +18,7 @@ use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::Path;
 
 use crate::ParseError;
-use crate::text::{Line, Lines, count};
+use crate::text::{Line, Lines, device_number};
 
 /// The whole file, checked; see the [module](self).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -78,10 +78,7 @@ impl<'a> Mount<'a> {
         fields.count("a mount id")?;
         fields.count("a parent's mount id")?;
         let word = fields.word(DEVICE)?;
-        let colon = word.iter().position(|byte| *byte == b':');
-        let device = colon
-            .and_then(|at| Some((count(&word[..at])?, count(&word[at + 1..])?)))
-            .ok_or_else(|| line.error(DEVICE, word))?;
+        let device = device_number(word).ok_or_else(|| line.error(DEVICE, word))?;
         let root = unescape(fields.word("a root")?);
         let mount_point = unescape(fields.word("a mount point")?);
         let options = fields.word("mount options")?;

@@ -97,7 +97,7 @@ impl<'a> Stat<'a> {
             cpu_lines: (&[], 1),
         };
         let (mut first, mut end) = (None, 0);
-        while let Some(line) = lines.next() {
+        for line in lines.by_ref() {
             let mut fields = line.fields();
             let slot = match fields.word("a key")? {
                 b"cpu" => {
