@@ -176,6 +176,8 @@ pub struct Panel {
     pub thresholds: Vec<Threshold>,
     /// Series beyond this number are left out, the smallest first, and the reader is told.
     pub max_series: usize,
+    /// Whether series that are zero throughout are left out, too.
+    pub hide_zero: bool,
 }
 
 impl Panel {
@@ -196,6 +198,7 @@ impl Panel {
             queries: Vec::new(),
             thresholds: Vec::new(),
             max_series: 10,
+            hide_zero: false,
         }
     }
 
@@ -247,6 +250,13 @@ impl Panel {
     #[must_use]
     pub fn max_series(mut self, max_series: usize) -> Self {
         self.max_series = max_series;
+        self
+    }
+
+    /// The same without the series that are zero throughout.
+    #[must_use]
+    pub fn hide_zero(mut self) -> Self {
+        self.hide_zero = true;
         self
     }
 

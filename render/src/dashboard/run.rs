@@ -52,6 +52,13 @@ pub(super) fn run(panel: &Panel, context: &DrawContext<'_>, macros: &Macros<'_>)
         }
         answers.asked.push(asked);
     }
+    if panel.hide_zero {
+        let is_zero = |series: &Series<'_>| series.values.iter().all(|v| *v == 0.0 || v.is_nan());
+        // All zero is an answer, too.
+        if !answers.series.iter().all(is_zero) {
+            answers.series.retain(|series| !is_zero(series));
+        }
+    }
     answers.left_out = keep_largest(&mut answers.series, panel.max_series);
     answers
 }

@@ -110,11 +110,11 @@ impl Synthetic {
             .filter(|at| self.gap_ns.is_none_or(|(from, to)| *at < from || *at >= to))
             .collect();
         let fields: Vec<(&str, &str)> = statement[..statement.find(" FROM ").expect("FROM")]
-            .split("mean(\"")
-            .skip(1)
-            .map(|part| {
-                let field = &part[..part.find('"').expect("a closing quote")];
-                (field, quoted_after(part, "AS ").unwrap_or(field))
+            .split(", ")
+            .filter_map(|part| {
+                // Of an expression, its first field stands for the whole.
+                let field = quoted_after(part, "mean(")?;
+                Some((field, quoted_after(part, "AS ").unwrap_or(field)))
             })
             .collect();
         let frame = |tags: &[(&str, &str)], scale: f64| {
@@ -189,12 +189,12 @@ fn value(from: &str, field: &str, tag: &str, scale: f64, x: f64) -> f64 {
         ("cpu", "usage_user") => 22.0,
         ("cpu", "usage_system") => 7.0,
         ("cpu", "usage_iowait") => 1.5,
-        ("cpu", _) => 0.3,
+        ("cpu", "usage_irq") => 0.4,
+        ("cpu", _) => return 0.0,
         ("mem", "used_percent") => return 41.0 + 2.0 * wave,
         ("mem", "total") => return 16_544_399_360.0,
         ("mem", "used") => return 6.2e9 + 4e8 * wave,
-        ("mem", "cached") => return 4.1e9 + 2e8 * (x * 0.7).sin(),
-        ("mem", "buffered") => return 3.1e8,
+        ("mem", "available") => return 4.1e9 + 2e8 * (x * 0.7).sin(),
         ("mem", "free") => return 5.5e9 - 4e8 * wave,
         ("disk", _) => return 100.0 * if tag.is_empty() { 0.71 } else { scale },
         ("system", "uptime") => return 1_052_340.0,
