@@ -45,6 +45,11 @@ impl TimeScale {
         tenths(self.left).saturating_add(round(since * self.tenths_per_nano))
     }
 
+    /// How long `nanos` are, in tenths of a pixel.
+    pub(crate) fn length(&self, nanos: u64) -> i32 {
+        round(nanos as f64 * self.tenths_per_nano)
+    }
+
     /// How many columns there are.
     pub(crate) fn columns(&self) -> u32 {
         self.width
@@ -74,17 +79,25 @@ pub(crate) struct ValueScale {
     lo: f64,
     bottom: f64,
     tenths_per_one: f64,
+    /// -1 for values drawn downward.
+    sign: f64,
 }
 
 impl ValueScale {
     pub(crate) fn new(lo: f64, hi: f64, top: u32, height: u32) -> Self {
         let tenths_per_one = f64::from(height) * 10.0 / (hi - lo);
-        ValueScale { lo, bottom: f64::from(top + height) * 10.0, tenths_per_one }
+        ValueScale { lo, bottom: f64::from(top + height) * 10.0, tenths_per_one, sign: 1.0 }
+    }
+
+    /// The same with values drawn from zero the other way.
+    pub(crate) fn mirrored(mut self) -> Self {
+        self.sign = -self.sign;
+        self
     }
 
     /// Where `value` is, in tenths of a pixel.
     pub(crate) fn y(&self, value: f64) -> i32 {
-        round(self.bottom - (value - self.lo) * self.tenths_per_one)
+        round(self.bottom - (value * self.sign - self.lo) * self.tenths_per_one)
     }
 }
 

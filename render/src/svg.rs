@@ -72,6 +72,12 @@ impl<'o> Svg<'o> {
         self.raw("\"")
     }
 
+    /// Whatever `write` appends: a style sheet.
+    pub(crate) fn style(&mut self, write: fn(&mut String)) -> &mut Self {
+        write(self.out);
+        self
+    }
+
     /// The attribute that holds a path; nothing of it is left if the path is empty.
     pub(crate) fn path_data(&mut self, path: &Path) -> &mut Self {
         self.raw(" d=\"");

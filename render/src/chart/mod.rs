@@ -1,5 +1,14 @@
 //! Charts over time: what they are made of and how to ask for one.
 
+mod area;
+mod bar;
+mod describe;
+mod draw;
+mod legend;
+mod line;
+mod plot;
+mod prepare;
+mod stack;
 mod stat;
 
 use stripchart_core::{Frame, TimeRange, Unit};
@@ -7,7 +16,7 @@ use stripchart_core::{Frame, TimeRange, Unit};
 pub use stat::Stat;
 
 use crate::ticks::Bounds;
-use crate::{LabelTemplate, LegendRow, MaxGap, NullPolicy, Paint, Series, Theme, Zone, theme};
+use crate::{LabelTemplate, LegendRow, MaxGap, NullPolicy, Series, Theme, Zone};
 
 /// Smallest and largest width or height of a chart, in pixels.
 const SIZES: std::ops::RangeInclusive<u32> = 16..=16_384;
@@ -308,16 +317,7 @@ impl<'a> Chart<'a> {
     /// see it read instead.
     #[must_use]
     pub fn legend_rows(&self) -> Vec<LegendRow> {
-        let rows = self.series.iter().enumerate().map(|(index, series)| LegendRow {
-            label: series.label.clone(),
-            color: series.color.map_or(theme::PALETTE[index % theme::PALETTE.len()], Paint::same),
-            palette_index: series.color.is_none().then_some(index % theme::PALETTE.len()),
-            min: None,
-            mean: None,
-            max: None,
-            last: None,
-        });
-        rows.collect()
+        draw::legend_rows(self, &draw::prepared(self))
     }
 
     /// The chart as the text of an SVG file.
@@ -330,7 +330,7 @@ impl<'a> Chart<'a> {
 
     /// Appends the chart to `out`: one `<svg>` element and a line feed.
     pub fn render(&self, out: &mut String) {
-        out.push_str("<svg xmlns=\"http://www.w3.org/2000/svg\"></svg>\n");
+        draw::draw(self, out);
     }
 }
 
