@@ -2,7 +2,7 @@
 //!
 //! A [`Dashboard`] is plain data, built in code or read from a file. A [`Panel`] knows its queries, in the language of
 //! whatever [`FrameSource`](stripchart_core::FrameSource) answers them, and how to draw the answers.
-//! [`Panel::draw`] turns it into a picture without knowing about pages, files or clocks.
+//! [`Panel::ask`] puts them, and [`Answered::picture`] draws the answers, neither knowing of pages, files or clocks.
 //! Fields are called as Grafana calls them where they mean the same.
 //!
 //! ```
@@ -28,7 +28,7 @@ mod run;
 mod time_spec;
 
 pub use builtin::{cgroup, cluster, host, namespace, node, pod};
-pub use draw::{DrawContext, Drawing};
+pub use draw::{Answered, Look, PanelRequest};
 pub use interval::{bucket_interval_ns, snap};
 pub use macros::{Macros, VariableValue};
 pub use run::Asked;
