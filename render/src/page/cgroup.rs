@@ -13,19 +13,19 @@ use crate::dashboard::{self, VariableValue};
 /// Rows of a table before one asks for all.
 const ROWS: usize = 10;
 
-const CPU: &str = r#"SELECT non_negative_derivative(mean("usage_usec"), 1u) AS "cores" FROM "container_cpu" WHERE "host" = '$host' AND "cgroup" =~ /^$prefix/ AND $timeFilter GROUP BY time($interval), "cgroup" fill(none)"#;
-const MEMORY: &str = r#"SELECT mean("working_set") AS "working_set" FROM "container_memory" WHERE "host" = '$host' AND "cgroup" =~ /^$prefix/ AND $timeFilter GROUP BY time($interval), "cgroup" fill(none)"#;
+const CPU: &str = r#"SELECT mean("usage_millicores") AS "millicores" FROM "container_cpu" WHERE "host" = '$host' AND "cgroup" =~ /^$prefix/ AND $timeFilter GROUP BY time($interval), "cgroup" fill(none)"#;
+const MEMORY: &str = r#"SELECT mean("working_set_bytes") AS "working_set" FROM "container_memory" WHERE "host" = '$host' AND "cgroup" =~ /^$prefix/ AND $timeFilter GROUP BY time($interval), "cgroup" fill(none)"#;
 
 fn metrics(totals: &Totals) -> [Metric<'static>; 2] {
     [
         Metric {
             name: "cpu",
-            heading: "CPU cores",
-            unit: Unit::Cores,
+            heading: "CPU",
+            unit: Unit::Millicores,
             statement: CPU,
             mean: true,
             course: true,
-            full: totals.cores,
+            full: totals.cores.map(|cores| cores * 1000.0),
         },
         Metric {
             name: "memory",

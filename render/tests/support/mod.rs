@@ -149,7 +149,6 @@ impl Synthetic {
             "diskio" => simple("name", &[("nvme0n1", 1.0), ("sda", 0.3)]),
             "pressure" => simple("resource", &[("cpu", 1.0), ("io", 0.7), ("memory", 0.05)]),
             "disk" if by.contains("path") => simple("path", &[("/", 0.71), ("/home", 0.44)]),
-            "container_io" => simple("device", &[("nvme0n1", 1.0)]),
             from if from.starts_with("container_") && by.contains("cgroup") => {
                 let scale = |cpu: f64, memory: f64| {
                     if from == "container_cpu" { cpu } else { memory / 1e9 }
@@ -210,8 +209,15 @@ fn value(from: &str, field: &str, tag: &str, scale: f64, x: f64) -> f64 {
         ("processes", "running") => 2.0,
         ("processes", "blocked") => 0.3,
         ("processes", _) => return 240.0,
-        ("container_cpu", "throttled_usec") => 0.01,
-        ("container_cpu", _) => 1.0,
+        ("container_cpu", "throttled_nanoseconds_total") => 0.01,
+        ("container_cpu", "user_nanoseconds_total") => 700.0,
+        ("container_cpu", "system_nanoseconds_total") => 300.0,
+        ("container_cpu", "limit_millicores") => return 2000.0,
+        (_, "pressure_some_avg10") => 3.0,
+        ("container_cpu", _) => 1000.0,
+        ("container_memory", "rss_bytes") => return 0.6e9 * scale * (1.0 + 0.05 * wave),
+        ("container_memory", "cache_bytes") => return 0.3e9 * scale,
+        ("container_memory", "limit_bytes") => return 2e9,
         ("container_memory", _) => return 1e9 * scale * (1.0 + 0.05 * wave),
         ("container_io", _) => 3e5,
         ("container_pids", _) => return 14.0,

@@ -4,8 +4,8 @@
 //! that Telegraf or Heapster wrote draw just as well.
 //!
 //! Rates come from counters here and not in the collector: `non_negative_derivative(mean("counter"), 1s)` over the
-//! bucket means gives the rate at any bucket width and survives a restarted counter. Derived per `1u`, a counter of
-//! microseconds turns into the share of the time, which for processor time is cores.
+//! bucket means gives the rate at any bucket width and survives a restarted counter. Derived per `1ns`, a counter of
+//! nanoseconds turns into the share of the time, which for processor time is cores.
 //!
 //! `fill(none)` throughout: a bucket without samples is no row, and the chart decides by the distance of points
 //! whether that is a gap. `fill(null)` would tear lines apart wherever samples come less often than buckets.
