@@ -1,1 +1,3 @@
 //! Being built.
+
+pub mod line_protocol;

@@ -88,7 +88,7 @@ pub(crate) fn draw(
         path.close();
     }
     if !path.is_empty() {
-        svg.raw("<path stroke=\"none\" fill-opacity=\".85\"").fill(role);
+        svg.raw("<path stroke=\"none\"").fill(role);
         svg.path_data(&path).raw("><title>").text(label).raw("</title></path>");
     }
 }

@@ -122,7 +122,8 @@ fn shown_range(chart: &Chart<'_>, prepared: &[Prepared<'_>]) -> Option<TimeRange
 fn shape(chart: &Chart<'_>, prepared: &[Prepared<'_>]) -> Shape {
     let mirrored: Vec<bool> = chart.series.iter().map(|series| series.mirrored).collect();
     match chart.kind {
-        ChartKind::Area if chart.stacked => {
+        // A stack of one is an area like any other.
+        ChartKind::Area if chart.stacked && prepared.len() > 1 => {
             let grid = Grid::new(prepared, true);
             let layers = grid.stacked(&mirrored);
             Shape::Layers(grid, layers)

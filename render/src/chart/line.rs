@@ -52,7 +52,12 @@ pub(crate) fn draw(
         svg.path_data(&area).raw("/>");
     }
     if !line.is_empty() {
-        svg.raw("<path").stroke(style.role).dash(style.dash, 10).path_data(&line).raw("><title>");
+        // Where every column of pixels is covered from end to end, a thinner line shows more.
+        svg.raw(if reduce { "<path stroke-width=\"10\"" } else { "<path" })
+            .stroke(style.role)
+            .dash(style.dash, 10)
+            .path_data(&line)
+            .raw("><title>");
         svg.text(label).raw("</title></path>");
     }
     if !dots.is_empty() {

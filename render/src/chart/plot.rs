@@ -191,7 +191,8 @@ impl<'c> Plot<'c> {
     }
 
     fn draw_time_labels(&self, svg: &mut Svg<'_>) {
-        let (edge_left, edge_right) = (20, tenths(self.rect.right() + SIDE_PX) - 20);
+        // Labels may reach beyond the plot, but not beyond the chart; the lines below keep to the title's edges.
+        let (edge_left, edge_right) = (tenths(SIDE_PX), tenths(self.rect.right() + SIDE_PX) - 20);
         let below = tenths(self.rect.bottom());
         let place = |svg: &mut Svg<'_>, at: i32, y: i32, label: &str, free: &mut i32, end: i32| {
             let half = tenths(text::width(label, TEXT_PX)) / 2;
@@ -215,14 +216,14 @@ impl<'c> Plot<'c> {
         for tick in &self.ticks {
             if let Some(context) = &tick.context {
                 let x = self.x.x(tick.at.nanos());
-                let end = edge_right - zone_width - 100;
+                let end = tenths(self.rect.right()) - zone_width - 100;
                 if x <= end {
                     place(svg, x, below + 285, context, &mut free, end);
                 }
             }
         }
-        let x = edge_right - zone_width / 2;
-        place(svg, x, below + 285, &zone, &mut free, edge_right);
+        let end = tenths(self.rect.right());
+        place(svg, end - zone_width / 2, below + 285, &zone, &mut free, end);
     }
 
     /// The title, above the plot.
