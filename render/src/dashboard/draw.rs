@@ -1,4 +1,4 @@
-//! From a panel and a source of frames to a picture.
+//! From a panel and a source of frames to pictures.
 
 use std::fmt;
 
@@ -9,9 +9,9 @@ use super::{Asked, DrawStyle, Macros, Panel, PanelKind, Stacking, VariableValue}
 use super::{bucket_interval_ns, snap};
 use crate::{Chart, ChartKind, Legend, LegendRow, Series, Stat, Theme};
 
-/// Where a panel's data come from and how its picture is to look.
+/// Where a panel's data come from.
 #[derive(Clone, Copy)]
-pub struct DrawContext<'a> {
+pub struct PanelRequest<'a> {
     /// Answers the queries.
     pub source: &'a dyn FrameSource,
     /// The database of queries that name none.
@@ -22,21 +22,15 @@ pub struct DrawContext<'a> {
     pub range: TimeRange,
     /// How far samples lie apart, in nanoseconds; buckets are never narrower.
     pub min_interval_ns: i64,
+    /// How many points a line should have at most, give or take: about one for each pixel of its width.
+    pub max_points: u32,
     /// The values of the dashboard's variables.
     pub variables: &'a [(String, VariableValue)],
-    /// Width and height of the picture in pixels.
-    pub size: (u32, u32),
-    /// Light or dark.
-    pub theme: Theme,
-    /// Whether the picture says all by itself: title and legend are drawn. Otherwise a page shows them around it.
-    pub standalone: bool,
-    /// What the ids in the picture begin with.
-    pub id_prefix: &'a str,
 }
 
-impl fmt::Debug for DrawContext<'_> {
+impl fmt::Debug for PanelRequest<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("DrawContext")
+        f.debug_struct("PanelRequest")
             .field("database", &self.database)
             .field("now", &self.now)
             .field("range", &self.range)
@@ -45,18 +39,36 @@ impl fmt::Debug for DrawContext<'_> {
     }
 }
 
-/// A drawn panel.
-#[derive(Debug, Clone, PartialEq)]
+/// How a panel's picture is to look.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Look<'a> {
+    /// Width and height in pixels.
+    pub size: (u32, u32),
+    /// Light or dark.
+    pub theme: Theme,
+    /// Whether the picture says all by itself: title and legend are drawn. Otherwise a page shows them around it.
+    pub standalone: bool,
+    /// What the ids in the picture begin with; pictures that share a page need different ones.
+    pub id_prefix: &'a str,
+}
+
+impl Default for Look<'_> {
+    /// A file of 800 by 300 pixels, light or dark as the reader prefers.
+    fn default() -> Self {
+        Look { size: (800, 300), theme: Theme::Auto, standalone: true, id_prefix: "panel" }
+    }
+}
+
+/// A panel with the answers to its queries, ready to be drawn.
+#[derive(Debug, Clone)]
 #[non_exhaustive]
-pub struct Drawing {
+pub struct Answered<'a> {
+    /// The panel.
+    pub panel: &'a Panel,
     /// The panel's title, variables replaced.
     pub title: String,
-    /// The picture, one `<svg>` element. There is one even without data.
-    pub svg: String,
-    /// A row for each series.
-    pub legend: Vec<LegendRow>,
-    /// What the legend's numbers are.
-    pub unit: Unit,
+    /// What is drawn.
+    pub series: Vec<Series<'static>>,
     /// The questions asked, and which of them failed.
     pub asked: Vec<Asked>,
     /// How many series were left out to keep the picture readable.
@@ -67,105 +79,95 @@ pub struct Drawing {
     pub range: TimeRange,
 }
 
-impl Drawing {
-    /// Whether there was nothing to draw.
+impl Panel {
+    /// Puts the panel's queries.
+    ///
+    /// Never fails as a whole: what could not be answered is in [`Answered::asked`], the rest can be drawn.
     #[must_use]
-    pub fn is_empty(&self) -> bool {
-        self.legend.is_empty()
-    }
-
-    /// What went wrong, if anything did.
-    pub fn errors(&self) -> impl Iterator<Item = &str> {
-        self.asked.iter().filter_map(|asked| asked.error.as_deref())
+    pub fn ask(&self, request: &PanelRequest<'_>) -> Answered<'_> {
+        let max_points = match self.draw_style {
+            DrawStyle::Bars => request.max_points / 10,
+            _ => request.max_points,
+        };
+        let interval_ns = bucket_interval_ns(request.range, max_points, request.min_interval_ns);
+        let range = snap(request.range, interval_ns);
+        let macros = Macros { range, interval_ns, variables: request.variables };
+        let Answers { series, asked, left_out } = run::run(self, request, &macros);
+        let title = macros.expand_title(&self.title);
+        Answered { panel: self, title, series, asked, left_out, interval_ns, range }
     }
 }
 
-impl Panel {
-    /// Puts the panel's queries and draws what is answered.
-    ///
-    /// Never fails as a whole: what could not be answered is in [`Drawing::asked`], the rest is drawn.
+impl Answered<'_> {
+    /// Whether there is nothing to draw.
     #[must_use]
-    pub fn draw(&self, context: &DrawContext<'_>) -> Drawing {
-        let interval_ns =
-            bucket_interval_ns(context.range, self.max_points(context), context.min_interval_ns);
-        let range = snap(context.range, interval_ns);
-        let macros = Macros { range, interval_ns, variables: context.variables };
-        let title = macros.expand_title(&self.title);
-        let answers = run::run(self, context, &macros);
-        let Answers { series, asked, left_out } = answers;
-        let (svg, legend) = match self.kind {
-            PanelKind::Stat => self.draw_stat(context, &title, range, series),
-            PanelKind::TimeSeries => self.draw_chart(context, &title, range, series),
-        };
-        Drawing { title, svg, legend, unit: self.unit, asked, left_out, interval_ns, range }
+    pub fn is_empty(&self) -> bool {
+        self.series.is_empty()
     }
 
-    /// About one point for each pixel of a line; a sparkline needs fewer.
-    fn max_points(&self, context: &DrawContext<'_>) -> u32 {
-        match self.kind {
-            PanelKind::Stat => context.size.0 / 3,
-            PanelKind::TimeSeries if self.draw_style == DrawStyle::Bars => context.size.0 / 10,
-            PanelKind::TimeSeries => context.size.0,
+    /// What went wrong, if anything did: the source's words.
+    pub fn errors(&self) -> impl Iterator<Item = &str> {
+        self.asked.iter().filter_map(|asked| asked.error.as_deref())
+    }
+
+    /// What the numbers are.
+    #[must_use]
+    pub const fn unit(&self) -> Unit {
+        self.panel.unit
+    }
+
+    /// A row for each series.
+    #[must_use]
+    pub fn legend_rows(&self) -> Vec<LegendRow> {
+        self.chart(&Look::default()).legend_rows()
+    }
+
+    /// The picture, one `<svg>` element. There is one even without data, which says so.
+    #[must_use]
+    pub fn picture(&self, look: &Look<'_>) -> String {
+        match self.panel.kind {
+            PanelKind::TimeSeries => self.chart(look).to_svg(),
+            PanelKind::Stat => self.stat(look),
         }
     }
 
-    fn draw_chart(
-        &self,
-        context: &DrawContext<'_>,
-        title: &str,
-        range: TimeRange,
-        series: Vec<Series<'static>>,
-    ) -> (String, Vec<LegendRow>) {
-        let kind = match self.draw_style {
+    fn chart(&self, look: &Look<'_>) -> Chart<'static> {
+        let kind = match self.panel.draw_style {
             DrawStyle::Line => ChartKind::Line,
             DrawStyle::Area => ChartKind::Area,
             DrawStyle::Bars => ChartKind::Bar,
         };
-        let mut chart = Chart::new(kind, title)
-            .unit(self.unit)
-            .range(range)
-            .size(context.size.0, context.size.1)
-            .theme(context.theme)
-            .id_prefix(context.id_prefix)
-            .null_policy(self.null_policy)
-            .stacked(self.stacking == Stacking::Normal)
-            .heading(context.standalone)
-            .legend(if context.standalone { Legend::Stats } else { Legend::Hidden });
-        if let Some(min) = self.min {
+        let mut chart = Chart::new(kind, &*self.title)
+            .unit(self.panel.unit)
+            .range(self.range)
+            .size(look.size.0, look.size.1)
+            .theme(look.theme)
+            .id_prefix(look.id_prefix)
+            .null_policy(self.panel.null_policy)
+            .stacked(self.panel.stacking == Stacking::Normal)
+            .heading(look.standalone)
+            .legend(if look.standalone { Legend::Stats } else { Legend::Hidden });
+        if let Some(min) = self.panel.min {
             chart = chart.min(min);
         }
-        if let Some(max) = self.max {
+        if let Some(max) = self.panel.max {
             chart = chart.max(max);
         }
-        chart = self.thresholds.iter().cloned().fold(chart, Chart::threshold);
-        chart = series.into_iter().fold(chart, Chart::series);
-        (chart.to_svg(), chart.legend_rows())
+        chart = self.panel.thresholds.iter().cloned().fold(chart, Chart::threshold);
+        self.series.iter().cloned().fold(chart, Chart::series)
     }
 
-    fn draw_stat(
-        &self,
-        context: &DrawContext<'_>,
-        title: &str,
-        range: TimeRange,
-        series: Vec<Series<'static>>,
-    ) -> (String, Vec<LegendRow>) {
-        let mut stat = Stat::new(title)
-            .unit(self.unit)
-            .range(range)
-            .size(context.size.0, context.size.1)
-            .theme(context.theme)
-            .id_prefix(context.id_prefix);
-        stat = self.thresholds.iter().cloned().fold(stat, Stat::threshold);
-        // The rows come from a chart of the same series, so that both say the same of them.
-        let mut rows = Vec::new();
-        if let Some(series) = series.into_iter().next() {
-            rows = Chart::line(title)
-                .unit(self.unit)
-                .range(range)
-                .series(series.clone())
-                .legend_rows();
-            stat = stat.value(rows.first().and_then(|row| row.last)).sparkline(series);
+    fn stat(&self, look: &Look<'_>) -> String {
+        let mut stat = Stat::new(&*self.title)
+            .unit(self.panel.unit)
+            .range(self.range)
+            .size(look.size.0, look.size.1)
+            .theme(look.theme)
+            .id_prefix(look.id_prefix);
+        stat = self.panel.thresholds.iter().cloned().fold(stat, Stat::threshold);
+        if let Some(series) = self.series.first() {
+            stat = stat.sparkline(series.clone());
         }
-        (stat.to_svg(), rows)
+        stat.to_svg()
     }
 }

@@ -2,7 +2,7 @@
 //!
 //! A [`Dashboard`] is plain data, built in code or read from a file. A [`Panel`] knows its queries, in the language of
 //! whatever [`FrameSource`](stripchart_core::FrameSource) answers them, and how to draw the answers.
-//! [`Panel::draw`] turns it into a picture without knowing about pages, files or clocks.
+//! [`Panel::ask`] puts them, and [`Answered::picture`] draws the answers, neither knowing of pages, files or clocks.
 //! Fields are called as Grafana calls them where they mean the same.
 //!
 //! ```
@@ -28,7 +28,7 @@ mod run;
 mod time_spec;
 
 pub use builtin::{cgroup, cluster, host, namespace, node, pod};
-pub use draw::{DrawContext, Drawing};
+pub use draw::{Answered, Look, PanelRequest};
 pub use interval::{bucket_interval_ns, snap};
 pub use macros::{Macros, VariableValue};
 pub use run::Asked;
@@ -176,6 +176,8 @@ pub struct Panel {
     pub thresholds: Vec<Threshold>,
     /// Series beyond this number are left out, the smallest first, and the reader is told.
     pub max_series: usize,
+    /// Whether series that are zero throughout are left out, too.
+    pub hide_zero: bool,
 }
 
 impl Panel {
@@ -196,6 +198,7 @@ impl Panel {
             queries: Vec::new(),
             thresholds: Vec::new(),
             max_series: 10,
+            hide_zero: false,
         }
     }
 
@@ -247,6 +250,13 @@ impl Panel {
     #[must_use]
     pub fn max_series(mut self, max_series: usize) -> Self {
         self.max_series = max_series;
+        self
+    }
+
+    /// The same without the series that are zero throughout.
+    #[must_use]
+    pub fn hide_zero(mut self) -> Self {
+        self.hide_zero = true;
         self
     }
 

@@ -13,19 +13,19 @@ use crate::dashboard::{self, VariableValue};
 /// Rows of a table before one asks for all.
 const ROWS: usize = 10;
 
-const CPU: &str = r#"SELECT non_negative_derivative(mean("usage_usec"), 1u) AS "cores" FROM "container_cpu" WHERE "host" = '$host' AND "cgroup" =~ /^$prefix/ AND $timeFilter GROUP BY time($interval), "cgroup" fill(none)"#;
-const MEMORY: &str = r#"SELECT mean("working_set") AS "working_set" FROM "container_memory" WHERE "host" = '$host' AND "cgroup" =~ /^$prefix/ AND $timeFilter GROUP BY time($interval), "cgroup" fill(none)"#;
+const CPU: &str = r#"SELECT mean("usage_millicores") AS "millicores" FROM "container_cpu" WHERE "host" = '$host' AND "cgroup" =~ /^$prefix/ AND $timeFilter GROUP BY time($interval), "cgroup" fill(none)"#;
+const MEMORY: &str = r#"SELECT mean("working_set_bytes") AS "working_set" FROM "container_memory" WHERE "host" = '$host' AND "cgroup" =~ /^$prefix/ AND $timeFilter GROUP BY time($interval), "cgroup" fill(none)"#;
 
 fn metrics(totals: &Totals) -> [Metric<'static>; 2] {
     [
         Metric {
             name: "cpu",
             heading: "CPU",
-            unit: Unit::Cores,
+            unit: Unit::Millicores,
             statement: CPU,
             mean: true,
             course: true,
-            full: totals.cores,
+            full: totals.cores.map(|cores| cores * 1000.0),
         },
         Metric {
             name: "memory",
@@ -102,6 +102,7 @@ impl Site {
                 "Innermost groups, by processor time in this range",
                 totals,
                 &mut rows,
+                None,
             );
         }
         put!(
@@ -118,14 +119,15 @@ impl Site {
         caption: &str,
         totals: &Totals,
         rows: &mut [Row],
+        parent: Option<&str>,
     ) {
         let name = |out: &mut String, row: &Row| {
             let path = &row.key[0];
             let link = view.link(&self.at("/cgroup"), &[("path", path)]);
-            let (parent, own) = display_name(path);
+            let (above, own) = display_name(path);
             put!(out, "<a href=\"{}\" title=\"{}\">{}</a>", esc(&link), esc(path), esc(&own));
-            if !parent.is_empty() {
-                put!(out, " <small>{}</small>", esc(&parent));
+            if !above.is_empty() && parent.is_none() {
+                put!(out, " <small>{}</small>", esc(&above));
             }
             let age = row.last_at().map_or(i64::MAX, |at| age_ns(view.now, at));
             // A bucket's instant is its beginning: it may be a bucket older than its newest sample.
@@ -188,6 +190,7 @@ impl Site {
                 "Groups inside, by processor time in this range",
                 &totals,
                 &mut rows,
+                Some(path),
             );
             out.push_str("</section>\n");
         }
@@ -233,7 +236,10 @@ fn display_name(path: &str) -> (String, String) {
     if own.is_empty() {
         return (String::new(), path.to_owned());
     }
-    (shortened(parent), shortened(own.trim_end_matches(".scope")))
+    let short = shortened(own);
+    // Of a container's scope the end is only noise; of systemd's own it belongs to the name.
+    let short = if short == own { short } else { short.trim_end_matches(".scope").to_owned() };
+    (shortened(parent), short)
 }
 
 /// `text` with every run of 32 or more hexadecimal digits cut to twelve.
@@ -285,6 +291,7 @@ mod tests {
     fn container_ids_are_cut() {
         let id = "0123456789abcdef".repeat(4);
         let cases = [
+            ("/init.scope".to_owned(), "", "init.scope"),
             (format!("/system.slice/docker-{id}.scope"), "/system.slice", "docker-0123456789ab"),
             (format!("/kubepods/pod1/{id}"), "/kubepods/pod1", "0123456789ab"),
             ("/user.slice".to_owned(), "", "user.slice"),

@@ -145,7 +145,8 @@ impl Site {
         let name = |out: &mut String, row: &Row| {
             let link = view.link(&self.at("/pods"), &[("namespace", &row.key[0])]);
             put!(out, "<a href=\"{}\">{}</a>", esc(&link), esc(&row.key[0]));
-            put!(out, " <small>{} pods</small>", esc(&row.key[1]));
+            let pods = if row.key[1] == "1" { "pod" } else { "pods" };
+            put!(out, " <small>{} {pods}</small>", esc(&row.key[1]));
         };
         let layout =
             Layout { caption: "Namespaces", heading: "Namespace", limit: ROWS, name: &name };

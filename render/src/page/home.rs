@@ -133,23 +133,28 @@ impl Site {
         put!(out, "<div class=\"strip\"><h1>{}</h1>\n", esc(name));
         put_host_menu(out, view, hosts);
         out.push_str("<dl>");
-        let mut entry = |term: &str, value: String| {
+        let entry = |out: &mut String, term: &str, value: String| {
             put!(out, "<div><dt>{term}</dt><dd>{}</dd></div>", esc(&value));
         };
         if let Some(secs) = status.uptime_secs {
             // Half a century in nanoseconds fits 64 bits; a host that is up longer saturates.
             #[expect(clippy::cast_possible_truncation, reason = "saturates")]
             let nanos = (secs * 1e9) as i64;
-            entry("up", length_text(nanos));
+            entry(out, "up", length_text(nanos));
         }
         if let Some(cores) = status.cores {
-            entry("cores", format!("{cores}"));
+            entry(out, "cores", format!("{cores}"));
         }
         if status.memory_bytes.is_some() {
-            entry("memory", value_text(status.memory_bytes, Unit::Bytes));
+            entry(out, "memory", value_text(status.memory_bytes, Unit::Bytes));
         }
         if let Some(groups) = groups.filter(|groups| *groups > 0) {
-            entry("control groups", groups.to_string());
+            let tree = view.link(&self.at("/cgroup"), &[("path", "/")]);
+            put!(
+                out,
+                "<div><dt>control groups</dt><dd><a href=\"{}\">{groups}</a></dd></div>",
+                esc(&tree)
+            );
         }
         out.push_str("</dl>\n");
         self.put_age(out, view, status.last_sample_ns);

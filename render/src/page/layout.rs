@@ -4,7 +4,7 @@ use stripchart_core::DurationLiteral;
 
 use super::html::{esc, put};
 use super::panel::time_text;
-use super::request::{RANGES, REFRESHES, Scheme};
+use super::request::{MORE_RANGES, RANGES, REFRESHES, Scheme};
 use super::{Page, Site, View};
 
 /// A page before it is framed.
@@ -121,20 +121,22 @@ fn put_custom(out: &mut String, view: &View<'_>, known: bool) {
     for (name, value) in view.hidden(&["from", "to"]) {
         put!(out, "<input type=\"hidden\" name=\"{}\" value=\"{}\">", esc(name), esc(value));
     }
-    let value = |spec: crate::dashboard::TimeSpec, at| {
-        if spec.is_relative() { spec.to_string() } else { time_text(at) }
-    };
-    for (name, text, value) in [
-        ("from", "From", value(view.spec.from, view.range.start)),
-        ("to", "To", value(view.spec.to, view.range.end)),
-    ] {
+    for (name, text, at) in
+        [("from", "From (UTC)", view.range.start), ("to", "To (UTC)", view.range.end)]
+    {
+        // Of this type, since browsers send what they know of forms with free text to their makers to have it filled.
         put!(
             out,
-            "<label>{text} <input name=\"{name}\" value=\"{}\" size=\"20\" autocomplete=\"off\" spellcheck=\"false\"></label>\n",
-            esc(&value)
+            "<label>{text} <input type=\"datetime-local\" step=\"1\" name=\"{name}\" value=\"{}\" required></label>\n",
+            time_text(at).replace(' ', "T")
         );
     }
-    out.push_str("<p>As now-6h, 2026-01-31 12:00 (UTC) or milliseconds since 1970.</p><button>Show</button></form></details>");
+    out.push_str("<button>Show</button>\n<p class=\"more\">");
+    for (text, from) in MORE_RANGES {
+        let link = view.here(&[("from", Some(from)), ("to", None)]);
+        put!(out, "<a href=\"{}\">{text}</a> ", esc(&link));
+    }
+    out.push_str("</p></form></details>");
 }
 
 fn put_refresh(out: &mut String, view: &View<'_>) {

@@ -1,15 +1,17 @@
 //! A drawn panel as part of a page: heading, menu, picture, legend, or the reason why there is none.
 
-use stripchart_core::{DurationLiteral, Unit};
+use stripchart_core::{DurationLiteral, FrameSource, Unit};
 
 use super::html::{esc, put};
 use super::{Site, View, url};
-use crate::dashboard::{Dashboard, DrawContext, Drawing, Panel, VariableValue};
+use crate::dashboard::{Answered, Dashboard, Look, Panel, PanelKind, PanelRequest, VariableValue};
 use crate::{LegendRow, Theme, format_value};
 
-/// Chart sizes in a page, in pixels; pictures scale with the column they stand in.
-const CHART: (u32, u32) = (600, 210);
-const TILE: (u32, u32) = (200, 92);
+/// Chart sizes in a page, in pixels: for a column of a wide window, and for a telephone, where the wide one would be
+/// shrunk until nobody can read it. The style sheet shows one of them.
+const WIDE: (u32, u32) = (600, 210);
+const NARROW: (u32, u32) = (360, 190);
+const TILE: (u32, u32) = (200, 104);
 
 /// The database and variables that a dashboard is shown with.
 pub(super) struct Shown<'a> {
@@ -19,39 +21,31 @@ pub(super) struct Shown<'a> {
     pub(super) variables: &'a [(String, VariableValue)],
 }
 
-impl Site {
-    /// Draws `panel` for a page.
-    pub(super) fn draw(
-        &self,
-        source: &dyn stripchart_core::FrameSource,
-        view: &View<'_>,
-        shown: &Shown<'_>,
-        panel: &Panel,
-    ) -> Drawing {
-        let id = format!("{}-{}", shown.dashboard.uid, panel.name);
-        let size = match panel.kind {
-            crate::dashboard::PanelKind::Stat => TILE,
-            crate::dashboard::PanelKind::TimeSeries => CHART,
-        };
-        panel.draw(&DrawContext {
+impl Shown<'_> {
+    fn ask<'p>(&self, source: &dyn FrameSource, view: &View<'_>, panel: &'p Panel) -> Answered<'p> {
+        panel.ask(&PanelRequest {
             source,
-            database: shown.database,
+            database: self.database,
             now: view.now,
             range: view.range,
-            min_interval_ns: shown.min_interval_ns,
-            variables: shown.variables,
-            size,
-            theme: Theme::Page,
-            standalone: false,
-            id_prefix: &id,
+            min_interval_ns: self.min_interval_ns,
+            max_points: if is_tile(panel) { TILE.0 / 3 } else { WIDE.0 },
+            variables: self.variables,
         })
     }
+}
 
+/// The look of a picture inside a page.
+const fn inside(size: (u32, u32), id_prefix: &str) -> Look<'_> {
+    Look { size, theme: Theme::Page, standalone: false, id_prefix }
+}
+
+impl Site {
     /// The panels called `names` as a grid of charts; all of the dashboard that are no tiles if `names` is empty.
     pub(super) fn put_charts(
         &self,
         out: &mut String,
-        source: &dyn stripchart_core::FrameSource,
+        source: &dyn FrameSource,
         view: &View<'_>,
         shown: &Shown<'_>,
         names: &[&str],
@@ -63,7 +57,7 @@ impl Site {
         out.push_str("<div class=\"grid\">\n");
         let mut without_data = Vec::new();
         for panel in chosen {
-            let drawing = self.draw(source, view, shown, panel);
+            let drawing = shown.ask(source, view, panel);
             if drawing.is_empty() && drawing.errors().next().is_none() && names.is_empty() {
                 without_data.push(drawing.title);
                 continue;
@@ -86,7 +80,7 @@ impl Site {
         view: &View<'_>,
         shown: &Shown<'_>,
         panel: &Panel,
-        drawing: &Drawing,
+        drawing: &Answered<'_>,
     ) {
         let id = format!("{}-{}", shown.dashboard.uid, panel.name);
         put!(out, "<section class=\"panel\" aria-labelledby=\"{id}-h\">\n<div class=\"head\">");
@@ -96,16 +90,23 @@ impl Site {
         if drawing.is_empty() {
             put_empty(out, drawing);
         } else {
-            put!(out, "<div class=\"plot\">{}</div>\n", drawing.svg);
-            put_legend(out, &drawing.title, &drawing.legend, drawing.unit);
+            let narrow = format!("{id}-n");
+            put!(out, "<div class=\"plot wide\">{}</div>", drawing.picture(&inside(WIDE, &id)));
+            put!(
+                out,
+                "<div class=\"plot narrow\">{}</div>\n",
+                drawing.picture(&inside(NARROW, &narrow))
+            );
+            put_legend(out, &drawing.title, &drawing.legend_rows(), drawing.unit());
         }
         put_errors(out, drawing);
         if drawing.left_out > 0 {
-            let (count, s) = (drawing.left_out, if drawing.left_out == 1 { "" } else { "s" });
+            let are = if drawing.left_out == 1 { "series is" } else { "series are" };
             put!(
                 out,
-                "<p class=\"note\">{count} smaller series{s} not shown.</p>\n",
-                s = if s.is_empty() { " is" } else { " are" }
+                "<p class=\"note\">{} smaller {are} not shown.</p>
+",
+                drawing.left_out
             );
         }
         out.push_str("</section>\n");
@@ -118,7 +119,7 @@ impl Site {
         view: &View<'_>,
         shown: &Shown<'_>,
         panel: &Panel,
-        drawing: &Drawing,
+        drawing: &Answered<'_>,
     ) {
         put!(
             out,
@@ -152,16 +153,19 @@ impl Site {
     pub(super) fn put_tiles(
         &self,
         out: &mut String,
-        source: &dyn stripchart_core::FrameSource,
+        source: &dyn FrameSource,
         view: &View<'_>,
         shown: &Shown<'_>,
     ) {
         out.push_str("<ul class=\"tiles\">\n");
         for panel in shown.dashboard.panels.iter().filter(|panel| is_tile(panel)) {
-            let drawing = self.draw(source, view, shown, panel);
+            let drawing = shown.ask(source, view, panel);
             out.push_str("<li class=\"tile\">");
-            out.push_str(&drawing.svg);
-            put_errors(out, &drawing);
+            let id = format!("{}-{}", shown.dashboard.uid, panel.name);
+            out.push_str(&drawing.picture(&inside(TILE, &id)));
+            if let Some(error) = drawing.errors().next() {
+                put!(out, "<p class=\"error\" role=\"note\">{}</p>", esc(error));
+            }
             out.push_str("</li>\n");
         }
         out.push_str("</ul>\n");
@@ -169,11 +173,11 @@ impl Site {
 }
 
 fn is_tile(panel: &Panel) -> bool {
-    panel.kind == crate::dashboard::PanelKind::Stat
+    panel.kind == PanelKind::Stat
 }
 
 /// Why there is no picture.
-fn put_empty(out: &mut String, drawing: &Drawing) {
+fn put_empty(out: &mut String, drawing: &Answered<'_>) {
     if drawing.errors().next().is_some() {
         return;
     }
@@ -187,7 +191,7 @@ fn put_empty(out: &mut String, drawing: &Drawing) {
     );
 }
 
-fn put_errors(out: &mut String, drawing: &Drawing) {
+fn put_errors(out: &mut String, drawing: &Answered<'_>) {
     for asked in drawing.asked.iter() {
         let Some(error) = &asked.error else { continue };
         put!(

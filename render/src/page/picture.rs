@@ -6,7 +6,7 @@ use super::html::esc;
 use super::request::Scheme;
 use super::{Page, Site, View};
 use crate::Theme;
-use crate::dashboard::{self, Dashboard, DrawContext, VariableValue};
+use crate::dashboard::{self, Dashboard, Look, PanelRequest, VariableValue};
 
 impl Site {
     /// The panel `name`, which is `UID-PANEL.svg`.
@@ -20,28 +20,32 @@ impl Site {
         let number = |name: &str, default: u32| {
             view.get(name).and_then(|text| text.parse().ok()).unwrap_or(default).clamp(64, 4096)
         };
-        let drawing = dashboard.panels[panel].draw(&DrawContext {
+        let (database, min_interval_ns) = if of_host {
+            (&self.host_database, self.host_interval_ns)
+        } else {
+            (&self.cluster_database, self.cluster_interval_ns)
+        };
+        let size = (number("width", 800), number("height", 300));
+        let answered = dashboard.panels[panel].ask(&PanelRequest {
             source,
-            database: if of_host { &self.host_database } else { &self.cluster_database },
+            database,
             now: view.now,
             range: view.range,
-            min_interval_ns: if of_host { self.host_interval_ns } else { self.cluster_interval_ns },
+            min_interval_ns,
+            max_points: size.0,
             variables: &variables,
-            size: (number("width", 800), number("height", 300)),
-            theme: match view.scheme {
-                Scheme::Auto => Theme::Auto,
-                Scheme::Light => Theme::Light,
-                Scheme::Dark => Theme::Dark,
-            },
-            standalone: true,
-            id_prefix: "panel",
         });
-        if drawing.is_empty()
-            && let Some(error) = drawing.errors().next()
+        if answered.is_empty()
+            && let Some(error) = answered.errors().next()
         {
             return Page::svg(502, error_picture(error));
         }
-        Page::svg(200, drawing.svg)
+        let theme = match view.scheme {
+            Scheme::Auto => Theme::Auto,
+            Scheme::Light => Theme::Light,
+            Scheme::Dark => Theme::Dark,
+        };
+        Page::svg(200, answered.picture(&Look { size, theme, ..Look::default() }))
     }
 
     /// The dashboard and the index of the panel that `name` joins with a `-`.

@@ -12,6 +12,16 @@ const LONGEST_NS: i64 = 20 * 366 * 86_400 * SEC;
 /// The ranges offered, with what stands for their `from`.
 pub(super) const RANGES: [(&str, &str); 5] =
     [("15m", "now-15m"), ("1h", "now-1h"), ("6h", "now-6h"), ("24h", "now-1d"), ("7d", "now-1w")];
+/// Those offered beside the form for others.
+pub(super) const MORE_RANGES: [(&str, &str); 7] = [
+    ("5m", "now-5m"),
+    ("3h", "now-3h"),
+    ("12h", "now-12h"),
+    ("2d", "now-2d"),
+    ("30d", "now-30d"),
+    ("90d", "now-90d"),
+    ("1y", "now-365d"),
+];
 /// The refresh intervals offered.
 pub(super) const REFRESHES: [(&str, u32); 5] =
     [("off", 0), ("5s", 5), ("10s", 10), ("30s", 30), ("1m", 60)];

@@ -110,11 +110,11 @@ impl Synthetic {
             .filter(|at| self.gap_ns.is_none_or(|(from, to)| *at < from || *at >= to))
             .collect();
         let fields: Vec<(&str, &str)> = statement[..statement.find(" FROM ").expect("FROM")]
-            .split("mean(\"")
-            .skip(1)
-            .map(|part| {
-                let field = &part[..part.find('"').expect("a closing quote")];
-                (field, quoted_after(part, "AS ").unwrap_or(field))
+            .split(", ")
+            .filter_map(|part| {
+                // Of an expression, its first field stands for the whole.
+                let field = quoted_after(part, "mean(")?;
+                Some((field, quoted_after(part, "AS ").unwrap_or(field)))
             })
             .collect();
         let frame = |tags: &[(&str, &str)], scale: f64| {
@@ -149,7 +149,6 @@ impl Synthetic {
             "diskio" => simple("name", &[("nvme0n1", 1.0), ("sda", 0.3)]),
             "pressure" => simple("resource", &[("cpu", 1.0), ("io", 0.7), ("memory", 0.05)]),
             "disk" if by.contains("path") => simple("path", &[("/", 0.71), ("/home", 0.44)]),
-            "container_io" => simple("device", &[("nvme0n1", 1.0)]),
             from if from.starts_with("container_") && by.contains("cgroup") => {
                 let scale = |cpu: f64, memory: f64| {
                     if from == "container_cpu" { cpu } else { memory / 1e9 }
@@ -189,12 +188,12 @@ fn value(from: &str, field: &str, tag: &str, scale: f64, x: f64) -> f64 {
         ("cpu", "usage_user") => 22.0,
         ("cpu", "usage_system") => 7.0,
         ("cpu", "usage_iowait") => 1.5,
-        ("cpu", _) => 0.3,
+        ("cpu", "usage_irq") => 0.4,
+        ("cpu", _) => return 0.0,
         ("mem", "used_percent") => return 41.0 + 2.0 * wave,
         ("mem", "total") => return 16_544_399_360.0,
         ("mem", "used") => return 6.2e9 + 4e8 * wave,
-        ("mem", "cached") => return 4.1e9 + 2e8 * (x * 0.7).sin(),
-        ("mem", "buffered") => return 3.1e8,
+        ("mem", "available") => return 4.1e9 + 2e8 * (x * 0.7).sin(),
         ("mem", "free") => return 5.5e9 - 4e8 * wave,
         ("disk", _) => return 100.0 * if tag.is_empty() { 0.71 } else { scale },
         ("system", "uptime") => return 1_052_340.0,
@@ -210,8 +209,15 @@ fn value(from: &str, field: &str, tag: &str, scale: f64, x: f64) -> f64 {
         ("processes", "running") => 2.0,
         ("processes", "blocked") => 0.3,
         ("processes", _) => return 240.0,
-        ("container_cpu", "throttled_usec") => 0.01,
-        ("container_cpu", _) => 1.0,
+        ("container_cpu", "throttled_nanoseconds_total") => 0.01,
+        ("container_cpu", "user_nanoseconds_total") => 700.0,
+        ("container_cpu", "system_nanoseconds_total") => 300.0,
+        ("container_cpu", "limit_millicores") => return 2000.0,
+        (_, "pressure_some_avg10") => 3.0,
+        ("container_cpu", _) => 1000.0,
+        ("container_memory", "rss_bytes") => return 0.6e9 * scale * (1.0 + 0.05 * wave),
+        ("container_memory", "cache_bytes") => return 0.3e9 * scale,
+        ("container_memory", "limit_bytes") => return 2e9,
         ("container_memory", _) => return 1e9 * scale * (1.0 + 0.05 * wave),
         ("container_io", _) => 3e5,
         ("container_pids", _) => return 14.0,
