@@ -27,6 +27,7 @@ use stripchart_core::DurationLiteral;
 
 pub use expr::{BinaryExpr, BinaryOp, Call, DataType, Expr, Regex, VarRef, WildcardKind};
 pub use quote::{Ident, quote_ident, quote_string};
+pub(crate) use quote::{is_ident_char, keyword};
 pub use select::{
     Dimension, Field, Fill, Measurement, MeasurementName, Select, SortField, Source, Target,
 };

@@ -14,6 +14,23 @@ pub(crate) fn compile(pattern: &str) -> Result<Regex, Error> {
     RegexBuilder::new(&translate(pattern)).size_limit(SIZE_LIMIT_BYTES).build()
 }
 
+/// What is wrong with `pattern`, in Go's words where they are known.
+pub(crate) fn message(error: &Error, pattern: &str) -> String {
+    let text = error.to_string();
+    let last = text.lines().last().unwrap_or("").trim_start_matches("error: ");
+    let reason = match last {
+        "unclosed group" => "missing closing )",
+        "unopened group" => "unexpected )",
+        "unclosed character class" => "missing closing ]",
+        "repetition operator missing expression" => "missing argument to repetition operator",
+        "incomplete escape sequence, reached end of pattern prematurely" => {
+            "trailing backslash at end of expression"
+        }
+        other => other,
+    };
+    format!("error parsing regexp: {reason}: `{pattern}`")
+}
+
 /// Rewrites Go's dialect into the `regex` crate's. A pattern that is wrong in Go stays wrong.
 fn translate(pattern: &str) -> String {
     let mut out = String::with_capacity(pattern.len() + 8);
