@@ -75,16 +75,15 @@ impl Buckets {
         self.first_label.saturating_add(self.interval_ns.saturating_mul(steps))
     }
 
-    /// The bucket that `at` lies in.
+    /// The bucket in whose window `at` lies. Cut windows count whole: the rows of a subquery bear the starts of their
+    /// windows, which may lie before the lower bound.
     pub fn find(&self, at: i64) -> Option<usize> {
-        if at < self.edges[0] || at >= self.edges[self.len()] {
-            return None;
-        }
         if self.interval_ns == 0 {
             return Some(0);
         }
-        let steps = (i128::from(at) - i128::from(self.first_label)) / i128::from(self.interval_ns);
-        usize::try_from(steps).ok()
+        let passed = i128::from(at) - i128::from(self.first_label);
+        let steps = passed.div_euclid(i128::from(self.interval_ns));
+        usize::try_from(steps).ok().filter(|index| *index < self.len())
     }
 }
 
@@ -111,7 +110,7 @@ mod tests {
         assert_eq!(buckets.edges(), [5, 10, 20, 22]);
         assert_eq!([0, 1, 2].map(|i| buckets.label(i)), [0, 10, 20]);
         assert_eq!(
-            [4, 5, 9, 10, 21, 22].map(|at| buckets.find(at)),
+            [-1, 0, 5, 10, 22, 30].map(|at| buckets.find(at)),
             [None, Some(0), Some(0), Some(1), Some(2), None]
         );
     }

@@ -133,6 +133,11 @@ impl Accumulator {
         }
     }
 
+    /// Whether any point was taken in.
+    pub fn has_points(&self) -> bool {
+        self.count > 0
+    }
+
     /// The point chosen, for a selector.
     pub fn best(&self) -> Option<&Best> {
         self.best.as_ref()

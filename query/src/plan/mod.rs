@@ -21,9 +21,9 @@ use std::sync::Arc;
 use stripchart_core::{FieldType, FieldValue, Unit};
 use stripchart_storage::{FieldInfo, View};
 
-pub(crate) use node::{Condition, Node, Slot};
+pub(crate) use node::{Condition, Node, Slot, means_field};
 pub(crate) use schema::Schema;
-pub(crate) use select::{Inherited, Planner};
+pub(crate) use select::{Planner, matching, node_type};
 
 use crate::ast::Expr;
 use crate::functions::{Aggregate, Reducer, Transform};
