@@ -161,7 +161,7 @@ pub enum Value<'a> {
 
 impl<'a> Value<'a> {
     /// The value of `raw`, which is a part of `text`.
-    pub(super) fn resolve(text: &'a str, raw: RawValue<'a>) -> Self {
+    fn resolve(text: &'a str, raw: RawValue<'a>) -> Self {
         match raw {
             RawValue::Float(value) => Value::Float(value),
             RawValue::Integer(value) => Value::Integer(value),
@@ -276,7 +276,7 @@ pub(super) const PLAIN: &[u8] = b",= ";
 /// What a backslash makes ordinary in measurements and field keys: the quote too, though it is ordinary there anyway.
 pub(super) const QUOTED: &[u8] = b",= \"";
 /// What a backslash makes ordinary in strings.
-const STRING: &[u8] = b"\"\\";
+pub(super) const STRING: &[u8] = b"\"\\";
 
 /// `text` with the backslashes before `special` characters taken out; others stand for themselves.
 pub(super) fn unescape<'a>(text: &'a str, special: &[u8]) -> Cow<'a, str> {
