@@ -192,25 +192,25 @@ impl Path {
 
     /// Appends a number, with a space before it where it would run into the one before.
     fn number(&mut self, number: i32, after_number: bool) {
-        if number < 0 {
-            self.bytes.push(b'-');
-        } else if after_number {
-            self.bytes.push(b' ');
+        // One copy of a fixed length, of which what is not needed is dropped again, is much faster than several of
+        // lengths that the compiler does not know.
+        let mut text = [0u8; 12];
+        let mut len = 0;
+        if number < 0 || after_number {
+            text[0] = if number < 0 { b'-' } else { b' ' };
+            len = 1;
         }
         let mut rest = number.unsigned_abs();
-        let mut digits = [0u8; 10];
-        let mut from = digits.len();
-        loop {
-            from -= 1;
+        let digits = 1 + rest.checked_ilog10().unwrap_or(0) as usize;
+        for place in (len..len + digits).rev() {
             #[expect(clippy::cast_possible_truncation, reason = "a digit is below ten")]
             let digit = (rest % 10) as u8;
-            digits[from] = b'0' + digit;
+            text[place] = b'0' + digit;
             rest /= 10;
-            if rest == 0 {
-                break;
-            }
         }
-        self.bytes.extend_from_slice(&digits[from..]);
+        len += digits;
+        self.bytes.extend_from_slice(&text);
+        self.bytes.truncate(self.bytes.len() - text.len() + len);
     }
 }
 
