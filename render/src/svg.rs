@@ -192,27 +192,48 @@ impl Path {
 
     /// Appends a number, with a space before it where it would run into the one before.
     fn number(&mut self, number: i32, after_number: bool) {
-        // One copy of a fixed length, of which what is not needed is dropped again, is much faster than several of
-        // lengths that the compiler does not know.
-        let mut text = [0u8; 12];
-        let mut len = 0;
-        if number < 0 || after_number {
-            text[0] = if number < 0 { b'-' } else { b' ' };
-            len = 1;
-        }
-        let mut rest = number.unsigned_abs();
-        let digits = 1 + rest.checked_ilog10().unwrap_or(0) as usize;
-        for place in (len..len + digits).rev() {
-            #[expect(clippy::cast_possible_truncation, reason = "a digit is below ten")]
-            let digit = (rest % 10) as u8;
-            text[place] = b'0' + digit;
-            rest /= 10;
-        }
-        len += digits;
+        let size = number.unsigned_abs();
+        let Some([a, b, c, digits]) = SMALL.get(size as usize).copied() else {
+            return self.large_number(number, after_number);
+        };
+        // How long a number is cannot be foreseen, so nothing here branches on it: a fixed length is appended, and
+        // what is not needed is dropped again.
+        let first = usize::from(number < 0 || after_number);
+        let mut text = [if number < 0 { b'-' } else { b' ' }; 4];
+        text[first] = a;
+        text[first + 1] = b;
+        text[(first + 2).min(3)] = c;
         self.bytes.extend_from_slice(&text);
-        self.bytes.truncate(self.bytes.len() - text.len() + len);
+        self.bytes.truncate(self.bytes.len() - text.len() + first + usize::from(digits));
+    }
+
+    #[cold]
+    fn large_number(&mut self, number: i32, after_number: bool) {
+        let space = if after_number && number >= 0 { " " } else { "" };
+        // Writing to a vector cannot fail.
+        let _ = std::io::Write::write_fmt(&mut self.bytes, format_args!("{space}{number}"));
     }
 }
+
+/// The digits of the numbers below a thousand, from the left, and how many there are.
+static SMALL: [[u8; 4]; 1000] = {
+    let mut table = [[0; 4]; 1000];
+    let mut number = 0u16;
+    while number < 1000 {
+        let [hundreds, tens, ones] = [
+            b'0' + (number / 100) as u8,
+            b'0' + (number / 10 % 10) as u8,
+            b'0' + (number % 10) as u8,
+        ];
+        table[number as usize] = match number {
+            0..10 => [ones, 0, 0, 1],
+            10..100 => [tens, ones, 0, 2],
+            _ => [hundreds, tens, ones, 3],
+        };
+        number += 1;
+    }
+    table
+};
 
 #[cfg(test)]
 mod tests {
