@@ -2,8 +2,11 @@
 
 mod chart;
 mod color;
+pub mod dashboard;
 mod decimate;
 mod label;
+#[cfg(feature = "html")]
+pub mod page;
 mod scale;
 mod series;
 mod svg;

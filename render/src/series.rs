@@ -22,6 +22,7 @@ pub struct Series<'a> {
     pub(crate) times: Cow<'a, [i64]>,
     pub(crate) values: Cow<'a, [f64]>,
     pub(crate) color: Option<Color>,
+    pub(crate) place: Option<usize>,
     pub(crate) dashed: bool,
     pub(crate) mirrored: bool,
 }
@@ -39,6 +40,7 @@ impl<'a> Series<'a> {
             times: times.into(),
             values: values.into(),
             color: None,
+            place: None,
             dashed: false,
             mirrored: false,
         }
@@ -84,6 +86,14 @@ impl<'a> Series<'a> {
     #[must_use]
     pub fn color(mut self, color: Color) -> Self {
         self.color = Some(color);
+        self
+    }
+
+    /// The same in the colour and dashes that the series at `place` of a chart gets, so that two that belong together
+    /// look alike.
+    #[must_use]
+    pub fn place(mut self, place: usize) -> Self {
+        self.place = Some(place);
         self
     }
 

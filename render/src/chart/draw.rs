@@ -35,17 +35,19 @@ fn interval(chart: &Chart<'_>) -> u64 {
 
 /// The role of the series at `index`.
 fn role(chart: &Chart<'_>, index: usize) -> Role {
-    chart.series[index].color.map_or(Role::Series(index), Role::Own)
+    let series = &chart.series[index];
+    series.color.map_or(Role::Series(series.place.unwrap_or(index)), Role::Own)
 }
 
 pub(super) fn legend_rows(chart: &Chart<'_>, prepared: &[Prepared<'_>]) -> Vec<LegendRow> {
     let row = |(index, one): (usize, &Prepared<'_>)| {
         let (series, summary) = (&chart.series[index], one.summary);
-        let palette = PALETTE[index % PALETTE.len()];
+        let place = series.place.unwrap_or(index) % PALETTE.len();
+        let palette = PALETTE[place];
         LegendRow {
             label: series.label.clone(),
             color: series.color.map_or(palette, Paint::same),
-            palette_index: series.color.is_none().then_some(index % PALETTE.len()),
+            palette_index: series.color.is_none().then_some(place),
             min: summary.min,
             mean: summary.mean,
             max: summary.max,
@@ -193,7 +195,7 @@ fn swatch(chart: &Chart<'_>, index: usize) -> Swatch {
 
 /// The dash pattern of a series: its own wish, or another one after each round of colours.
 fn dash(chart: &Chart<'_>, index: usize) -> &'static [u16] {
-    let round = index / PALETTE.len();
+    let round = chart.series[index].place.unwrap_or(index) / PALETTE.len();
     let round = if chart.series[index].dashed { round.max(1) } else { round };
     DASHES[round % DASHES.len()]
 }
