@@ -218,19 +218,21 @@ impl Path {
 /// The digits of the numbers below a thousand, from the left, and how many there are.
 static SMALL: [[u8; 4]; 1000] = {
     let mut table = [[0; 4]; 1000];
-    let mut number = 0u16;
-    while number < 1000 {
-        let [hundreds, tens, ones] = [
-            b'0' + (number / 100) as u8,
-            b'0' + (number / 10 % 10) as u8,
-            b'0' + (number % 10) as u8,
-        ];
-        table[number as usize] = match number {
-            0..10 => [ones, 0, 0, 1],
-            10..100 => [tens, ones, 0, 2],
-            _ => [hundreds, tens, ones, 3],
+    let (mut number, [mut hundreds, mut tens, mut ones]) = (0usize, [0u8; 3]);
+    while number < table.len() {
+        table[number] = match number {
+            0..10 => [b'0' + ones, 0, 0, 1],
+            10..100 => [b'0' + tens, b'0' + ones, 0, 2],
+            _ => [b'0' + hundreds, b'0' + tens, b'0' + ones, 3],
         };
         number += 1;
+        ones += 1;
+        if ones == 10 {
+            (tens, ones) = (tens + 1, 0);
+        }
+        if tens == 10 {
+            (hundreds, tens) = (hundreds + 1, 0);
+        }
     }
     table
 };
@@ -273,6 +275,18 @@ mod tests {
         path.close();
         path.polyline(&[(1, -1)]);
         assert_eq!(path.as_str(), "M10 20l5-2h5v12-5l1 1 1 2zM1-1h0");
+    }
+
+    #[test]
+    fn numbers_of_every_length_are_written() {
+        let mut path = Path::default();
+        for number in
+            [0, 7, 10, 42, 99, 100, 999, 1000, 123_456, i32::MAX, -1, -999, -1000, i32::MIN]
+        {
+            path.number(number, true);
+        }
+        let want = " 0 7 10 42 99 100 999 1000 123456 2147483647-1-999-1000-2147483648";
+        assert_eq!(path.as_str(), want);
     }
 
     /// Follows a path, as a viewer would.

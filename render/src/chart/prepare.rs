@@ -131,7 +131,7 @@ fn summarize(values: &[f64]) -> Summary {
             high[lane] = if value > high[lane] { value } else { high[lane] };
             sum[lane] += value;
             // Zero, unless the value is not finite.
-            odd[lane] += value - value;
+            odd[lane] += value * 0.0;
         }
     }
     if odd.iter().sum::<f64>() != 0.0 || !rest.iter().all(|value| value.is_finite()) {
@@ -199,6 +199,7 @@ fn by_value_and_time(times: &[i64], values: &[f64], gap: u64) -> Vec<Range<usize
 }
 
 #[cfg(test)]
+#[allow(clippy::single_range_in_vec_init, reason = "rows are ranges, also where there is one")]
 mod tests {
     use super::*;
 
