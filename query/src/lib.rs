@@ -1,10 +1,27 @@
 //! InfluxQL: the language, its parser and its answers. Being built.
 
 pub mod ast;
+mod engine;
+mod error;
+mod exec;
+mod functions;
+mod into;
+mod limits;
+mod manage;
 mod parse;
+mod plan;
 mod re2;
+mod result;
+mod show;
+mod window;
 
+pub use engine::{Engine, ExecuteOptions};
+pub use error::QueryError;
+pub use limits::{Cancel, Deadline, Limits};
 pub use parse::{
     MAX_EXPRESSION_HEIGHT, MAX_NESTING, ParamValue, Params, ParseError, parse_duration, parse_expr,
     parse_query, parse_query_with, parse_statement, parse_statement_with,
+};
+pub use result::{
+    FormatOptions, JsonWriter, Message, StatementResult, write_csv, write_error, write_json,
 };

@@ -141,7 +141,7 @@ fn stored(plan: &Plan, source: &PlannedSource) -> Vec<(String, Input)> {
             Some(condition) => condition.decided(&|index| {
                 let variable = &condition.refs[index];
                 let is_tag = !means_field(variable, has_field(&variable.name));
-                is_tag.then(|| series.key().tag(&variable.name).unwrap_or(""))
+                is_tag.then(|| Some(series.key().tag(&variable.name).unwrap_or("")))
             }),
         };
         if decided == Some(false) {
