@@ -57,7 +57,7 @@ impl<'a> ExecuteOptions<'a> {
 /// thread.
 ///
 /// ```
-/// use stripchart_core::{Precision, Timestamp};
+/// use stripchart_core::{Batch, Sink, Timestamp};
 /// use stripchart_query::{Engine, ExecuteOptions};
 /// use stripchart_storage::Db;
 ///
@@ -66,8 +66,11 @@ impl<'a> ExecuteOptions<'a> {
 /// let options = ExecuteOptions::new(Timestamp::from_secs(60)).database("demo");
 /// engine.query("CREATE DATABASE demo", &options)?;
 ///
-/// let writer = engine.db().writer("demo", None)?;
-/// writer.write_lines(b"cpu,host=a usage=1.5 10\ncpu,host=a usage=2.5 20", Precision::Seconds, Timestamp::EPOCH)?;
+/// let mut batch = Batch::new();
+/// let series = batch.series("cpu", [("host", "a")])?;
+/// batch.row(series, Timestamp::from_secs(10)).f64("usage", 1.5);
+/// batch.row(series, Timestamp::from_secs(20)).f64("usage", 2.5);
+/// engine.db().writer("demo", None)?.write(&batch)?;
 ///
 /// let results = engine.query("SELECT mean(usage) FROM cpu", &options)?;
 /// assert_eq!(results[0].frames[0].get("mean").and_then(|column| column.get_f64(0)), Some(2.0));

@@ -53,7 +53,10 @@ pub(crate) fn run(
 /// The words of a statement that say what it does.
 fn verb(statement: &Statement) -> String {
     let text = statement.to_string();
-    let is_keyword = |word: &&str| word.bytes().all(|b| b.is_ascii_uppercase());
+    let is_keyword = |word: &&str| {
+        word.bytes().all(|b| b.is_ascii_uppercase())
+            && !["FROM", "WHERE", "ON", "FOR", "TO", "WITH"].contains(word)
+    };
     text.split(' ').take_while(is_keyword).collect::<Vec<_>>().join(" ")
 }
 

@@ -232,7 +232,14 @@ fn decided<'a>(node: &'a Node, tag: &impl Fn(usize) -> Option<Option<&'a str>>) 
             }
         }
         Node::Literal(FieldValue::Boolean(value)) => Some(*value),
-        Node::Binary(..) if only_tags(node, tag) => {
+        Node::Binary(op, left, right) if only_tags(node, tag) => {
+            // Two tags are equal only if a series has both.
+            if let (Node::Slot(Slot::Ref(left)), Node::Slot(Slot::Ref(right))) = (&**left, &**right)
+            {
+                let (left, right) = (tag(*left).flatten(), tag(*right).flatten());
+                let equal = left == right && left.is_some_and(|value| !value.is_empty());
+                return Some(equal == (*op == BinaryOp::Eq));
+            }
             let lookup = |slot| match slot {
                 Slot::Ref(index) => tag(index).flatten().map(ValueRef::String),
                 Slot::Call(_) => None,
