@@ -76,6 +76,8 @@ mod engine;
 mod error;
 mod exec;
 mod functions;
+#[cfg(feature = "http")]
+pub mod http;
 mod into;
 mod limits;
 mod manage;
