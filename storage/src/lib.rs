@@ -43,6 +43,7 @@ mod filter;
 mod fold;
 #[cfg(feature = "engine")]
 mod head;
+pub mod line_protocol;
 #[cfg(feature = "engine")]
 mod ingest;
 #[cfg(feature = "engine")]
