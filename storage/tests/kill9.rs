@@ -43,7 +43,7 @@ fn batches(db: &Db, writer: u64) -> i64 {
     let view = db.view(DB, None).unwrap();
     let host = TagFilter::Equal { key: "writer".into(), value: writer.to_string() };
     let mut rows = 0;
-    for series in view.series("m", &host).unwrap() {
+    for series in view.series("m", &host) {
         for block in view.scan(&series, &["v"], TimeRange::ALL, Direction::Ascending) {
             let block = block.unwrap();
             for (at, got) in block.timestamps.iter().enumerate() {
