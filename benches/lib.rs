@@ -1,1 +1,3 @@
-//! Nothing here yet.
+//! What the benches share: data made from a seed, so that two runs measure the same.
+
+pub mod tsbs;

@@ -110,6 +110,16 @@ impl Batch {
         index
     }
 
+    /// The key of `series`; `None` if that is from before a [`Batch::reset`], or from another batch and unknown here.
+    ///
+    /// A series of another batch may be known here as something else: the key tells.
+    #[must_use]
+    pub fn key(&self, series: BatchSeries) -> Option<KeyRef<'_>> {
+        let known =
+            self.series.get(series.index as usize).filter(|_| series.epoch == self.epoch)?;
+        Some(KeyRef::trusted(&known.key))
+    }
+
     /// Begins a row of `series` at time `at`; its fields are added to what is returned.
     ///
     /// A row that is given no field is not added. Rows of one series at one time are merged by the sink, later

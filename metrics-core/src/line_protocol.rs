@@ -2,13 +2,15 @@
 //!
 //! ```text
 //! line        = measurement *( "," key "=" value ) " " field "=" value *( "," field "=" value ) " " nanoseconds LF
-//! measurement : "," and " " are preceded by "\"
-//! keys, tags  : ",", "=" and " " are preceded by "\"
+//! measurement : "," and " " are preceded by "\", and so are "=" and '"' after a "\"
+//! keys, tags  : ",", "=" and " " are preceded by "\"; in field keys so is '"' after a "\"
 //! string      : in double quotes; '"' and "\" are preceded by "\"
 //! ```
 //!
-//! A backslash elsewhere stands for itself, so a name that ends in one cannot be written: it would escape what follows.
-//! Line feeds in names cannot be written either; in string fields they can.
+//! The quote, and in measurements the "=", need no backslash, but InfluxDB takes one away if it finds it: a name that has
+//! one there needs another. A backslash elsewhere stands for itself, so a name that ends in one cannot be written: it
+//! would escape what follows. Nor can names with a line feed in them, though string fields with one can; nor a
+//! measurement that begins with "#" or a tab, nor a field key that is empty, begins with a tab, or contains NUL.
 
 use std::fmt::{self, Write};
 
@@ -41,20 +43,20 @@ pub fn write_row(
     row: usize,
     out: &mut String,
 ) -> Result<(), EncodeError> {
-    check_name(key.measurement())?;
+    check_name(key.measurement(), &['#', '\t'])?;
     for (tag, value) in key.tags() {
-        check_name(tag)?;
-        check_name(value)?;
+        check_name(tag, &[])?;
+        check_name(value, &[])?;
     }
     let mut separator = ' ';
     for column in table.columns() {
         let Some(value) = column.get(row) else { continue };
-        check_name(&column.name)?;
+        check_field_key(&column.name)?;
         if separator == ' ' {
             write_key(key, out).map_err(|_| EncodeError::Format)?;
         }
         out.push(separator);
-        escape(&column.name, ",= ", out).map_err(|_| EncodeError::Format)?;
+        escape(&column.name, ",= ", "\"", out).map_err(|_| EncodeError::Format)?;
         out.push('=');
         write_value(value, out)?;
         separator = ',';
@@ -81,7 +83,7 @@ pub fn write_value(value: ValueRef<'_>, out: &mut String) -> Result<(), EncodeEr
         ValueRef::Boolean(v) => write!(out, "{v}"),
         ValueRef::String(v) => out
             .write_char('"')
-            .and_then(|()| escape(v, "\"\\", out))
+            .and_then(|()| escape(v, "\"\\", "", out))
             .and_then(|()| out.write_char('"')),
         ValueRef::Time(v) => write!(out, "{}i", v.nanos()),
     }
@@ -90,29 +92,41 @@ pub fn write_value(value: ValueRef<'_>, out: &mut String) -> Result<(), EncodeEr
 
 /// Writes a series key with its escapes: `cpu,host=node\ a`.
 pub(crate) fn write_key(key: KeyRef<'_>, out: &mut impl Write) -> fmt::Result {
-    escape(key.measurement(), ", ", out)?;
+    escape(key.measurement(), ", ", "=\"", out)?;
     for (tag, value) in key.tags() {
         out.write_char(',')?;
-        escape(tag, ",= ", out)?;
+        escape(tag, ",= ", "", out)?;
         out.write_char('=')?;
-        escape(value, ",= ", out)?;
+        escape(value, ",= ", "", out)?;
     }
     Ok(())
 }
 
-fn escape(text: &str, special: &str, out: &mut impl Write) -> fmt::Result {
-    let mut rest = text;
-    while let Some(at) = rest.find(|c| special.contains(c)) {
-        out.write_str(&rest[..at])?;
-        out.write_char('\\')?;
-        out.write_str(&rest[at..=at])?;
-        rest = &rest[at + 1..];
+/// Writes `text` with a backslash before `special` characters, and before those `after_backslash` that follow one.
+fn escape(text: &str, special: &str, after_backslash: &str, out: &mut impl Write) -> fmt::Result {
+    let (mut written, mut last) = (0, '\0');
+    for (at, next) in text.char_indices() {
+        if special.contains(next) || (last == '\\' && after_backslash.contains(next)) {
+            out.write_str(&text[written..at])?;
+            out.write_char('\\')?;
+            written = at;
+        }
+        last = next;
     }
-    out.write_str(rest)
+    out.write_str(&text[written..])
 }
 
-fn check_name(name: &str) -> Result<(), EncodeError> {
-    if name.ends_with('\\') || name.contains('\n') {
+/// That a name can be written, where `not_first` characters at its beginning would be taken for something else.
+fn check_name(name: &str, not_first: &[char]) -> Result<(), EncodeError> {
+    if name.ends_with('\\') || name.contains('\n') || name.starts_with(not_first) {
+        return Err(EncodeError::Name { name: name.to_owned() });
+    }
+    Ok(())
+}
+
+fn check_field_key(name: &str) -> Result<(), EncodeError> {
+    check_name(name, &['\t'])?;
+    if name.is_empty() || name.contains('\0') {
         return Err(EncodeError::Name { name: name.to_owned() });
     }
     Ok(())
@@ -122,7 +136,8 @@ fn check_name(name: &str) -> Result<(), EncodeError> {
 #[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
 pub enum EncodeError {
-    /// A measurement, tag or field key ends in a backslash or contains a line feed.
+    /// A measurement, tag or field key ends in a backslash, contains a line feed, begins with a character that does
+    /// not count there, or is a field key that is empty or contains NUL.
     Name {
         /// The name.
         name: String,
@@ -142,7 +157,8 @@ impl fmt::Display for EncodeError {
             EncodeError::Name { name } => {
                 write!(
                     f,
-                    "name {name:?} ends in a backslash or contains a line feed: line protocol cannot express it"
+                    "line protocol cannot express the name {name:?}: it is empty, begins with '#' or a tab, \
+                     ends in a backslash, or contains a line feed or NUL"
                 )
             }
             EncodeError::NotFinite { value } => {
@@ -181,6 +197,34 @@ mod tests {
             "\n"
         );
         assert_eq!(out, want);
+    }
+
+    #[test]
+    fn a_backslash_that_would_be_taken_away_is_doubled() {
+        let mut batch = Batch::new();
+        let series = batch.series(r#"a\=b=c\"d"e"#, [(r#"k\""#, r"v\=")]).unwrap();
+        batch.row(series, Timestamp::EPOCH).i64(r#"f\"g"h"#, 1);
+        let mut out = String::new();
+        write_batch(&batch, &mut out).unwrap();
+        assert_eq!(out, concat!(r#"a\\=b=c\\"d"e,k\"=v\\= f\\"g"h=1i 0"#, "\n"));
+    }
+
+    #[test]
+    fn names_that_would_be_read_as_something_else_are_refused() {
+        let mut out = String::new();
+        for measurement in ["#comment", "\tx", "a\\", "a\nb"] {
+            let mut batch = Batch::new();
+            let series = batch.series(measurement, []).unwrap();
+            batch.row(series, Timestamp::EPOCH).f64("v", 1.0);
+            assert!(write_batch(&batch, &mut out).is_err(), "{measurement:?}");
+        }
+        for field in ["", "\tx", "a\\", "a\nb", "a\0b"] {
+            let mut batch = Batch::new();
+            let series = batch.series("m", []).unwrap();
+            batch.row(series, Timestamp::EPOCH).f64(field, 1.0);
+            assert!(write_batch(&batch, &mut out).is_err(), "{field:?}");
+        }
+        assert_eq!(out, "");
     }
 
     #[test]

@@ -26,7 +26,11 @@
 #[cfg(feature = "engine")]
 mod background;
 #[cfg(feature = "engine")]
+mod bytes;
+#[cfg(feature = "engine")]
 mod catalog;
+#[cfg(feature = "engine")]
+mod codec;
 #[cfg(feature = "engine")]
 mod db;
 #[cfg(feature = "engine")]
@@ -37,6 +41,9 @@ mod filter;
 mod fold;
 #[cfg(feature = "engine")]
 mod head;
+pub mod line_protocol;
+#[cfg(feature = "engine")]
+mod map;
 #[cfg(feature = "engine")]
 mod options;
 #[cfg(feature = "engine")]
@@ -47,6 +54,8 @@ mod plan;
 mod rows;
 #[cfg(feature = "engine")]
 mod scan;
+#[cfg(feature = "engine")]
+pub mod vfs;
 #[cfg(feature = "engine")]
 mod view;
 #[cfg(feature = "engine")]

@@ -13,8 +13,8 @@ mod points;
 mod reduce;
 mod transform;
 
-pub(crate) use accumulate::{Accumulator, Aggregate};
+pub(crate) use accumulate::{Accumulator, Aggregate, mean, owned, spread};
 pub(crate) use math::{MathFunction, binary, binary_in_condition};
-pub(crate) use points::{Points, cast, truncate};
+pub(crate) use points::{Points, cast, push, truncate};
 pub(crate) use reduce::{Reducer, reduce};
 pub(crate) use transform::{Transform, transform};
