@@ -43,7 +43,11 @@ impl fmt::Display for BindError {
                 self.address
             ),
             io::ErrorKind::PermissionDenied => {
-                write!(f, "{} may not be listened on: choose a port of 1024 or above with --listen", self.address)
+                write!(
+                    f,
+                    "{} may not be listened on: choose a port of 1024 or above with --listen",
+                    self.address
+                )
             }
             _ => write!(f, "{} cannot be listened on (--listen)", self.address),
         }
@@ -73,7 +77,8 @@ pub(crate) fn serve(listener: TcpListener, stack: &Arc<Stack>) -> io::Result<()>
         .build()?;
     runtime.block_on(async {
         let listener = tokio::net::TcpListener::from_std(listener)?;
-        let shared = Shared { stack: Arc::clone(stack), turns: Arc::new(Semaphore::new(ANSWERS_AT_A_TIME)) };
+        let shared =
+            Shared { stack: Arc::clone(stack), turns: Arc::new(Semaphore::new(ANSWERS_AT_A_TIME)) };
         let app = Router::new().fallback(answer).with_state(shared);
         let (stop, mut stopped) = tokio::sync::watch::channel(false);
         let server = axum::serve(listener, app).with_graceful_shutdown(async move {
@@ -97,7 +102,8 @@ pub(crate) fn serve(listener: TcpListener, stack: &Arc<Stack>) -> io::Result<()>
 }
 
 async fn asked_to_stop() -> io::Result<()> {
-    let (mut interrupt, mut terminate) = (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
+    let (mut interrupt, mut terminate) =
+        (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
     tokio::select! {
         _ = interrupt.recv() => {}
         _ = terminate.recv() => {}
@@ -117,12 +123,16 @@ async fn answer(State(shared): State<Shared>, request: Request) -> Response<Body
         return plain(StatusCode::PAYLOAD_TOO_LARGE, "{\"error\":\"Request Entity Too Large\"}\n");
     };
     // Only now: a client that sends slowly must not keep others from being answered.
-    let Ok(_turn) = shared.turns.acquire().await else { return plain(StatusCode::SERVICE_UNAVAILABLE, "stopping") };
+    let Ok(_turn) = shared.turns.acquire().await else {
+        return plain(StatusCode::SERVICE_UNAVAILABLE, "stopping");
+    };
     let request = axum::http::Request::from_parts(head, body);
     let stack = Arc::clone(&shared.stack);
     match tokio::task::spawn_blocking(move || stack.answer(&request)).await {
         Ok(response) => response.map(Body::from),
-        Err(_panicked) => plain(StatusCode::INTERNAL_SERVER_ERROR, "{\"error\":\"the answer failed\"}\n"),
+        Err(_panicked) => {
+            plain(StatusCode::INTERNAL_SERVER_ERROR, "{\"error\":\"the answer failed\"}\n")
+        }
     }
 }
 

@@ -22,10 +22,17 @@ impl Sources {
             match text.as_str() {
                 "host" => sources.host = true,
                 "none" => {}
-                summary if summary.starts_with("summary:") => match SummarySource::parse_list(summary) {
-                    Ok(list) => sources.summaries.extend(list),
-                    Err(cause) => return Err(SourceError { text: text.clone(), cause: Some(Box::new(cause)) }),
-                },
+                summary if summary.starts_with("summary:") => {
+                    match SummarySource::parse_list(summary) {
+                        Ok(list) => sources.summaries.extend(list),
+                        Err(cause) => {
+                            return Err(SourceError {
+                                text: text.clone(),
+                                cause: Some(Box::new(cause)),
+                            });
+                        }
+                    }
+                }
                 _ => return Err(SourceError { text: text.clone(), cause: None }),
             }
         }

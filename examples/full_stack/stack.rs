@@ -104,11 +104,13 @@ impl Stack {
             return response;
         }
         if !matches!(*request.method(), Method::GET | Method::HEAD) {
-            let mut response = Response::new(Bytes::from_static(b"pages are only read: GET or HEAD\n"));
+            let mut response =
+                Response::new(Bytes::from_static(b"pages are only read: GET or HEAD\n"));
             *response.status_mut() = StatusCode::METHOD_NOT_ALLOWED;
             return response;
         }
-        let page_request = PageRequest::from_query(request.uri().query().unwrap_or_default(), now());
+        let page_request =
+            PageRequest::from_query(request.uri().query().unwrap_or_default(), now());
         http_response(self.site.respond(&*self.engine, request.uri().path(), &page_request))
     }
 
@@ -118,7 +120,11 @@ impl Stack {
         if let Some(running) = &*self.running.lock().unwrap_or_else(PoisonError::into_inner) {
             if let Some(host) = &running.host {
                 warnings.extend(host.take_warnings().iter().map(ToString::to_string));
-                warnings.extend(host.stats().last_sink_error.map(|e| format!("samples of this host were lost: {e}")));
+                warnings.extend(
+                    host.stats()
+                        .last_sink_error
+                        .map(|e| format!("samples of this host were lost: {e}")),
+                );
             }
             if let Some(cluster) = &running.cluster {
                 warnings.extend(cluster.take_warnings().iter().map(ToString::to_string));
@@ -126,7 +132,9 @@ impl Stack {
         }
         let stats = self.db.stats();
         warnings.extend(stats.read_only.map(|why| format!("the database takes no writes: {why}")));
-        warnings.extend(stats.last_error.map(|error| format!("the database, in the background: {error}")));
+        warnings.extend(
+            stats.last_error.map(|error| format!("the database, in the background: {error}")),
+        );
         let mut printed = self.printed.lock().unwrap_or_else(PoisonError::into_inner);
         for warning in warnings {
             if printed.len() < 10_000 && !printed.contains(&warning) {
@@ -149,7 +157,10 @@ impl Stack {
 fn keep_for(db: &Db, database: &str, policy: &str, args: &Args) -> Result<(), Box<dyn Error>> {
     let duration_ns = Some(args.retention.nanos()).filter(|nanos| *nanos > 0);
     if db.catalog().database(database).is_none() {
-        db.create_database(database, Some(PolicySpec { duration_ns, ..PolicySpec::named(policy) }))?;
+        db.create_database(
+            database,
+            Some(PolicySpec { duration_ns, ..PolicySpec::named(policy) }),
+        )?;
     }
     let change = PolicyChange { duration_ns: Some(duration_ns), ..PolicyChange::default() };
     db.alter_retention_policy(database, policy, change)?;

@@ -23,7 +23,12 @@ fn ask_until(server: &Server, database: &str, statement: &str, wanted: &str) -> 
 fn this_host_is_collected_stored_queried_and_drawn() {
     let data = tempdir().unwrap();
     let server = Server::start(data.path(), &["--interval", "100ms"]);
-    let cpu = ask_until(&server, "stripchart", "SELECT last(usage_idle) FROM cpu WHERE cpu = 'cpu-total'", "values");
+    let cpu = ask_until(
+        &server,
+        "stripchart",
+        "SELECT last(usage_idle) FROM cpu WHERE cpu = 'cpu-total'",
+        "values",
+    );
     assert!(cpu.contains(r#""columns":["time","last"]"#), "{cpu}");
     ask_until(&server, "stripchart", "SHOW MEASUREMENTS", "[\"mem\"]");
 
@@ -40,7 +45,10 @@ fn this_host_is_collected_stored_queried_and_drawn() {
 fn the_history_is_there_after_a_clean_stop() {
     let data = tempdir().unwrap();
     let server = Server::start(data.path(), &["--source", "none"]);
-    assert_eq!(server.post("/write?db=stripchart", "room,floor=2 t=21.5 1700000000000000000").status, 204);
+    assert_eq!(
+        server.post("/write?db=stripchart", "room,floor=2 t=21.5 1700000000000000000").status,
+        204
+    );
     let (clean, said) = server.end("INT");
     assert!(clean, "{said}");
 
@@ -51,7 +59,8 @@ fn the_history_is_there_after_a_clean_stop() {
 
 #[test]
 fn what_was_acknowledged_survives_kill_9() {
-    let rounds: u64 = std::env::var("STRIPCHART_KILL_ROUNDS").ok().and_then(|n| n.parse().ok()).unwrap_or(3);
+    let rounds: u64 =
+        std::env::var("STRIPCHART_KILL_ROUNDS").ok().and_then(|n| n.parse().ok()).unwrap_or(3);
     let data = tempdir().unwrap();
     let mut acknowledged = 0u64;
     for round in 0..rounds {
@@ -59,8 +68,17 @@ fn what_was_acknowledged_survives_kill_9() {
         let address = server.address.clone();
         let counted = server.query("stripchart", "SELECT count(v) FROM acks");
         if acknowledged > 0 {
-            let count: u64 = counted.split("Z\",").nth(1).and_then(|t| t.split(']').next()).unwrap().parse().unwrap();
-            assert!(count >= acknowledged, "round {round}: {acknowledged} were acknowledged, {count} are there");
+            let count: u64 = counted
+                .split("Z\",")
+                .nth(1)
+                .and_then(|t| t.split(']').next())
+                .unwrap()
+                .parse()
+                .unwrap();
+            assert!(
+                count >= acknowledged,
+                "round {round}: {acknowledged} were acknowledged, {count} are there"
+            );
             acknowledged = count; // some may have been stored whose acknowledgement was lost
         }
         // Writes until it is killed, at a moment that depends on nothing but the scheduler.
@@ -107,7 +125,8 @@ impl Client {
 #[test]
 fn foreign_pages_can_neither_read_nor_write() {
     let data = tempdir().unwrap();
-    let server = Server::start(data.path(), &["--source", "none", "--allow-host", "metrics.example"]);
+    let server =
+        Server::start(data.path(), &["--source", "none", "--allow-host", "metrics.example"]);
     let origin = format!("http://{}", server.address);
     let cases: [(&[(&str, &str)], u16); 6] = [
         (&[("Host", "evil.example")], 403),
@@ -154,7 +173,10 @@ fn mistakes_are_told_in_a_sentence() {
     let source = said(&["--source", "nonsense"], other.path());
     assert!(source.contains("nonsense") && source.contains("summary:"), "{source}");
     let interval = said(&["--interval", "10"], other.path());
-    assert!(interval.contains("--interval") && interval.contains("expected one of the units"), "{interval}");
+    assert!(
+        interval.contains("--interval") && interval.contains("expected one of the units"),
+        "{interval}"
+    );
 }
 
 #[test]
@@ -163,7 +185,11 @@ fn a_bad_line_is_told_with_its_place_and_the_good_ones_are_kept() {
     let server = Server::start(data.path(), &["--source", "none"]);
     let answer = server.post("/write?db=stripchart", "m v=1\nm v=oops\nm,t=a v=2\n");
     assert_eq!(answer.status, 400);
-    assert!(answer.body.contains("partial write: unable to parse 'm v=oops': invalid"), "{}", answer.body);
+    assert!(
+        answer.body.contains("partial write: unable to parse 'm v=oops': invalid"),
+        "{}",
+        answer.body
+    );
     assert!(answer.body.contains("line 2"), "{}", answer.body);
     let kept = server.query("stripchart", "SELECT count(v) FROM m");
     assert!(kept.contains(",2]"), "{kept}");
@@ -183,7 +209,8 @@ fn the_influx_shell_is_answered() {
             .args(["-host", host, "-port", port, "-database", "stripchart", "-execute", statement])
             .output()
             .unwrap();
-        String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr)
+        String::from_utf8_lossy(&output.stdout).into_owned()
+            + &String::from_utf8_lossy(&output.stderr)
     };
     assert!(shell("SHOW DATABASES").contains("stripchart"));
     assert_eq!(shell("INSERT room,floor=2 t=21.5 10000000000").trim(), "");

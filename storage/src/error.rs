@@ -203,6 +203,13 @@ pub enum DbError {
         /// Why.
         reason: String,
     },
+    /// A batch too large for one record of the log; split it.
+    TooLarge {
+        /// The bytes it would take.
+        bytes: usize,
+        /// The bytes a record may take.
+        max: usize,
+    },
     /// The database was closed.
     Closed,
     /// A file could not be written or read.
@@ -227,6 +234,12 @@ impl fmt::Display for DbError {
             DbError::InvalidName { name } => write!(f, "invalid name: {name:?}"),
             DbError::InvalidDuration { reason } => f.write_str(reason),
             DbError::ReadOnly { reason } => write!(f, "no writes are taken: {reason}"),
+            DbError::TooLarge { bytes, max } => {
+                write!(
+                    f,
+                    "the batch takes {bytes} bytes, more than the {max} of a record; split it"
+                )
+            }
             DbError::Closed => f.write_str("the database is closed"),
             DbError::File(error) => error.fmt(f),
         }

@@ -16,7 +16,7 @@
 //! db.writer("demo", None)?.write(&batch)?; // in the log when it returns
 //!
 //! let view = db.view("demo", None)?;
-//! let found = view.series("cpu", &TagFilter::All);
+//! let found = view.series("cpu", &TagFilter::All)?;
 //! for block in view.scan(&found[0], &["usage"], TimeRange::ALL, Direction::Ascending) {
 //!     assert_eq!(block?.columns[0].get_f64(0), Some(12.5));
 //! }
@@ -32,6 +32,8 @@ mod catalog;
 #[cfg(feature = "engine")]
 mod codec;
 #[cfg(feature = "engine")]
+mod commit;
+#[cfg(feature = "engine")]
 mod db;
 #[cfg(feature = "engine")]
 mod error;
@@ -43,7 +45,15 @@ mod fold;
 mod head;
 pub mod line_protocol;
 #[cfg(feature = "engine")]
+mod ingest;
+#[cfg(feature = "engine")]
+mod log;
+#[cfg(feature = "engine")]
+mod maintain;
+#[cfg(feature = "engine")]
 mod map;
+#[cfg(feature = "engine")]
+mod merge;
 #[cfg(feature = "engine")]
 mod options;
 #[cfg(feature = "engine")]
@@ -51,9 +61,15 @@ mod partials;
 #[cfg(feature = "engine")]
 mod plan;
 #[cfg(feature = "engine")]
+mod record;
+#[cfg(feature = "engine")]
+mod recover;
+#[cfg(feature = "engine")]
 mod rows;
 #[cfg(feature = "engine")]
 mod scan;
+#[cfg(feature = "engine")]
+mod segment;
 #[cfg(feature = "engine")]
 pub mod vfs;
 #[cfg(feature = "engine")]

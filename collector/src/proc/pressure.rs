@@ -65,7 +65,7 @@ impl Pressure {
         }
         match some {
             Some(some) => Ok(Pressure { some, full }),
-            None => Err(ParseError::at_end(lines.last_number().max(1), "a line \"some\"")),
+            None => Err(ParseError::at_end(lines.last_number(), "a line \"some\"")),
         }
     }
 }

@@ -12,7 +12,11 @@ pub fn program(name: &str) -> PathBuf {
     let test = std::env::current_exe().unwrap();
     let profile = test.parent().and_then(Path::parent).unwrap();
     let program = profile.join("examples").join(name);
-    assert!(program.exists(), "{} is not built: run `cargo test`, which builds it", program.display());
+    assert!(
+        program.exists(),
+        "{} is not built: run `cargo test`, which builds it",
+        program.display()
+    );
     program
 }
 
@@ -48,7 +52,10 @@ impl Server {
 
     /// Sends it `signal` (`INT`, `KILL`), waits for its end, and gives the rest of what it printed.
     pub fn end(mut self, signal: &str) -> (bool, String) {
-        let sent = Command::new("kill").arg(format!("-{signal}")).arg(self.child.id().to_string()).status();
+        let sent = Command::new("kill")
+            .arg(format!("-{signal}"))
+            .arg(self.child.id().to_string())
+            .status();
         assert!(sent.unwrap().success());
         let mut rest = String::new();
         self.output.read_to_string(&mut rest).unwrap();
@@ -68,9 +75,18 @@ impl Server {
     }
 
     /// One request on a connection of its own.
-    pub fn send(&self, method: &str, target: &str, headers: &[(&str, &str)], body: &[u8]) -> std::io::Result<Answer> {
+    pub fn send(
+        &self,
+        method: &str,
+        target: &str,
+        headers: &[(&str, &str)],
+        body: &[u8],
+    ) -> std::io::Result<Answer> {
         let mut stream = TcpStream::connect(&self.address)?;
-        let mut head = format!("{method} {target} HTTP/1.1\r\nContent-Length: {}\r\nConnection: close\r\n", body.len());
+        let mut head = format!(
+            "{method} {target} HTTP/1.1\r\nContent-Length: {}\r\nConnection: close\r\n",
+            body.len()
+        );
         if !headers.iter().any(|(name, _)| *name == "Host") {
             head.push_str(&format!("Host: {}\r\n", self.address));
         }
@@ -81,7 +97,8 @@ impl Server {
         stream.write_all(body)?;
         let mut answer = Vec::new();
         stream.read_to_end(&mut answer)?;
-        Answer::parse(&String::from_utf8_lossy(&answer)).ok_or_else(|| std::io::ErrorKind::UnexpectedEof.into())
+        Answer::parse(&String::from_utf8_lossy(&answer))
+            .ok_or_else(|| std::io::ErrorKind::UnexpectedEof.into())
     }
 }
 
@@ -133,6 +150,8 @@ fn unchunked(mut rest: &str) -> String {
 
 pub fn percent_encoded(text: &str) -> String {
     text.bytes()
-        .map(|b| if b.is_ascii_alphanumeric() { char::from(b).to_string() } else { format!("%{b:02X}") })
+        .map(|b| {
+            if b.is_ascii_alphanumeric() { char::from(b).to_string() } else { format!("%{b:02X}") }
+        })
         .collect()
 }

@@ -214,7 +214,7 @@ impl<'a> Stat<'a> {
         });
         let Some(range) = range else { return };
         let height = (self.height * 2 / 5).max(2);
-        let low = if Family::of(self.unit).from_zero() { min.min(0.0) } else { min };
+        let low = if Family::of(self.unit).begins_at_zero() { min.min(0.0) } else { min };
         let (low, high) = if low < max { (low, max) } else { (low - 1.0, max + 1.0) };
         let (low, high) = (low.max(-1e300), high.min(1e300));
         let x = TimeScale::new(range, 0, self.width);

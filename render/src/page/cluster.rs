@@ -244,22 +244,34 @@ struct One<'a> {
     crumbs: &'a [Crumb<'a>],
 }
 
+/// The pods of a namespace, added up.
+#[derive(Debug, Default)]
+struct Total {
+    pods: usize,
+    /// For each metric, the sum at each instant.
+    sums: Vec<BTreeMap<i64, f64>>,
+}
+
 /// The pods of each namespace added up: a row for each, its second key the number of pods.
 fn summed(pods: &[Row]) -> Vec<Row> {
-    let mut namespaces: BTreeMap<&str, (usize, Vec<BTreeMap<i64, f64>>)> = BTreeMap::new();
+    let mut namespaces: BTreeMap<&str, Total> = BTreeMap::new();
     for pod in pods {
-        let (count, sums) = namespaces.entry(&pod.key[0]).or_default();
-        *count += 1;
-        sums.resize(pod.courses.len().max(sums.len()), BTreeMap::new());
-        for (course, sum) in pod.courses.iter().zip(sums) {
+        let total = namespaces.entry(&pod.key[0]).or_default();
+        total.pods += 1;
+        total.sums.resize(pod.courses.len().max(total.sums.len()), BTreeMap::new());
+        for (course, sum) in pod.courses.iter().zip(&mut total.sums) {
             for (at, value) in &course.points {
                 *sum.entry(*at).or_default() += value;
             }
         }
     }
-    let row = |(name, (count, sums)): (&str, (usize, Vec<BTreeMap<i64, f64>>))| Row {
-        key: vec![name.to_owned(), count.to_string()],
-        courses: sums.into_iter().map(|sum| Course { points: sum.into_iter().collect() }).collect(),
+    let row = |(name, total): (&str, Total)| Row {
+        key: vec![name.to_owned(), total.pods.to_string()],
+        courses: total
+            .sums
+            .into_iter()
+            .map(|sum| Course { points: sum.into_iter().collect() })
+            .collect(),
     };
     namespaces.into_iter().map(row).collect()
 }

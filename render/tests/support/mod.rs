@@ -1,5 +1,7 @@
 //! A source of made-up but plausible data: smooth curves, chosen by measurement, field and tags.
 
+pub mod markup;
+
 use std::ops::ControlFlow;
 
 use stripchart_core::{Column, Frame, FrameRequest, FrameSource, SourceError, Strings, Values};
@@ -94,6 +96,11 @@ impl FrameSource for Synthetic {
 }
 
 impl Synthetic {
+    /// Full, but for `database`, which does not exist.
+    pub fn empty(database: &'static str) -> Self {
+        Synthetic { empty_database: Some(database), ..Synthetic::default() }
+    }
+
     fn select(&self, statement: &str, from: &str) -> Vec<Frame> {
         let number = |before: &str| {
             let rest = &statement[statement.find(before).expect(before) + before.len()..];
@@ -110,11 +117,12 @@ impl Synthetic {
             .filter(|at| self.gap_ns.is_none_or(|(from, to)| *at < from || *at >= to))
             .collect();
         let fields: Vec<(&str, &str)> = statement[..statement.find(" FROM ").expect("FROM")]
-            .split(", ")
+            .split("\", ")
             .filter_map(|part| {
                 // Of an expression, its first field stands for the whole.
                 let field = quoted_after(part, "mean(")?;
-                Some((field, quoted_after(part, "AS ").unwrap_or(field)))
+                let alias = part.split(" AS \"").nth(1).unwrap_or(field);
+                Some((field, alias.trim_end_matches('"')))
             })
             .collect();
         let frame = |tags: &[(&str, &str)], scale: f64| {

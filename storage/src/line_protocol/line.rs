@@ -34,6 +34,27 @@ pub fn lines(body: &[u8]) -> Lines<'_> {
     Lines { raw: RawLines::new(body) }
 }
 
+/// How many bytes at the front of `body` are whole lines: for whoever reads a long text in pieces and parses as much of
+/// each as is complete. A line feed inside a string ends no line.
+///
+/// ```
+/// use stripchart_storage::line_protocol::whole_lines_len;
+///
+/// assert_eq!(whole_lines_len(b"m v=1\nm text=\"two\nlines\"\nm v="), 26);
+/// assert_eq!(whole_lines_len(b"m text=\"two\n"), 0);
+/// ```
+#[must_use]
+pub fn whole_lines_len(body: &[u8]) -> usize {
+    let mut whole = 0;
+    loop {
+        let end = whole + leaf::line_len(&body[whole..]).0;
+        if end == body.len() {
+            return whole;
+        }
+        whole = end + 1;
+    }
+}
+
 /// Iterates over the lines of a body; see [`lines`].
 #[derive(Debug, Clone)]
 pub struct Lines<'a> {
