@@ -20,7 +20,7 @@ fn metrics(totals: &Totals) -> [Metric<'static>; 2] {
     [
         Metric {
             name: "cpu",
-            heading: "CPU",
+            heading: "mean CPU",
             unit: Unit::Millicores,
             statement: CPU,
             mean: true,
@@ -29,7 +29,7 @@ fn metrics(totals: &Totals) -> [Metric<'static>; 2] {
         },
         Metric {
             name: "memory",
-            heading: "Memory",
+            heading: "memory",
             unit: Unit::Bytes,
             statement: MEMORY,
             mean: false,
@@ -96,14 +96,7 @@ impl Site {
                 "<div class=\"empty\"><p><strong>No data yet</strong></p><p>No control group of this host has samples in this range.</p></div>\n"
             );
         } else if !rows.is_empty() {
-            self.put_groups(
-                out,
-                view,
-                "Innermost groups, by processor time in this range",
-                totals,
-                &mut rows,
-                None,
-            );
+            self.put_groups(out, view, "Innermost groups", totals, &mut rows, None);
         }
         put!(
             out,
@@ -135,7 +128,7 @@ impl Site {
                 out.push_str(" <em class=\"gone\">gone</em>");
             }
         };
-        let layout = Layout { caption, heading: "Group", limit: ROWS, name: &name };
+        let layout = Layout { caption, heading: "name", limit: ROWS, name: &name };
         put_table(out, view, &layout, &metrics(totals), rows);
     }
 
@@ -184,14 +177,7 @@ impl Site {
             rows.into_iter().filter(|row| is_child(&row.key[0], path)).collect();
         if !rows.is_empty() {
             out.push_str("<section aria-labelledby=\"children-h\"><h2 id=\"children-h\">Groups inside</h2>\n");
-            self.put_groups(
-                out,
-                view,
-                "Groups inside, by processor time in this range",
-                &totals,
-                &mut rows,
-                Some(path),
-            );
+            self.put_groups(out, view, "Groups inside", &totals, &mut rows, Some(path));
             out.push_str("</section>\n");
         }
     }

@@ -1,17 +1,19 @@
 //! A drawn panel as part of a page: heading, menu, picture, legend, or the reason why there is none.
 
-use stripchart_core::{DurationLiteral, FrameSource, Unit};
+use stripchart_core::{DurationLiteral, FrameSource, Timestamp, Unit};
 
 use super::html::{esc, put};
 use super::{Site, View, url};
 use crate::dashboard::{Answered, Dashboard, Look, Panel, PanelKind, PanelRequest, VariableValue};
-use crate::{LegendRow, Theme, format_value};
+use crate::{LegendRow, Series, Theme, format_value};
 
 /// Chart sizes in a page, in pixels: for a column of a wide window, and for a telephone, where the wide one would be
 /// shrunk until nobody can read it. The style sheet shows one of them.
 const WIDE: (u32, u32) = (600, 210);
 const NARROW: (u32, u32) = (360, 190);
 const TILE: (u32, u32) = (200, 104);
+/// Instants at which hovering tells the values: every fifth pixel of a wide chart.
+const HOVER_SLOTS: i64 = 120;
 
 /// The database and variables that a dashboard is shown with.
 pub(super) struct Shown<'a> {
@@ -91,10 +93,11 @@ impl Site {
             put_empty(out, drawing);
         } else {
             let narrow = format!("{id}-n");
+            put_hover(out, drawing);
             put!(out, "<div class=\"plot wide\">{}</div>", drawing.picture(&inside(WIDE, &id)));
             put!(
                 out,
-                "<div class=\"plot narrow\">{}</div>\n",
+                "<div class=\"plot narrow\">{}</div></div>\n",
                 drawing.picture(&inside(NARROW, &narrow))
             );
             put_legend(out, &drawing.title, &drawing.legend_rows(), drawing.unit());
@@ -224,6 +227,41 @@ fn put_legend(out: &mut String, title: &str, rows: &[LegendRow], unit: Unit) {
     out.push_str("</tbody></table>\n");
 }
 
+/// Opens the element around a panel's pictures: its time range in milliseconds, and for the script the values at up to
+/// [`HOVER_SLOTS`] instants, in the order of the legend.
+fn put_hover(out: &mut String, drawing: &Answered<'_>) {
+    let (start, span) = (drawing.range.start.nanos(), drawing.range.len_ns());
+    let slots = (span / drawing.interval_ns.max(1)).clamp(1, HOVER_SLOTS);
+    let ms = |nanos: i64| nanos.div_euclid(1_000_000);
+    let (from, to) = (ms(start), ms(drawing.range.end.nanos()));
+    put!(out, "<div class=\"plots\" data-from=\"{from}\" data-to=\"{to}\" data-hover=\"");
+    for slot in 0..slots {
+        let slot_ns = span / slots;
+        let at = start.saturating_add(slot * slot_ns);
+        if slot > 0 {
+            out.push(';');
+        }
+        out.push_str(&time_text(Timestamp::from_nanos(at)));
+        for series in &drawing.series {
+            let value = nearest(series, at, slot_ns.max(drawing.interval_ns));
+            put!(out, ",{}", esc(&value_text(value, drawing.unit())));
+        }
+    }
+    out.push_str("\">");
+}
+
+/// The value nearest to `at`, not further away than `reach_ns`.
+fn nearest(series: &Series<'_>, at: i64, reach_ns: i64) -> Option<f64> {
+    let (times, values) = series.points();
+    let next = times.partition_point(|time| *time < at);
+    let around = [next.checked_sub(1), Some(next)].into_iter().flatten();
+    let distance = |index: &usize| {
+        times.get(*index).map_or(i64::MAX, |t| t.saturating_sub(at).saturating_abs())
+    };
+    let index = around.min_by_key(distance).filter(|index| distance(index) < reach_ns)?;
+    values.get(index).copied().filter(|value| value.is_finite())
+}
+
 fn put_swatch(out: &mut String, row: &LegendRow) {
     let class = row.palette_index.map_or(String::new(), |index| format!(" class=\"sc-f{index}\""));
     put!(
@@ -239,7 +277,7 @@ pub(super) fn value_text(value: Option<f64>, unit: Unit) -> String {
 }
 
 /// An instant to the second, without the letters of RFC 3339.
-pub(super) fn time_text(at: stripchart_core::Timestamp) -> String {
+pub(super) fn time_text(at: Timestamp) -> String {
     let text = at.align_down(1_000_000_000).to_string();
     text.replace('T', " ").trim_end_matches('Z').to_owned()
 }
