@@ -145,6 +145,7 @@ impl Site {
             database: &self.host_database,
             min_interval_ns: self.host_interval_ns,
             variables: &variables,
+            keeps_places: false,
         };
         let mut main = String::with_capacity(128 * 1024);
         self.put_breadcrumb(&mut main, view, &host, path);
@@ -157,7 +158,7 @@ impl Site {
         if own != path && path != "/" {
             put!(main, "<p class=\"note path\">{}</p>\n", esc(path));
         }
-        self.put_charts(&mut main, source, view, &shown, &[]);
+        self.put_charts(&mut main, source, view, &shown);
         self.put_children(&mut main, source, view, &host, path);
         self.framed(view, &Content { status: 200, title: path, section: "Host", main })
     }

@@ -198,8 +198,9 @@ impl Site {
             database: &self.cluster_database,
             min_interval_ns: self.cluster_interval_ns,
             variables,
+            keeps_places: false,
         };
-        self.put_charts(out, source, view, &shown, &[]);
+        self.put_charts(out, source, view, &shown);
     }
 
     /// The page of one node or pod: breadcrumb and charts.

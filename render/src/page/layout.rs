@@ -77,7 +77,11 @@ impl Site {
 
     fn put_navigation(&self, out: &mut String, view: &View<'_>, section: &str) {
         let home = view.link(&format!("{}/", self.base_path), &[]);
-        put!(out, "<a class=\"brand\" href=\"{}\">{LOGO}<span>stripchart</span></a>\n", esc(&home));
+        put!(
+            out,
+            "<a class=\"brand\" href=\"{}\" aria-label=\"stripchart\">{LOGO}<span>stripchart</span></a>\n",
+            esc(&home)
+        );
         out.push_str("<nav class=\"pages\" aria-label=\"Pages\">");
         for (path, name) in SECTIONS {
             let link = view.link(&format!("{}{path}", self.base_path), &[]);

@@ -21,6 +21,9 @@ pub(super) struct Shown<'a> {
     pub(super) database: &'a str,
     pub(super) min_interval_ns: i64,
     pub(super) variables: &'a [(String, VariableValue)],
+    /// Whether a chart without data keeps its place, so that the page does not jump when they come. Otherwise it is
+    /// only named below the others.
+    pub(super) keeps_places: bool,
 }
 
 impl Shown<'_> {
@@ -43,24 +46,20 @@ const fn inside(size: (u32, u32), id_prefix: &str) -> Look<'_> {
 }
 
 impl Site {
-    /// The panels called `names` as a grid of charts; all of the dashboard that are no tiles if `names` is empty.
+    /// The panels that are no tiles, as a grid of charts. Those without data are named below it.
     pub(super) fn put_charts(
         &self,
         out: &mut String,
         source: &dyn FrameSource,
         view: &View<'_>,
         shown: &Shown<'_>,
-        names: &[&str],
     ) {
-        let chosen: Vec<&Panel> = match names {
-            [] => shown.dashboard.panels.iter().filter(|p| !is_tile(p)).collect(),
-            names => names.iter().filter_map(|name| shown.dashboard.get(name)).collect(),
-        };
-        out.push_str("<div class=\"grid\">\n");
+        out.push_str("<h2 class=\"vh\">Charts</h2>\n<div class=\"grid\">\n");
         let mut without_data = Vec::new();
-        for panel in chosen {
+        for panel in shown.dashboard.panels.iter().filter(|panel| !is_tile(panel)) {
             let drawing = shown.ask(source, view, panel);
-            if drawing.is_empty() && drawing.errors().next().is_none() && names.is_empty() {
+            let is_answered = drawing.errors().next().is_none();
+            if drawing.is_empty() && is_answered && !shown.keeps_places {
                 without_data.push(drawing.title);
                 continue;
             }
@@ -187,7 +186,7 @@ fn put_empty(out: &mut String, drawing: &Answered<'_>) {
     let databases: Vec<&str> = drawing.asked.iter().map(|asked| asked.database.as_str()).collect();
     put!(
         out,
-        "<div class=\"empty\"><p><strong>No data yet</strong></p><p>Database {} has nothing for this chart from {} to {}.</p></div>\n",
+        "<div class=\"empty\"><p><strong>No data yet</strong></p><p>Database {} has nothing for this chart from {} to {}; rates begin with the second sample.</p></div>\n",
         esc(databases.first().unwrap_or(&"")),
         time_text(drawing.range.start),
         time_text(drawing.range.end)
