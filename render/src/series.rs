@@ -112,6 +112,12 @@ impl<'a> Series<'a> {
         self
     }
 
+    /// The instants and the numbers.
+    #[must_use]
+    pub fn points(&self) -> (&[i64], &[f64]) {
+        (&self.times, &self.values)
+    }
+
     /// The label.
     #[must_use]
     pub fn label(&self) -> &str {
