@@ -30,12 +30,10 @@
 //! Nothing is parsed twice: every choice is made by looking at one byte, and where that byte is wrong the parse is
 //! given up ([`nom::Err::Failure`]). Names and strings come out as they stand, escapes unresolved.
 
-use nom::bytes::complete::take;
 use nom::character::complete::char;
-use nom::combinator::{consumed, recognize};
-use nom::multi::many0_count;
+use nom::multi::fold_many0;
 use nom::sequence::{preceded, separated_pair};
-use nom::{IResult, Parser};
+use nom::{IResult, Offset, Parser};
 use stripchart_core::MAX_KEY_LEN;
 
 use super::error::{Fault, Kind};
@@ -74,22 +72,28 @@ const FIELD_SEPARATOR_LEN: usize = 4;
 
 /// `series = measurement , { "," , tag } , space ;` the space is left.
 pub(super) fn series(input: &[u8]) -> Parsed<'_, Series<'_>> {
-    let tags = recognize(many0_count(preceded(char(','), tag)));
-    let (rest, (raw, (measurement, tags))) = consumed((measurement, tags)).parse_complete(input)?;
+    let (tags, measurement) = measurement(input)?;
+    let each_tag = preceded(char(','), tag);
+    let (rest, keys) = fold_many0(each_tag, Keys::default, Keys::and).parse_complete(tags)?;
     if rest.is_empty() {
         return Err(Fault::cut(rest, Kind::NoFields));
     }
+    let (raw, tags) = (&input[..input.len() - rest.len()], &tags[..tags.len() - rest.len()]);
     let series = Series { raw, measurement, tags };
-    series.check_tags(rest.len())?;
+    if let Some(key) = keys.twice(series) {
+        return Err(Fault::cut(&input[input.offset(key)..], Kind::DuplicateTag));
+    }
     check_len(raw.len(), input)?;
     Ok((rest, series))
 }
 
 /// `measurement = byte - "," , { escaped | byte - ( "," | space ) } ;`
 fn measurement(input: &[u8]) -> Parsed<'_, &[u8]> {
-    match leaf::measurement_len(input) {
-        0 => Err(Fault::cut(input, Kind::EmptyMeasurement)),
-        len => name(len, input),
+    let (name, rest) = input.split_at(leaf::measurement_len(input));
+    match rest.first() {
+        Some(0) => Err(Fault::cut(rest, Kind::NulInName)),
+        _ if name.is_empty() => Err(Fault::cut(input, Kind::EmptyMeasurement)),
+        _ => Ok((rest, name)),
     }
 }
 
@@ -100,10 +104,12 @@ pub(super) fn tag(input: &[u8]) -> Parsed<'_, RawTag<'_>> {
 
 /// `tag key = ( escaped | byte - special ) , { escaped | byte - special } ;`
 fn tag_key(input: &[u8]) -> Parsed<'_, &[u8]> {
-    match leaf::name_len(input) {
-        0 => Err(Fault::cut(input, Kind::EmptyTagKey)),
-        len if input.get(len) == Some(&b'=') => name(len, input),
-        len => Err(Fault::cut(&input[len..], Kind::TagWithoutValue)),
+    let (name, rest) = input.split_at(leaf::name_len(input));
+    match rest.first() {
+        Some(0) => Err(Fault::cut(rest, Kind::NulInName)),
+        _ if name.is_empty() => Err(Fault::cut(input, Kind::EmptyTagKey)),
+        Some(b'=') => Ok((rest, name)),
+        _ => Err(Fault::cut(rest, Kind::TagWithoutValue)),
     }
 }
 
@@ -112,20 +118,12 @@ fn tag_key(input: &[u8]) -> Parsed<'_, &[u8]> {
 /// That a `=` may come first is InfluxDB's rule.
 fn tag_value(input: &[u8]) -> Parsed<'_, &[u8]> {
     let first = usize::from(input.first() == Some(&b'='));
-    match first + leaf::name_len(&input[first..]) {
-        0 => Err(Fault::cut(input, Kind::EmptyTagValue)),
-        len if input.get(len) == Some(&b'=') => {
-            Err(Fault::cut(&input[len..], Kind::TagWithTwoValues))
-        }
-        len => name(len, input),
-    }
-}
-
-/// `len` bytes of a name, none of which may be NUL.
-fn name(len: usize, input: &[u8]) -> Parsed<'_, &[u8]> {
-    match memchr::memchr(0, &input[..len]) {
-        Some(at) => Err(Fault::cut(&input[at..], Kind::NulInName)),
-        None => take(len).parse_complete(input),
+    let (name, rest) = input.split_at(first + leaf::name_len(&input[first..]));
+    match rest.first() {
+        Some(0) => Err(Fault::cut(rest, Kind::NulInName)),
+        Some(b'=') => Err(Fault::cut(rest, Kind::TagWithTwoValues)),
+        _ if name.is_empty() => Err(Fault::cut(input, Kind::EmptyTagValue)),
+        _ => Ok((rest, name)),
     }
 }
 
@@ -167,12 +165,12 @@ pub(super) fn field(input: &[u8]) -> Parsed<'_, RawField<'_>> {
 
 /// `field key = tag key ;`
 fn field_key(input: &[u8]) -> Parsed<'_, &[u8]> {
-    match leaf::name_len(input) {
-        len if input.get(len) != Some(&b'=') => {
-            Err(Fault::cut(&input[len..], Kind::FieldWithoutValue))
-        }
-        0 => Err(Fault::cut(input, Kind::EmptyFieldKey)),
-        len => name(len, input),
+    let (name, rest) = input.split_at(leaf::name_len(input));
+    match rest.first() {
+        Some(0) => Err(Fault::cut(rest, Kind::NulInName)),
+        Some(b'=') if name.is_empty() => Err(Fault::cut(input, Kind::EmptyFieldKey)),
+        Some(b'=') => Ok((rest, name)),
+        _ => Err(Fault::cut(rest, Kind::FieldWithoutValue)),
     }
 }
 
@@ -250,25 +248,40 @@ impl<'a> Series<'a> {
     pub(super) fn tags(self) -> TagsOf<'a> {
         TagsOf(self.tags)
     }
+}
 
-    /// That no tag key occurs twice; `remaining` bytes of the line follow the series.
-    ///
-    /// Keys are compared as they stand: every character has one spelling in a tag key.
-    fn check_tags(self, remaining: usize) -> Result<(), nom::Err<Fault>> {
-        if self.tags().zip(self.tags().skip(1)).all(|(left, right)| left.0 < right.0) {
-            return Ok(());
+/// Tag keys that have been read, so that none is taken twice.
+///
+/// They are compared as they stand: every character has one spelling in a tag key.
+#[derive(Default)]
+struct Keys<'a> {
+    first: [&'a [u8]; 16],
+    count: usize,
+    descend: bool,
+}
+
+impl<'a> Keys<'a> {
+    fn and(mut self, (key, _): RawTag<'a>) -> Self {
+        let last = self.count.checked_sub(1).and_then(|last| self.first.get(last));
+        self.descend |= self.count > 0 && last.is_none_or(|last| *last >= key);
+        if let Some(slot) = self.first.get_mut(self.count) {
+            *slot = key;
         }
-        let mut keys: Vec<&[u8]> = self.tags().map(|(key, _)| key).collect();
-        keys.sort_unstable();
-        let Some(twice) = keys.windows(2).find(|pair| pair[0] == pair[1]) else { return Ok(()) };
-        let mut tags = self.tags();
-        let mut place = remaining;
-        while let (before, Some((key, _))) = (tags.0.len(), tags.next()) {
-            if key == twice[0] {
-                place = remaining + before.saturating_sub(1);
-            }
+        self.count += 1;
+        self
+    }
+
+    /// A key that occurred before in `series`, if there is one.
+    fn twice(&self, series: Series<'a>) -> Option<&'a [u8]> {
+        if !self.descend {
+            return None;
         }
-        Err(nom::Err::Failure(Fault { kind: Kind::DuplicateTag, remaining: place }))
+        if let Some(keys) = self.first.get(..self.count) {
+            return (1..keys.len()).find(|at| keys[..*at].contains(&keys[*at])).map(|at| keys[at]);
+        }
+        let mut keys: Vec<&[u8]> = series.tags().map(|(key, _)| key).collect();
+        keys.sort_unstable_by_key(|key| (*key, series.raw.offset(key)));
+        keys.windows(2).find(|pair| pair[0] == pair[1]).map(|pair| pair[1])
     }
 }
 

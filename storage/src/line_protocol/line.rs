@@ -226,16 +226,14 @@ impl<'a> Iterator for RawLines<'a> {
     #[inline]
     fn next(&mut self) -> Option<RawLine<'a>> {
         while !self.rest.is_empty() {
-            let len = leaf::line_len(self.rest);
+            let (len, inner_line_feeds) = leaf::line_len(self.rest);
             let (bytes, number, text) = (&self.rest[..len], self.number, self.text);
             let next = (len + 1).min(self.rest.len());
             self.rest = &self.rest[next..];
             self.text = text.and_then(|text| text.get(next..));
-            self.number += 1;
+            self.number += 1 + inner_line_feeds;
             let bytes = bytes.strip_suffix(b"\r").unwrap_or(bytes);
             if !matches!(bytes[leaf::blank_len(bytes)..].first(), None | Some(b'#')) {
-                // Only a line with a point can span several.
-                self.number += leaf::inner_line_feeds(bytes);
                 return Some(RawLine {
                     bytes,
                     text: text.and_then(|text| text.get(..bytes.len())),

@@ -10,7 +10,7 @@
 //! key with what the batch has under the handle, because the batch may have been reset, or be another one. So the
 //! memo can be wrong about nothing; it can only miss.
 //!
-//! Memory is bounded: the table doubles while it is crowded and allowed to, and a place is taken over from a text that
+//! Memory is bounded: the table doubles while a set is full and it is allowed to; after that a place is taken over from a text that
 //! was not used since the last time somebody wanted its place. A round of more series than fit thus keeps a part of
 //! them, where the least recently used would be thrown out just before it comes again.
 
@@ -30,7 +30,6 @@ const ENTRY_LEN_MAX: usize = 4096;
 pub(super) struct Memo {
     /// Sets of [`WAYS`] places; a power of two.
     places: Vec<Option<Entry>>,
-    entries: usize,
     /// Of all texts and keys.
     text_bytes: usize,
     bytes_max: usize,
@@ -61,7 +60,7 @@ impl Entry {
 impl Memo {
     /// A memo of at most `bytes_max` bytes; allocates nothing yet.
     pub(super) const fn new(bytes_max: usize) -> Self {
-        Memo { places: Vec::new(), entries: 0, text_bytes: 0, bytes_max, hand: 0 }
+        Memo { places: Vec::new(), text_bytes: 0, bytes_max, hand: 0 }
     }
 
     /// Bytes it takes.
@@ -90,30 +89,26 @@ impl Memo {
         let Some(key) = batch.key(series) else { return };
         let len = raw.len() + key.as_str().len();
         let Ok(raw_len) = u32::try_from(raw.len()) else { return };
-        if len > ENTRY_LEN_MAX || !self.make_room(len) {
+        if len > ENTRY_LEN_MAX {
             return;
         }
         let Some(place) = self.place_for(hash, raw.as_bytes()) else { return };
+        if !self.make_room(len) {
+            return;
+        }
         let text = [raw, key.as_str()].concat().into_boxed_str();
         self.forget(place);
-        self.entries += 1;
         self.text_bytes += len;
         self.places[place] = Some(Entry { hash, used: false, series, text, raw_len });
     }
 
     /// Makes room for a text of `len` bytes; looks at a few places only, so it may fail.
     fn make_room(&mut self, len: usize) -> bool {
-        if self.entries * 2 >= self.places.len() {
-            self.grow();
-        }
         for _ in 0..2 * WAYS {
             if self.bytes() + len <= self.bytes_max {
-                break;
+                return true;
             }
-            if self.places.is_empty() {
-                return false;
-            }
-            self.hand = (self.hand + 1) % self.places.len();
+            self.hand = (self.hand + 1) % self.places.len().max(1);
             self.yield_place(self.hand);
         }
         self.bytes() + len <= self.bytes_max
@@ -129,11 +124,10 @@ impl Memo {
         let mut places = Vec::new();
         places.resize_with(count, || None);
         let old = std::mem::replace(&mut self.places, places);
-        (self.entries, self.text_bytes) = (0, 0);
+        self.text_bytes = 0;
         for entry in old.into_iter().flatten() {
             let Some(set) = self.set_of(entry.hash) else { continue };
             if let Some(place) = (set..set + WAYS).find(|place| self.places[*place].is_none()) {
-                self.entries += 1;
                 self.text_bytes += entry.text.len();
                 self.places[place] = Some(entry);
             }
@@ -142,14 +136,20 @@ impl Memo {
 
     /// Where `raw` goes: in its own place, an empty one, or that of a text not used lately.
     fn place_for(&mut self, hash: u64, raw: &[u8]) -> Option<usize> {
-        let set = self.set_of(hash)?;
-        let mut places = set..set + WAYS;
-        let own = |entry: &Option<Entry>| entry.as_ref().is_some_and(|entry| entry.raw() == raw);
-        places
-            .clone()
-            .find(|place| own(&self.places[*place]))
-            .or_else(|| places.clone().find(|place| self.places[*place].is_none()))
-            .or_else(|| places.find(|place| self.yield_place(*place)))
+        let free = |memo: &Self| {
+            let set = memo.set_of(hash)?;
+            let entry = |place: &usize| memo.places[*place].as_ref();
+            (set..set + WAYS)
+                .find(|place| entry(place).is_some_and(|entry| entry.raw() == raw))
+                .or_else(|| (set..set + WAYS).find(|place| entry(place).is_none()))
+        };
+        if free(self).is_none() {
+            self.grow();
+        }
+        free(self).or_else(|| {
+            let set = self.set_of(hash)?;
+            (set..set + WAYS).find(|place| self.yield_place(*place))
+        })
     }
 
     /// Forgets the text at `place` unless it was used since this was last asked.
@@ -168,7 +168,6 @@ impl Memo {
 
     fn forget(&mut self, place: usize) {
         if let Some(entry) = self.places[place].take() {
-            self.entries -= 1;
             self.text_bytes -= entry.text.len();
         }
     }
@@ -284,16 +283,12 @@ mod tests {
                 remember(&mut memo, &mut batch, &name);
                 assert!(memo.bytes() <= bytes_max, "{} > {bytes_max}", memo.bytes());
             }
-            assert_eq!(memo.entries, memo.places.iter().flatten().count());
             assert_eq!(
                 memo.text_bytes,
                 memo.places.iter().flatten().map(|e| e.text.len()).sum::<usize>()
             );
-            assert!(
-                bytes_max < 20_000 || memo.entries > 20,
-                "{} entries in {bytes_max}",
-                memo.entries
-            );
+            let entries = memo.places.iter().flatten().count();
+            assert!(bytes_max < 20_000 || entries > 20, "{entries} entries in {bytes_max}");
         }
     }
 

@@ -1,0 +1,15 @@
+//! Files of version 1.
+//!
+//! Kernel documentation: Documentation/admin-guide/cgroup-v1/.
+
+mod blkio_throttle;
+mod cpu_stat;
+mod cpuacct_stat;
+mod memory_oom_control;
+mod memory_stat;
+
+pub use blkio_throttle::{BlkioEntry, BlkioThrottle};
+pub use cpu_stat::CpuStat;
+pub use cpuacct_stat::CpuacctStat;
+pub use memory_oom_control::MemoryOomControl;
+pub use memory_stat::MemoryStat;

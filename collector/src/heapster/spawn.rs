@@ -1,0 +1,108 @@
+//! The sampler on a thread of its own.
+
+use std::io;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
+use std::thread::{self, JoinHandle};
+use std::time::Duration;
+
+use stripchart_core::{Clock, Sink};
+
+use super::report::{ClusterWarning, Report, Round};
+use super::sampler::ClusterSampler;
+
+/// The longest wait before the clock is looked at again: it may have been set, or the machine suspended.
+const WAIT_NS_MAX: i64 = 5_000_000_000;
+/// The shortest, lest a clock that stands still keep a processor busy.
+const WAIT_NS_MIN: i64 = 1_000_000;
+
+impl ClusterSampler {
+    /// Starts a thread, `stripchart-k8s`, that steps this sampler by `clock` until the guard is dropped.
+    ///
+    /// # Errors
+    ///
+    /// What the system says if it cannot start a thread.
+    pub fn spawn(
+        self,
+        sink: Arc<dyn Sink>,
+        clock: Arc<dyn Clock>,
+    ) -> io::Result<ClusterSamplerGuard> {
+        let (wake, woken) = mpsc::channel();
+        let report = Arc::clone(&self.report);
+        report.stop.store(false, Ordering::Relaxed);
+        let thread = thread::Builder::new()
+            .name("stripchart-k8s".to_owned())
+            .spawn(move || run(self, &*sink, &*clock, &woken))?;
+        Ok(ClusterSamplerGuard { report, wake: Some(wake), thread: Some(thread) })
+    }
+}
+
+fn run(
+    mut sampler: ClusterSampler,
+    sink: &dyn Sink,
+    clock: &dyn Clock,
+    woken: &Receiver<()>,
+) -> ClusterSampler {
+    loop {
+        let due = sampler.step(clock.now(), sink).0;
+        let wait_ns = due.since(clock.now()).clamp(WAIT_NS_MIN, WAIT_NS_MAX);
+        match woken.recv_timeout(Duration::from_nanos(wait_ns.unsigned_abs())) {
+            Ok(()) | Err(RecvTimeoutError::Timeout) => {}
+            Err(RecvTimeoutError::Disconnected) => return sampler,
+        }
+    }
+}
+
+/// A running sampler; stops when this is dropped.
+///
+/// Dropping waits for the fetches under way, thus at most for the fetch timeout, and for the write to the sink.
+#[derive(Debug)]
+pub struct ClusterSamplerGuard {
+    report: Arc<Report>,
+    /// `None` once stopping: that the channel is closed tells the thread.
+    wake: Option<Sender<()>>,
+    thread: Option<JoinHandle<ClusterSampler>>,
+}
+
+impl ClusterSamplerGuard {
+    /// As [`ClusterSampler::take_warnings`].
+    #[must_use]
+    pub fn take_warnings(&self) -> Vec<ClusterWarning> {
+        self.report.take_warnings()
+    }
+
+    /// As [`ClusterSampler::last_round`].
+    #[must_use]
+    pub fn last_round(&self) -> Option<Round> {
+        self.report.last_round()
+    }
+
+    /// Makes the thread look at the clock at once: for those who set the clock themselves.
+    pub fn wake(&self) {
+        if let Some(wake) = &self.wake {
+            // Fails only if the thread has ended, and then there is nobody to wake.
+            let _ = wake.send(());
+        }
+    }
+
+    /// Stops the thread and gives the sampler back; `None` if the thread ended by a panic, of the sink for instance.
+    #[must_use]
+    pub fn stop(mut self) -> Option<ClusterSampler> {
+        self.join()
+    }
+
+    fn join(&mut self) -> Option<ClusterSampler> {
+        self.report.stop.store(true, Ordering::Relaxed);
+        self.wake = None;
+        let sampler = self.thread.take()?.join().ok();
+        self.report.stop.store(false, Ordering::Relaxed);
+        sampler
+    }
+}
+
+impl Drop for ClusterSamplerGuard {
+    fn drop(&mut self) {
+        self.join();
+    }
+}

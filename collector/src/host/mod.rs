@@ -1,0 +1,129 @@
+//! The host's own metrics, under Telegraf's names.
+
+mod cpu;
+mod disk;
+mod diskio;
+mod mem;
+mod net;
+mod pressure;
+mod system;
+
+use stripchart_core::{Batch, KeyError, RowWriter, Timestamp};
+
+use crate::Roots;
+use crate::file::Buffer;
+use crate::proc::MountInfo;
+use crate::settings::Settings;
+use crate::warnings::Warnings;
+
+pub(crate) use diskio::StackedDevices;
+
+/// What a source needs to add its rows.
+pub(crate) struct Context<'a> {
+    /// The instant of this sample's rows.
+    pub(crate) at: Timestamp,
+    /// Time since the sample before; `None` for the first, and until the host's sources have run.
+    pub(crate) elapsed_ns: Option<u64>,
+    /// How long the host has been up, as far as known.
+    pub(crate) uptime_ns: Option<u64>,
+    /// The value of tag `host`.
+    pub(crate) host: &'a str,
+    /// Processors that are switched on, as far as known.
+    pub(crate) cpus: usize,
+    pub(crate) buffer: &'a mut Buffer,
+    pub(crate) batch: &'a mut Batch,
+    pub(crate) warnings: &'a mut Warnings,
+}
+
+impl Context<'_> {
+    /// Begins a row; `None` if the tags make no key, which a NUL or a very long name in a tag can bring about.
+    pub(crate) fn row(
+        &mut self,
+        measurement: &str,
+        tags: &[(&str, &str)],
+    ) -> Option<RowWriter<'_>> {
+        row(self.batch, self.at, self.host, measurement, tags).ok()
+    }
+}
+
+/// Begins a row of `measurement` with `tags` and the host's name.
+fn row<'b>(
+    batch: &'b mut Batch,
+    at: Timestamp,
+    host: &str,
+    measurement: &str,
+    tags: &[(&str, &str)],
+) -> Result<RowWriter<'b>, KeyError> {
+    let series = batch.series(measurement, tags.iter().copied().chain([("host", host)]))?;
+    Ok(batch.row(series, at))
+}
+
+/// A count as the signed integer that Telegraf's fields are; those beyond 2^63 stay there.
+pub(crate) fn int(count: u64) -> i64 {
+    i64::try_from(count).unwrap_or(i64::MAX)
+}
+
+/// `part` in percent of `whole`; 0 of nothing is 0.
+pub(crate) fn percent(part: u64, whole: u64) -> f64 {
+    if whole == 0 { 0.0 } else { part as f64 / whole as f64 * 100.0 }
+}
+
+/// Adds the counts that are known.
+pub(crate) fn add_counts(row: &mut RowWriter<'_>, counts: &[(&str, Option<u64>)]) {
+    for (name, count) in counts {
+        if let Some(count) = count {
+            row.field(name, int(*count));
+        }
+    }
+}
+
+/// All sources of the host.
+#[derive(Debug)]
+pub(crate) struct Host {
+    cpu: cpu::Cpu,
+    mem: mem::Mem,
+    system: system::System,
+    disk: disk::Disk,
+    diskio: diskio::DiskIo,
+    net: net::Net,
+    pressure: pressure::Pressures,
+}
+
+impl Host {
+    pub(crate) fn new(roots: &Roots, settings: &Settings) -> Self {
+        Host {
+            cpu: cpu::Cpu::new(roots, settings.per_cpu),
+            mem: mem::Mem::new(roots),
+            system: system::System::new(roots),
+            disk: disk::Disk::new(roots, settings.filesystem_types.clone()),
+            diskio: diskio::DiskIo::new(roots),
+            net: net::Net::new(roots, settings.excluded_interfaces.clone()),
+            pressure: pressure::Pressures::new(roots),
+        }
+    }
+
+    pub(crate) fn collect(&mut self, cx: &mut Context<'_>) {
+        let threads = self.cpu.collect(cx);
+        self.mem.collect(cx);
+        self.system.collect(cx, &threads);
+        self.disk.collect(cx);
+        self.diskio.collect(cx);
+        self.net.collect(cx);
+        self.pressure.collect(cx);
+    }
+
+    /// Counts the changes of the list of mounts.
+    pub(crate) const fn mounts_version(&self) -> u64 {
+        self.disk.version()
+    }
+
+    /// The list of mounts; `None` while it cannot be read.
+    pub(crate) fn mounts(&self) -> Option<MountInfo<'_>> {
+        self.disk.mounts()
+    }
+
+    /// Block devices that stand upon others.
+    pub(crate) const fn stacked_devices(&self) -> &StackedDevices {
+        self.diskio.stacked()
+    }
+}

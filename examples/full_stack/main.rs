@@ -1,0 +1,60 @@
+//! The whole suite in one process: watch this host and Kubernetes clusters, keep the history, answer queries, draw.
+
+mod args;
+mod server;
+mod sources;
+mod stack;
+
+use std::error::Error;
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use clap::Parser;
+
+use crate::args::Args;
+use crate::sources::Sources;
+use crate::stack::Stack;
+
+fn main() -> ExitCode {
+    match run(&Args::parse()) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("full_stack: {}", with_causes(&*error));
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(args: &Args) -> Result<(), Box<dyn Error>> {
+    // Mistakes on the command line and a taken address first: the folder stays untouched then.
+    let sources = Sources::parse(&args.sources)?;
+    let listener = server::bind(args.listen)?;
+    let address = listener.local_addr()?;
+    let stack = Arc::new(Stack::start(args, sources)?);
+    println!("stripchart: data in {}, kept for {}", args.data.display(), kept(args));
+    println!("open http://{address}/ in a browser; Ctrl-C stops");
+    server::serve(listener, &stack)?;
+    println!("stopping: writing out what is in memory");
+    stack.stop()?;
+    println!("stopped; the history is in {}", args.data.display());
+    Ok(())
+}
+
+fn kept(args: &Args) -> String {
+    match args.retention.nanos() {
+        0 => "ever".to_owned(),
+        _ => args.retention.to_string(),
+    }
+}
+
+/// The error and what caused it, in one line.
+fn with_causes(error: &dyn Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        text.push_str(": ");
+        text.push_str(&error.to_string());
+        cause = error.source();
+    }
+    text
+}

@@ -1,0 +1,180 @@
+//! The suite, assembled: one database, what fills it, what asks it, and the answers to HTTP requests.
+
+use std::collections::HashSet;
+use std::error::Error;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, SystemTime};
+
+use axum::body::Bytes;
+use axum::http::{Method, Request, Response, StatusCode};
+use stripchart_collector::{ClusterSampler, ClusterSamplerGuard, Sampler, SamplerGuard};
+use stripchart_core::{Clock, Timestamp};
+use stripchart_query::Engine;
+use stripchart_query::http::{Guard, InfluxDb};
+use stripchart_render::page::{Page, PageRequest, Site};
+use stripchart_storage::{Background, Db, PolicyChange, PolicySpec, SyncPolicy};
+
+use crate::args::Args;
+use crate::sources::Sources;
+
+/// Database of this host's samples.
+const HOST_DATABASE: &str = "stripchart";
+/// Database of the clusters' samples and its policy, named as Heapster named them.
+const CLUSTER_DATABASE: &str = "k8s";
+const CLUSTER_POLICY: &str = "default";
+/// At most this long after it was acknowledged a write survives a power cut; `kill -9` it survives at once.
+const SYNC_INTERVAL: Duration = Duration::from_secs(1);
+/// Rows held in memory before they are sealed. A host at ten seconds fills a tenth of it in an hour.
+const HEAD_BYTES: usize = 8 << 20;
+
+/// Everything that runs.
+pub(crate) struct Stack {
+    running: Mutex<Option<Running>>,
+    db: Db,
+    engine: Arc<Engine>,
+    influx: InfluxDb,
+    guard: Guard,
+    site: Site,
+    /// Warnings that were printed, so that each is once.
+    printed: Mutex<HashSet<String>>,
+}
+
+/// The threads; dropped in order, what fills the database before what keeps it.
+struct Running {
+    host: Option<SamplerGuard>,
+    cluster: Option<ClusterSamplerGuard>,
+    background: Background,
+}
+
+impl Stack {
+    /// Opens the database and starts what fills it.
+    pub(crate) fn start(args: &Args, sources: Sources) -> Result<Self, Box<dyn Error>> {
+        let db = Db::builder()
+            .sync(SyncPolicy::Interval(SYNC_INTERVAL))
+            .head_bytes(HEAD_BYTES)
+            .open(&args.data)?;
+        keep_for(&db, HOST_DATABASE, "autogen", args)?;
+        let engine = Arc::new(Engine::new(db.clone()));
+        let clock: Arc<dyn Clock> = Arc::new(now);
+
+        let host = match sources.host {
+            true => {
+                let sink = Arc::new(db.writer(HOST_DATABASE, None)?);
+                let sampler = Sampler::builder().interval(args.interval.to_std()).build();
+                Some(sampler.spawn(sink, Arc::clone(&clock))?)
+            }
+            false => None,
+        };
+        let cluster = match sources.summaries.is_empty() {
+            true => None,
+            false => {
+                keep_for(&db, CLUSTER_DATABASE, CLUSTER_POLICY, args)?;
+                let sink = Arc::new(db.writer(CLUSTER_DATABASE, None)?);
+                let sampler = ClusterSampler::builder()
+                    .sources(sources.summaries)
+                    .resolution(args.resolution.to_std())
+                    .build()?;
+                Some(sampler.spawn(sink, clock)?)
+            }
+        };
+        let running = Running { host, cluster, background: db.spawn()? };
+        Ok(Stack {
+            running: Mutex::new(Some(running)),
+            influx: InfluxDb::new(Arc::clone(&engine)),
+            guard: Guard::new(args.allow_hosts.iter().cloned()),
+            site: Site {
+                host_database: HOST_DATABASE.to_owned(),
+                cluster_database: CLUSTER_DATABASE.to_owned(),
+                host_interval_ns: args.interval.nanos(),
+                cluster_interval_ns: args.resolution.nanos(),
+                ..Site::default()
+            },
+            engine,
+            db,
+            printed: Mutex::default(),
+        })
+    }
+
+    /// Answers a request, whatever server it came through.
+    pub(crate) fn answer(&self, request: &Request<Bytes>) -> Response<Bytes> {
+        if let Err(refusal) = self.guard.check(request) {
+            return refusal;
+        }
+        if let Some(response) = self.influx.respond(request, now()) {
+            return response;
+        }
+        if !matches!(*request.method(), Method::GET | Method::HEAD) {
+            let mut response =
+                Response::new(Bytes::from_static(b"pages are only read: GET or HEAD\n"));
+            *response.status_mut() = StatusCode::METHOD_NOT_ALLOWED;
+            return response;
+        }
+        let page_request =
+            PageRequest::from_query(request.uri().query().unwrap_or_default(), now());
+        http_response(self.site.respond(&*self.engine, request.uri().path(), &page_request))
+    }
+
+    /// Prints what went wrong since the last call, each thing once.
+    pub(crate) fn print_warnings(&self) {
+        let mut warnings = Vec::new();
+        if let Some(running) = &*self.running.lock().unwrap_or_else(PoisonError::into_inner) {
+            if let Some(host) = &running.host {
+                warnings.extend(host.take_warnings().iter().map(ToString::to_string));
+                warnings.extend(
+                    host.stats()
+                        .last_sink_error
+                        .map(|e| format!("samples of this host were lost: {e}")),
+                );
+            }
+            if let Some(cluster) = &running.cluster {
+                warnings.extend(cluster.take_warnings().iter().map(ToString::to_string));
+            }
+        }
+        let stats = self.db.stats();
+        warnings.extend(stats.read_only.map(|why| format!("the database takes no writes: {why}")));
+        warnings.extend(
+            stats.last_error.map(|error| format!("the database, in the background: {error}")),
+        );
+        let mut printed = self.printed.lock().unwrap_or_else(PoisonError::into_inner);
+        for warning in warnings {
+            if printed.len() < 10_000 && !printed.contains(&warning) {
+                eprintln!("warning: {warning}");
+                printed.insert(warning);
+            }
+        }
+    }
+
+    /// Stops the threads and writes out what is in memory.
+    pub(crate) fn stop(&self) -> Result<(), Box<dyn Error>> {
+        drop(self.running.lock().unwrap_or_else(PoisonError::into_inner).take());
+        self.print_warnings();
+        self.db.close()?;
+        Ok(())
+    }
+}
+
+/// Makes `database` exist and keep its rows as long as asked for, however long it kept them before.
+fn keep_for(db: &Db, database: &str, policy: &str, args: &Args) -> Result<(), Box<dyn Error>> {
+    let duration_ns = Some(args.retention.nanos()).filter(|nanos| *nanos > 0);
+    if db.catalog().database(database).is_none() {
+        db.create_database(
+            database,
+            Some(PolicySpec { duration_ns, ..PolicySpec::named(policy) }),
+        )?;
+    }
+    let change = PolicyChange { duration_ns: Some(duration_ns), ..PolicyChange::default() };
+    db.alter_retention_policy(database, policy, change)?;
+    Ok(())
+}
+
+fn http_response(page: Page) -> Response<Bytes> {
+    let mut response = Response::builder().status(page.status);
+    for (name, value) in page.headers() {
+        response = response.header(name, value);
+    }
+    response.body(page.body.into()).unwrap_or_else(|_| Response::new(Bytes::new()))
+}
+
+fn now() -> Timestamp {
+    SystemTime::now().into()
+}

@@ -1,0 +1,119 @@
+//! Many series become one, in order of time.
+//!
+//! Rows of different series at one instant come in an order that InfluxDB's users see and its tests pin down: that of a
+//! binary heap as Go's `container/heap` keeps it, where the series just read goes back behind its equals. So the heap
+//! here does the same steps. Where the wanted columns are texts, those decide between equal instants first.
+
+use stripchart_core::ValueRef;
+
+use super::input::{Input, Reader, Wanted};
+use crate::QueryError;
+use crate::limits::Budget;
+
+/// The rows of several inputs.
+#[derive(Debug)]
+pub(crate) struct Merge<'a> {
+    readers: Vec<Reader<'a>>,
+    heap: Vec<usize>,
+    /// The reader whose row was handed out last.
+    current: Option<usize>,
+    /// The wanted names in the order in which they decide between equal instants.
+    deciders: Vec<usize>,
+    ascending: bool,
+    started: bool,
+}
+
+impl<'a> Merge<'a> {
+    /// Merges `inputs`, given in order of their keys. If `by_text`, texts decide between equal instants.
+    pub fn new(inputs: &[Input], wanted: Wanted<'a>, by_text: bool) -> Self {
+        let mut deciders: Vec<usize> = (0..wanted.refs.len()).filter(|_| by_text).collect();
+        deciders.sort_by_key(|index| &wanted.refs[*index].name);
+        let reader = |input| Reader::new(input, wanted);
+        let readers = match wanted.ascending {
+            true => inputs.iter().map(reader).collect(),
+            false => inputs.iter().rev().map(reader).collect(),
+        };
+        Merge {
+            readers,
+            heap: Vec::new(),
+            current: None,
+            deciders,
+            ascending: wanted.ascending,
+            started: false,
+        }
+    }
+
+    /// The next row, to be read off the reader.
+    pub fn next(&mut self, budget: &Budget<'_>) -> Result<Option<&Reader<'a>>, QueryError> {
+        if !self.started {
+            self.started = true;
+            for index in 0..self.readers.len() {
+                if self.readers[index].advance(budget)? {
+                    self.heap.push(index);
+                }
+            }
+            for at in (0..self.heap.len() / 2).rev() {
+                self.sink(at, self.heap.len());
+            }
+        } else if let Some(current) = self.current.take()
+            && self.readers[current].advance(budget)?
+        {
+            self.heap.push(current);
+            self.rise(self.heap.len() - 1);
+        }
+        self.current = self.pop();
+        Ok(self.current.map(|current| &self.readers[current]))
+    }
+
+    fn pop(&mut self) -> Option<usize> {
+        let last = self.heap.len().checked_sub(1)?;
+        self.heap.swap(0, last);
+        self.sink(0, last);
+        self.heap.pop()
+    }
+
+    fn rise(&mut self, mut at: usize) {
+        while at > 0 {
+            let parent = (at - 1) / 2;
+            if !self.before(at, parent) {
+                break;
+            }
+            self.heap.swap(parent, at);
+            at = parent;
+        }
+    }
+
+    fn sink(&mut self, mut at: usize, len: usize) {
+        loop {
+            let left = 2 * at + 1;
+            if left >= len {
+                break;
+            }
+            let right = left + 1;
+            let child = if right < len && self.before(right, left) { right } else { left };
+            if !self.before(child, at) {
+                break;
+            }
+            self.heap.swap(at, child);
+            at = child;
+        }
+    }
+
+    /// Whether the row at place `a` of the heap goes before that at `b`.
+    fn before(&self, a: usize, b: usize) -> bool {
+        let (a, b) = (&self.readers[self.heap[a]], &self.readers[self.heap[b]]);
+        if a.time() != b.time() {
+            return (a.time() < b.time()) == self.ascending;
+        }
+        for index in &self.deciders {
+            match (a.value(*index), b.value(*index)) {
+                (Some(ValueRef::String(a)), Some(ValueRef::String(b))) if a != b => {
+                    return (a < b) == self.ascending;
+                }
+                (Some(ValueRef::String(_)), Some(ValueRef::String(_))) => {}
+                _ => return false,
+            }
+        }
+        false
+    }
+}

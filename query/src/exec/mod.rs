@@ -1,0 +1,257 @@
+//! Running a planned `SELECT`.
+//!
+//! ```text
+//! sources -> inputs (series whose tags fulfil the condition) -> groups (by measurement and tags grouped by)
+//!   raw:       rows of a group merged in time -> columns -> frame
+//!   functions: per function: storage's fold, or rows -> buckets or windows -> points -> filled
+//!              points of all functions side by side -> columns -> frame
+//! ```
+//!
+//! A group is finished before the next begins, so memory holds one group of the answer besides what the receiver
+//! keeps. A subquery is run first; its frames are then inputs like any series.
+
+mod aggregate;
+mod fill;
+mod input;
+mod merge;
+mod rows;
+
+use std::collections::BTreeMap;
+use std::ops::ControlFlow;
+use std::rc::Rc;
+
+use stripchart_core::Frame;
+
+use aggregate::Scope;
+use input::{Input, InputSource, Wanted};
+use merge::Merge;
+use rows::{Rows, State, align};
+
+use crate::QueryError;
+use crate::functions::Points;
+use crate::limits::Budget;
+use crate::plan::{FillMode, Plan, PlannedSource, ReferenceKind, Slot, means_field};
+
+/// Takes the frames of an answer one by one; says when it has enough.
+pub(crate) type Each<'a> = dyn FnMut(Frame) -> ControlFlow<()> + 'a;
+
+/// Series that make one series of the answer.
+#[derive(Debug, Default)]
+struct Group {
+    inputs: Vec<Input>,
+}
+
+/// Runs `plan`; raw rows come in frames of at most `chunk_rows`.
+pub(crate) fn run(
+    plan: &Plan,
+    budget: &Budget<'_>,
+    chunk_rows: Option<usize>,
+    each: &mut Each<'_>,
+) -> Result<ControlFlow<()>, QueryError> {
+    let groups = groups(plan, budget)?;
+    let mut order: Vec<_> = groups.into_iter().collect();
+    if !plan.ascending {
+        order.reverse();
+    }
+    for ((name, values), group) in order {
+        let tags: Vec<(String, String)> = plan.dimensions.iter().cloned().zip(values).collect();
+        let before = budget.memory_used();
+        let flow = if plan.calls.is_empty() {
+            raw(plan, budget, &name, &tags, &group, chunk_rows, each)?
+        } else {
+            match functions(plan, budget, &name, &tags, &group)? {
+                Some(frame) => each(frame),
+                None => ControlFlow::Continue(()),
+            }
+        };
+        budget.release(before);
+        if flow.is_break() {
+            return Ok(flow);
+        }
+    }
+    Ok(ControlFlow::Continue(()))
+}
+
+type Groups = BTreeMap<(String, Vec<String>), Group>;
+
+fn groups(plan: &Plan, budget: &Budget<'_>) -> Result<Groups, QueryError> {
+    let mut groups = Groups::new();
+    let mut add = |name: &str, input: Input| {
+        let values = plan.dimensions.iter().map(|tag| input.tag(tag).to_owned()).collect();
+        groups.entry((name.to_owned(), values)).or_default().inputs.push(input);
+    };
+    for source in &plan.sources {
+        match source {
+            PlannedSource::Measurement { .. } => {
+                let found = stored(plan, source);
+                budget.series(found.len())?;
+                for (name, input) in found {
+                    add(&name, input);
+                }
+            }
+            PlannedSource::Subquery(inner) => {
+                let filtered = plan.condition.is_some();
+                let _ = run(inner, budget, None, &mut |frame| {
+                    let name = frame.name.clone();
+                    let source = InputSource::Frame(Rc::new(frame));
+                    add(&name, Input { source, filtered });
+                    ControlFlow::Continue(())
+                })?;
+            }
+        }
+    }
+    limit_series(plan, &mut groups);
+    Ok(groups)
+}
+
+/// `SLIMIT` and `SOFFSET`, which InfluxDB applies to each measurement; an offset without a limit leaves nothing.
+fn limit_series(plan: &Plan, groups: &mut Groups) {
+    if plan.slimit.is_none() && plan.soffset == 0 {
+        return;
+    }
+    let (from, count) = (plan.soffset, plan.slimit.unwrap_or(0));
+    let mut seen: BTreeMap<String, u64> = BTreeMap::new();
+    groups.retain(|(name, _), _| {
+        let place = seen.entry(name.clone()).or_insert(0);
+        let kept = (from..from.saturating_add(count)).contains(place);
+        *place += 1;
+        kept
+    });
+}
+
+/// The series of a measurement whose tags do not already rule them out.
+fn stored(plan: &Plan, source: &PlannedSource) -> Vec<(String, Input)> {
+    let PlannedSource::Measurement { view, name, fields } = source else { return Vec::new() };
+    if fields.is_empty() {
+        return Vec::new();
+    }
+    let shared: Rc<[_]> = fields.clone().into();
+    let has_field = |name: &str| fields.iter().any(|field| field.name == name);
+    let filter = match &plan.condition {
+        None => stripchart_storage::TagFilter::All,
+        Some(condition) => condition.tag_filter(&|index| {
+            let variable = &condition.refs[index];
+            !means_field(variable, has_field(&variable.name))
+        }),
+    };
+    let mut inputs = Vec::new();
+    for series in view.series(name, &filter) {
+        let decided = match &plan.condition {
+            None => Some(true),
+            Some(condition) => condition.decided(&|index| {
+                let variable = &condition.refs[index];
+                let is_tag = !means_field(variable, has_field(&variable.name));
+                is_tag.then(|| series.key().tag(&variable.name).unwrap_or(""))
+            }),
+        };
+        if decided == Some(false) {
+            continue;
+        }
+        let fields = Rc::clone(&shared);
+        let source = InputSource::Stored { view: view.clone(), series, fields };
+        inputs.push((name.clone(), Input { source, filtered: decided.is_none() }));
+    }
+    inputs
+}
+
+/// A row per point: fields and tags as they are stored.
+fn raw(
+    plan: &Plan,
+    budget: &Budget<'_>,
+    name: &str,
+    tags: &[(String, String)],
+    group: &Group,
+    chunk_rows: Option<usize>,
+    each: &mut Each<'_>,
+) -> Result<ControlFlow<()>, QueryError> {
+    if !plan.refs.iter().any(|reference| matches!(reference.kind, ReferenceKind::Field(_))) {
+        return Ok(ControlFlow::Continue(()));
+    }
+    let wanted = Wanted {
+        refs: &plan.refs,
+        condition: plan.condition.as_ref(),
+        start: plan.start,
+        last: plan.last,
+        ascending: plan.ascending,
+    };
+    let mut merge = Merge::new(&group.inputs, wanted, true);
+    let mut rows = Rows::new(plan);
+    let mut state = needs_state(plan).then(|| State::new(plan));
+    let (mut skip, mut left) = (plan.offset, plan.limit.unwrap_or(u64::MAX));
+    while left > 0
+        && let Some(row) = merge.next(budget)?
+    {
+        if skip > 0 {
+            skip -= 1;
+            continue;
+        }
+        left -= 1;
+        if rows.len().is_multiple_of(1024) {
+            budget.memory(Points::estimate_bytes(1024, plan.columns.len()))?;
+        }
+        match &mut state {
+            None => rows.push(row.time(), |slot| match slot {
+                Slot::Ref(index) => row.value(index),
+                Slot::Call(_) => None,
+            }),
+            Some(state) => {
+                for (index, reference) in plan.refs.iter().enumerate() {
+                    let field_type = reference.kind.field_type();
+                    state.set(Slot::Ref(index), row.value(index), field_type);
+                }
+                rows.push(row.time(), |slot| state.get(slot));
+            }
+        }
+        if chunk_rows.is_some_and(|chunk| rows.len() >= chunk) {
+            let full = std::mem::replace(&mut rows, Rows::new(plan));
+            let mut frame = full.finish(name, tags);
+            frame.partial = true;
+            if each(frame).is_break() {
+                return Ok(ControlFlow::Break(()));
+            }
+        }
+    }
+    if rows.len() == 0 {
+        return Ok(ControlFlow::Continue(()));
+    }
+    Ok(each(rows.finish(name, tags)))
+}
+
+/// Whether a raw row depends on those before it or on a fill value.
+fn needs_state(plan: &Plan) -> bool {
+    matches!(plan.fill, FillMode::Previous | FillMode::Value(_))
+}
+
+/// A row per window, or per point that a function chooses.
+fn functions(
+    plan: &Plan,
+    budget: &Budget<'_>,
+    name: &str,
+    tags: &[(String, String)],
+    group: &Group,
+) -> Result<Option<Frame>, QueryError> {
+    let scope = Scope {
+        plan,
+        budget,
+        inputs: &group.inputs,
+        start: plan.start,
+        last: plan.last,
+        selector: plan.is_selector(),
+    };
+    let mut calls = Vec::with_capacity(plan.calls.len());
+    for call in &plan.calls {
+        calls.push(limited(plan, scope.points(call)?));
+    }
+    Ok(align(plan, name, tags, calls))
+}
+
+/// `LIMIT` and `OFFSET`, which apply to each function by itself.
+fn limited(plan: &Plan, points: Points) -> Points {
+    if plan.limit.is_none() && plan.offset == 0 {
+        return points;
+    }
+    let from = usize::try_from(plan.offset).unwrap_or(usize::MAX);
+    let count = plan.limit.map_or(usize::MAX, |limit| usize::try_from(limit).unwrap_or(usize::MAX));
+    let to = from.saturating_add(count).min(points.len());
+    points.pick(from.min(to)..to)
+}

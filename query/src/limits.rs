@@ -1,0 +1,181 @@
+//! What a query may use, and how it is stopped.
+
+use std::cell::Cell;
+use std::fmt;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use stripchart_core::{Clock, Timestamp};
+
+use crate::QueryError;
+
+/// What one statement may use. `None` is no limit.
+///
+/// The default limits memory alone, since InfluxDB's defaults refuse nothing and neither should these; the memory that
+/// an answer takes is what brings a host process down. Set the others where strangers ask.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Limits {
+    /// Series read. InfluxDB's `max-select-series`.
+    pub max_series: Option<u64>,
+    /// Rows read. InfluxDB's `max-select-point`.
+    pub max_points: Option<u64>,
+    /// Windows of `GROUP BY time`, in each series of the answer. InfluxDB's `max-select-buckets`: with it a query
+    /// without a lower bound of time begins this many windows before its upper bound.
+    pub max_buckets: Option<u64>,
+    /// Bytes of intermediate results and of the answer held at once, by estimate.
+    pub max_memory_bytes: Option<u64>,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Limits {
+            max_series: None,
+            max_points: None,
+            max_buckets: None,
+            max_memory_bytes: Some(1 << 30),
+        }
+    }
+}
+
+/// A flag by which a running query is told to stop. Clones share it.
+#[derive(Debug, Clone, Default)]
+pub struct Cancel(Arc<AtomicBool>);
+
+impl Cancel {
+    /// A flag that is not raised.
+    #[must_use]
+    pub fn new() -> Self {
+        Cancel::default()
+    }
+
+    /// Tells every query that has this flag to stop; it does so within a few thousand rows.
+    pub fn cancel(&self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether the flag is raised.
+    #[must_use]
+    pub fn is_cancelled(&self) -> bool {
+        self.0.load(Ordering::Relaxed)
+    }
+}
+
+/// A time at which a query is stopped, and the clock that tells when it is reached.
+#[derive(Clone, Copy)]
+pub struct Deadline<'a> {
+    /// When.
+    pub at: Timestamp,
+    /// Asked once per block of rows.
+    pub clock: &'a dyn Clock,
+}
+
+impl fmt::Debug for Deadline<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Deadline").field("at", &self.at).finish_non_exhaustive()
+    }
+}
+
+/// What a statement has used so far.
+#[derive(Debug)]
+pub(crate) struct Budget<'a> {
+    limits: &'a Limits,
+    cancel: Option<&'a Cancel>,
+    deadline: Option<Deadline<'a>>,
+    points: Cell<u64>,
+    memory: Cell<u64>,
+    series: Cell<u64>,
+}
+
+impl<'a> Budget<'a> {
+    pub fn new(
+        limits: &'a Limits,
+        cancel: Option<&'a Cancel>,
+        deadline: Option<Deadline<'a>>,
+    ) -> Self {
+        let zero = || Cell::new(0);
+        Budget { limits, cancel, deadline, points: zero(), memory: zero(), series: zero() }
+    }
+
+    /// Counts rows read, and looks whether it is time to stop.
+    pub fn rows(&self, rows: usize) -> Result<(), QueryError> {
+        if self.cancel.is_some_and(Cancel::is_cancelled) {
+            return Err(QueryError::Cancelled);
+        }
+        if self.deadline.is_some_and(|deadline| deadline.clock.now() >= deadline.at) {
+            return Err(QueryError::Deadline);
+        }
+        let found = add(&self.points, rows);
+        match self.limits.max_points {
+            Some(limit) if found > limit => Err(QueryError::Points { found, limit }),
+            _ => Ok(()),
+        }
+    }
+
+    pub fn series(&self, series: usize) -> Result<(), QueryError> {
+        let found = add(&self.series, series);
+        match self.limits.max_series {
+            Some(limit) if found > limit => Err(QueryError::Series { found, limit }),
+            _ => Ok(()),
+        }
+    }
+
+    /// Asks for memory; what is asked for is returned by [`Budget::release`].
+    pub fn memory(&self, bytes: u64) -> Result<(), QueryError> {
+        let found = self.memory.get().saturating_add(bytes);
+        match self.limits.max_memory_bytes {
+            Some(limit) if found > limit => Err(QueryError::Memory { found, limit }),
+            _ => {
+                self.memory.set(found);
+                Ok(())
+            }
+        }
+    }
+
+    pub fn memory_used(&self) -> u64 {
+        self.memory.get()
+    }
+
+    /// Gives memory back, down to what was used before.
+    pub fn release(&self, before: u64) {
+        self.memory.set(before);
+    }
+}
+
+fn add(counter: &Cell<u64>, count: usize) -> u64 {
+    counter.set(counter.get().saturating_add(u64::try_from(count).unwrap_or(u64::MAX)));
+    counter.get()
+}
+
+#[cfg(test)]
+mod tests {
+    use stripchart_core::ManualClock;
+
+    use super::*;
+
+    #[test]
+    fn each_limit_stops_the_query() {
+        let limits = Limits {
+            max_series: Some(2),
+            max_points: Some(10),
+            max_buckets: None,
+            max_memory_bytes: Some(100),
+        };
+        let clock = ManualClock::new(Timestamp::from_secs(5));
+        let cancel = Cancel::new();
+        let deadline = Deadline { at: Timestamp::from_secs(6), clock: &clock };
+        let budget = Budget::new(&limits, Some(&cancel), Some(deadline));
+        assert!(budget.rows(10).is_ok());
+        let error = budget.rows(1).unwrap_err().to_string();
+        assert_eq!(error, "max-select-point limit exceeded: (11/10)");
+        assert!(budget.memory(60).is_ok());
+        assert!(matches!(budget.memory(60), Err(QueryError::Memory { found: 120, limit: 100 })));
+        budget.release(0);
+        assert!(budget.memory(60).is_ok());
+        assert!(budget.series(2).is_ok());
+        assert!(matches!(budget.series(1), Err(QueryError::Series { .. })));
+        clock.advance(1_000_000_000);
+        assert!(matches!(budget.rows(0), Err(QueryError::Deadline)));
+        cancel.cancel();
+        assert!(matches!(budget.rows(0), Err(QueryError::Cancelled)));
+    }
+}

@@ -1,0 +1,273 @@
+//! What fields and tags the sources of a query have between them.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use stripchart_core::FieldType;
+
+use super::{PlannedSource, ReferenceKind};
+use crate::QueryError;
+use crate::ast::{Call, DataType, Expr, Field, VarRef, WildcardKind};
+
+/// Fields with their types, and tag keys. Where sources differ about a field's type, the most general one counts.
+#[derive(Debug, Default)]
+pub(crate) struct Schema {
+    pub fields: BTreeMap<String, FieldType>,
+    pub tags: BTreeSet<String>,
+}
+
+/// Lower goes first where types differ.
+fn rank(field_type: FieldType) -> u8 {
+    match field_type {
+        FieldType::Float => 0,
+        FieldType::Integer => 1,
+        FieldType::Unsigned => 2,
+        FieldType::String => 3,
+        FieldType::Boolean => 4,
+    }
+}
+
+impl Schema {
+    /// The union over `sources`.
+    pub fn of(sources: &[PlannedSource]) -> Self {
+        let mut schema = Schema::default();
+        for source in sources {
+            match source {
+                PlannedSource::Measurement { view, name, fields } => {
+                    for field in fields {
+                        schema.add_field(&field.name, field.field_type);
+                    }
+                    schema.tags.extend(view.tag_keys(name));
+                }
+                PlannedSource::Subquery(plan) => {
+                    for column in &plan.columns {
+                        let field_type = super::select::node_type(&column.node, plan);
+                        schema.add_field(&column.name, field_type);
+                    }
+                    schema.tags.extend(plan.dimensions.iter().cloned());
+                }
+            }
+        }
+        schema
+    }
+
+    fn add_field(&mut self, name: &str, field_type: FieldType) {
+        self.fields
+            .entry(name.to_owned())
+            .and_modify(|known| {
+                if rank(field_type) < rank(*known) {
+                    *known = field_type;
+                }
+            })
+            .or_insert(field_type);
+    }
+
+    /// What a name in the select list stands for.
+    pub fn resolve(&self, variable: &VarRef) -> ReferenceKind {
+        let field = self.fields.get(&variable.name).copied();
+        let tag = if self.tags.contains(&variable.name) {
+            ReferenceKind::Tag
+        } else {
+            ReferenceKind::Unknown
+        };
+        let as_type = |to| field.map_or(ReferenceKind::Unknown, |_| ReferenceKind::Field(to));
+        match variable.cast {
+            None => field.map_or(tag, ReferenceKind::Field),
+            Some(DataType::Field) => field.map_or(ReferenceKind::Unknown, ReferenceKind::Field),
+            Some(DataType::Tag) => tag,
+            Some(DataType::Float) => as_type(FieldType::Float),
+            Some(DataType::Integer) => as_type(FieldType::Integer),
+            Some(DataType::Unsigned) => as_type(FieldType::Unsigned),
+            Some(DataType::String) => as_type(FieldType::String),
+            Some(DataType::Boolean) => as_type(FieldType::Boolean),
+        }
+    }
+
+    /// The fields of a select list with wildcards and patterns written out. Tags stand in it too, save those in
+    /// `without` (grouped by); `None` leaves out all of them.
+    pub fn expand(
+        &self,
+        fields: &[Field],
+        without: Option<&BTreeSet<String>>,
+    ) -> Result<Vec<Field>, QueryError> {
+        let mut names: Vec<(&str, Option<FieldType>)> =
+            self.fields.iter().map(|(name, t)| (name.as_str(), Some(*t))).collect();
+        // As in InfluxDB, where no field is there are no columns, tags or not.
+        if !names.is_empty()
+            && let Some(without) = without
+        {
+            names.extend(self.tags.difference(without).map(|name| (name.as_str(), None)));
+        }
+        // A field before the tag of the same name.
+        names.sort_by_key(|(name, field_type)| (*name, field_type.is_none()));
+        let mut expanded = Vec::new();
+        for field in fields {
+            expand_field(field, &names, &mut expanded)?;
+        }
+        Ok(expanded)
+    }
+}
+
+fn expand_field(
+    field: &Field,
+    names: &[(&str, Option<FieldType>)],
+    out: &mut Vec<Field>,
+) -> Result<(), QueryError> {
+    let plain = |name: &str, field_type: Option<FieldType>| Field {
+        expr: Expr::Variable(typed(name, field_type)),
+        alias: None,
+    };
+    match &field.expr {
+        Expr::Wildcard(kind) => out.extend(
+            names
+                .iter()
+                .filter(|(_, field_type)| match kind {
+                    None => true,
+                    Some(WildcardKind::Field) => field_type.is_some(),
+                    Some(WildcardKind::Tag) => field_type.is_none(),
+                })
+                .map(|(name, field_type)| plain(name, *field_type)),
+        ),
+        Expr::Regex(regex) => {
+            let regex = regex.compile().map_err(|e| QueryError::invalid(e.to_string()))?;
+            out.extend(
+                names
+                    .iter()
+                    .filter(|(name, _)| regex.is_match(name))
+                    .map(|(name, field_type)| plain(name, *field_type)),
+            );
+        }
+        Expr::Call(call) => expand_call(field, call, names, out)?,
+        _ => out.push(field.clone()),
+    }
+    Ok(())
+}
+
+/// A variable that means the field of that type, or the tag.
+fn typed(name: &str, field_type: Option<FieldType>) -> VarRef {
+    let cast = match field_type {
+        None => DataType::Tag,
+        Some(FieldType::Float) => DataType::Float,
+        Some(FieldType::Integer) => DataType::Integer,
+        Some(FieldType::Unsigned) => DataType::Unsigned,
+        Some(FieldType::Boolean) => DataType::Boolean,
+        Some(FieldType::String) => DataType::String,
+    };
+    VarRef { name: name.to_owned(), cast: Some(cast) }
+}
+
+/// `mean(*)`, also inside other functions: one column for each field of a type that the innermost function takes.
+fn expand_call(
+    field: &Field,
+    call: &Call,
+    names: &[(&str, Option<FieldType>)],
+    out: &mut Vec<Field>,
+) -> Result<(), QueryError> {
+    let mut inner = call;
+    while let Some(Expr::Call(next)) = inner.args.first() {
+        inner = next;
+    }
+    let regex = match inner.args.first() {
+        Some(Expr::Wildcard(Some(WildcardKind::Tag))) => {
+            return Err(QueryError::invalid(format!(
+                "unable to use tag wildcard in {}()",
+                inner.name
+            )));
+        }
+        Some(Expr::Wildcard(_)) => None,
+        Some(Expr::Regex(regex)) => {
+            Some(regex.compile().map_err(|e| QueryError::invalid(e.to_string()))?)
+        }
+        _ => {
+            out.push(field.clone());
+            return Ok(());
+        }
+    };
+    for (name, field_type) in names {
+        let Some(field_type) = field_type else { continue };
+        if takes(&inner.name, *field_type) && regex.as_ref().is_none_or(|r| r.is_match(name)) {
+            let mut copy = call.clone();
+            set_innermost(&mut copy, typed(name, Some(*field_type)));
+            let base = field.alias.as_deref().unwrap_or(&call.name);
+            let alias = Some(format!("{base}_{name}"));
+            out.push(Field { expr: Expr::Call(copy), alias });
+        }
+    }
+    Ok(())
+}
+
+fn set_innermost(call: &mut Call, variable: VarRef) {
+    match call.args.first_mut() {
+        Some(Expr::Call(inner)) => set_innermost(inner, variable),
+        Some(argument) => *argument = Expr::Variable(variable),
+        None => {}
+    }
+}
+
+/// Whether a wildcard in the function stands for fields of the type.
+fn takes(function: &str, field_type: FieldType) -> bool {
+    let any = ["count", "first", "last", "distinct", "elapsed", "mode", "sample"];
+    match field_type {
+        FieldType::String => any.contains(&function),
+        FieldType::Boolean => any.contains(&function) || matches!(function, "min" | "max"),
+        _ => true,
+    }
+}
+
+/// The names of the columns: aliases as they are, the others made distinct by `_1`, `_2` and so on.
+pub(crate) fn column_names(columns: &[(Expr, Option<String>)]) -> Vec<String> {
+    let mut names: BTreeMap<String, usize> =
+        columns.iter().filter_map(|(_, alias)| Some((alias.clone()?, 1))).collect();
+    columns
+        .iter()
+        .map(|(expr, alias)| match alias {
+            Some(alias) => alias.clone(),
+            None => distinct_name(expr_name(expr), &mut names),
+        })
+        .collect()
+}
+
+fn distinct_name(name: String, names: &mut BTreeMap<String, usize>) -> String {
+    let mut resolved = name.clone();
+    if let Some(mut count) = names.get(&name).copied() {
+        loop {
+            resolved = format!("{name}_{count}");
+            if !names.contains_key(&resolved) {
+                break;
+            }
+            count += 1;
+        }
+        names.insert(name, count + 1);
+    }
+    *names.entry(resolved.clone()).or_insert(0) += 1;
+    resolved
+}
+
+/// The name that a column without alias gets.
+fn expr_name(expr: &Expr) -> String {
+    match expr {
+        Expr::Call(call) => call.name.clone(),
+        Expr::Distinct(_) => "distinct".to_owned(),
+        Expr::Variable(variable) => variable.name.clone(),
+        Expr::Paren(inner) => expr_name(inner),
+        Expr::Binary(_) => {
+            let mut names = Vec::new();
+            operand_names(expr, &mut names);
+            names.join("_")
+        }
+        _ => String::new(),
+    }
+}
+
+fn operand_names<'a>(expr: &'a Expr, names: &mut Vec<&'a str>) {
+    match expr {
+        Expr::Call(call) => names.push(&call.name),
+        Expr::Distinct(_) => names.push("distinct"),
+        Expr::Variable(variable) => names.push(&variable.name),
+        Expr::Paren(inner) => operand_names(inner, names),
+        Expr::Binary(binary) => {
+            operand_names(&binary.left, names);
+            operand_names(&binary.right, names);
+        }
+        _ => {}
+    }
+}

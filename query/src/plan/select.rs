@@ -1,0 +1,602 @@
+//! Planning a `SELECT`.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use stripchart_core::{FieldType, FieldValue, Timestamp, Unit};
+use stripchart_storage::{Db, View};
+
+use super::compile::{check, is_time};
+use super::node::literal;
+use super::schema::column_names;
+use super::time::{MAX_TIME, MIN_TIME, TimeBounds, parse_instant, split_condition};
+use super::{
+    Call, Condition, FillMode, Node, OutputColumn, Plan, PlannedSource, Reference, ReferenceKind,
+    Schema, Slot, TransformInput,
+};
+use crate::ast::{self, DataType, Expr, Fill, MeasurementName, Select, Source, VarRef};
+use crate::functions::{Aggregate, MathFunction, Reducer, Transform};
+use crate::window::Windows;
+use crate::{ExecuteOptions, QueryError};
+
+/// Plans statements against a database as it is now; statements of one request see each database at one instant.
+pub(crate) struct Planner<'a> {
+    db: &'a Db,
+    options: &'a ExecuteOptions<'a>,
+    views: BTreeMap<(String, Option<String>), Arc<View>>,
+}
+
+/// What a subquery has from the query around it.
+#[derive(Debug, Clone)]
+pub(crate) struct Inherited {
+    bounds: TimeBounds,
+    windows: Option<Windows>,
+    dimensions: Vec<String>,
+    ascending: bool,
+}
+
+/// `GROUP BY`, taken apart.
+#[derive(Debug, Default)]
+struct GroupBy {
+    windows: Option<Windows>,
+    tags: BTreeSet<String>,
+    patterns: Vec<regex::Regex>,
+    all: bool,
+}
+
+impl<'a> Planner<'a> {
+    pub fn new(db: &'a Db, options: &'a ExecuteOptions<'a>) -> Self {
+        Planner { db, options, views: BTreeMap::new() }
+    }
+
+    /// The view of a database and policy, those of the request where none are named.
+    pub fn view(
+        &mut self,
+        database: Option<&str>,
+        policy: Option<&str>,
+    ) -> Result<Arc<View>, QueryError> {
+        let name = database.or(self.options.database).filter(|name| !name.is_empty());
+        let name = name.ok_or(QueryError::DatabaseRequired)?;
+        let policy = match (policy, database) {
+            (Some(policy), _) => Some(policy),
+            (None, None) => self.options.policy,
+            // A database named without a policy means its own default.
+            (None, Some(_)) => None,
+        };
+        let policy = policy.filter(|policy| !policy.is_empty());
+        let key = (name.to_owned(), policy.map(str::to_owned));
+        if let Some(view) = self.views.get(&key) {
+            return Ok(Arc::clone(view));
+        }
+        let view = Arc::new(self.db.view(name, policy).map_err(QueryError::from_db)?);
+        self.views.insert(key, Arc::clone(&view));
+        Ok(view)
+    }
+
+    /// Plans `select`, a subquery if it inherits something.
+    pub fn select(
+        &mut self,
+        select: &Select,
+        inherited: Option<&Inherited>,
+    ) -> Result<Plan, QueryError> {
+        let now = self.options.now;
+        if let Some(zone) = select.time_zone.as_deref().filter(|zone| !is_utc(zone)) {
+            return Err(QueryError::unsupported(format!("tz('{zone}')")));
+        }
+        let (condition, own_bounds) = match &select.condition {
+            Some(condition) => split_condition(condition, now)?,
+            None => (None, TimeBounds::default()),
+        };
+        let condition = condition.as_ref().map(Condition::new).transpose()?;
+        let group_by = self.group_by(select)?;
+        let outer_windows = inherited.and_then(|outer| outer.windows);
+        let windows = group_by.windows.or(outer_windows);
+        let ascending = ordering(select, inherited)?;
+        check(select, windows, group_by.windows.is_none())?;
+
+        let mut bounds = own_bounds;
+        if let Some(outer) = inherited {
+            bounds = bounds.intersect(outer.bounds);
+        }
+        if windows.is_some() && bounds.max.is_none() {
+            bounds.max = Some(now.nanos());
+        }
+        let own_tags: Vec<String> = group_by.tags.iter().cloned().collect();
+        let handed_down = Inherited {
+            bounds,
+            windows,
+            dimensions: inherited.map_or(own_tags.clone(), |outer| {
+                outer.dimensions.iter().chain(&own_tags).cloned().collect()
+            }),
+            ascending,
+        };
+        let sources = self.sources(&select.from, &handed_down)?;
+        let schema = Schema::of(&sources);
+        let dimensions = group_by.dimensions(&schema, inherited);
+        let without = (!group_by.all && group_by.patterns.is_empty()).then_some(&group_by.tags);
+        let fields: Vec<ast::Field> =
+            select.fields.iter().filter(|field| !is_time(&field.expr)).cloned().collect();
+        let fields = schema.expand(&fields, without)?;
+
+        let mut columns = Columns { schema: &schema, windows, refs: Vec::new(), calls: Vec::new(), call_keys: Vec::new() };
+        let listed = listed_columns(fields, select.target.is_some());
+        let names = column_names(&listed);
+        let mut output = Vec::new();
+        for ((expr, _), name) in listed.iter().zip(names) {
+            let node = columns.node(expr)?;
+            output.push(OutputColumn { name, node, unit: None });
+        }
+        let time_name = select
+            .fields
+            .iter()
+            .filter(|field| is_time(&field.expr))
+            .filter_map(|field| field.alias.clone())
+            .next_back()
+            .unwrap_or_else(|| "time".to_owned());
+        let fill = fill_mode(select.fill, inherited.is_some() && !columns.calls.is_empty());
+        let start = bounds.min.unwrap_or(MIN_TIME);
+        let mut plan = Plan {
+            start,
+            read_start: start,
+            last: bounds.max.unwrap_or(MAX_TIME),
+            windows: windows.filter(|_| !columns.calls.is_empty()),
+            dimensions,
+            fill,
+            ascending,
+            limit: select.limit.filter(|limit| *limit > 0),
+            offset: select.offset,
+            slimit: select.slimit.filter(|limit| *limit > 0),
+            soffset: select.soffset,
+            time_name,
+            columns: output,
+            refs: columns.refs,
+            calls: columns.calls,
+            condition,
+            sources,
+        };
+        for index in 0..plan.columns.len() {
+            plan.columns[index].unit = unit(&plan.columns[index].node, &plan);
+        }
+        self.limit_buckets(&mut plan)?;
+        Ok(plan)
+    }
+
+    /// InfluxDB's `max-select-buckets`: refuses what is bounded and has too many windows, narrows what is not bounded.
+    fn limit_buckets(&self, plan: &mut Plan) -> Result<(), QueryError> {
+        let (Some(windows), Some(limit)) = (plan.windows, self.options.limits.max_buckets) else {
+            return Ok(());
+        };
+        if plan.start > MIN_TIME {
+            let found = windows.count(windows.start(plan.start), plan.last);
+            if found > limit {
+                return Err(QueryError::Buckets { found, limit });
+            }
+        } else {
+            let span = i64::try_from(limit.saturating_sub(1)).unwrap_or(i64::MAX);
+            let span = windows.interval_ns.saturating_mul(span);
+            plan.read_start = windows.start(plan.last).saturating_sub(span).max(MIN_TIME);
+        }
+        Ok(())
+    }
+
+    fn group_by(&self, select: &Select) -> Result<GroupBy, QueryError> {
+        let mut group_by = GroupBy::default();
+        for dimension in &select.group_by {
+            match dimension.expr.unparenthesized() {
+                Expr::Variable(variable) if variable.name.eq_ignore_ascii_case("time") => {
+                    return Err(QueryError::invalid(
+                        "time() is a function and expects at least one argument",
+                    ));
+                }
+                Expr::Variable(variable) => {
+                    group_by.tags.insert(variable.name.clone());
+                }
+                Expr::Wildcard(_) => group_by.all = true,
+                Expr::Regex(regex) => group_by.patterns.push(
+                    regex.compile().map_err(|error| QueryError::invalid(error.to_string()))?,
+                ),
+                Expr::Call(call) if call.name == "time" => {
+                    if group_by.windows.is_some() {
+                        return Err(QueryError::invalid("multiple time dimensions not allowed"));
+                    }
+                    group_by.windows = Some(self.windows(&call.args)?);
+                }
+                Expr::Call(_) => {
+                    return Err(QueryError::invalid("only time() calls allowed in dimensions"));
+                }
+                _ => return Err(QueryError::invalid("only time and tag dimensions allowed")),
+            }
+        }
+        Ok(group_by)
+    }
+
+    fn windows(&self, args: &[Expr]) -> Result<Windows, QueryError> {
+        if !(1..=2).contains(&args.len()) {
+            return Err(QueryError::invalid("time dimension expected 1 or 2 arguments"));
+        }
+        let Expr::Duration(interval) = args[0].unparenthesized() else {
+            return Err(QueryError::invalid("time dimension must have duration argument"));
+        };
+        let interval_ns = interval.nanos();
+        if interval_ns <= 0 {
+            return Err(QueryError::invalid("time dimension must have duration argument"));
+        }
+        let refused = || QueryError::invalid("time dimension offset must be duration or now()");
+        let aligned = |at: i64| at.rem_euclid(interval_ns);
+        let offset_ns = match args.get(1).map(Expr::unparenthesized) {
+            None => 0,
+            Some(Expr::Duration(offset)) => offset.nanos() % interval_ns,
+            Some(Expr::Call(call)) if call.name == "now" && call.args.is_empty() => {
+                aligned(self.options.now.nanos())
+            }
+            Some(Expr::Call(call)) if call.name == "now" => {
+                return Err(QueryError::invalid(
+                    "time dimension offset now() function requires no arguments",
+                ));
+            }
+            Some(Expr::Call(_)) => {
+                return Err(QueryError::invalid("time dimension offset function must be now()"));
+            }
+            Some(Expr::String(text)) => aligned(parse_instant(text).ok_or_else(refused)??),
+            Some(_) => return Err(refused()),
+        };
+        Ok(Windows { interval_ns, offset_ns })
+    }
+
+    fn sources(
+        &mut self,
+        sources: &[Source],
+        inherited: &Inherited,
+    ) -> Result<Vec<PlannedSource>, QueryError> {
+        let mut planned = Vec::new();
+        for source in sources {
+            match source {
+                Source::Subquery(select) => {
+                    let plan = self.select(select, Some(inherited))?;
+                    planned.push(PlannedSource::Subquery(Box::new(plan)));
+                }
+                Source::Measurement(measurement) => {
+                    let view =
+                        self.view(measurement.database.as_deref(), measurement.policy.as_deref())?;
+                    let names = match &measurement.name {
+                        MeasurementName::Name(name) => vec![name.clone()],
+                        MeasurementName::Regex(regex) => matching(&view, regex)?,
+                    };
+                    planned.extend(names.into_iter().map(|name| PlannedSource::Measurement {
+                        fields: view.fields(&name),
+                        view: Arc::clone(&view),
+                        name,
+                    }));
+                }
+            }
+        }
+        Ok(planned)
+    }
+}
+
+/// The measurements that a pattern names.
+pub(crate) fn matching(view: &View, regex: &ast::Regex) -> Result<Vec<String>, QueryError> {
+    let regex = regex.compile().map_err(|error| QueryError::invalid(error.to_string()))?;
+    Ok(view.measurements().into_iter().filter(|name| regex.is_match(name)).collect())
+}
+
+fn is_utc(zone: &str) -> bool {
+    ["UTC", "Etc/UTC", "GMT", "Etc/GMT", ""].contains(&zone)
+}
+
+fn ordering(select: &Select, inherited: Option<&Inherited>) -> Result<bool, QueryError> {
+    let ascending = !select.is_descending();
+    match inherited {
+        None => Ok(ascending),
+        Some(outer) if !select.order_by.is_empty() && ascending != outer.ascending => {
+            Err(QueryError::invalid(
+                "subqueries must be ordered in the same direction as the query itself",
+            ))
+        }
+        Some(outer) => Ok(outer.ascending),
+    }
+}
+
+impl GroupBy {
+    /// The tags grouped by: those named, those that wildcard and patterns stand for, those that an outer query needs.
+    fn dimensions(&self, schema: &Schema, inherited: Option<&Inherited>) -> Vec<String> {
+        let mut tags = self.tags.clone();
+        let matched = |tag: &&String| self.all || self.patterns.iter().any(|p| p.is_match(tag));
+        tags.extend(schema.tags.iter().filter(matched).cloned());
+        if let Some(outer) = inherited {
+            tags.extend(outer.dimensions.iter().cloned());
+        }
+        tags.into_iter().collect()
+    }
+}
+
+/// In a subquery null windows are as good as none: the outer query passes over them.
+fn fill_mode(fill: Fill, nulls_vanish: bool) -> FillMode {
+    match fill {
+        Fill::None => FillMode::None,
+        Fill::Null if nulls_vanish => FillMode::None,
+        Fill::Null => FillMode::Null,
+        Fill::Previous => FillMode::Previous,
+        Fill::Linear => FillMode::Linear,
+        Fill::Integer(value) => FillMode::Value(FieldValue::Integer(value)),
+        Fill::Number(value) => FillMode::Value(FieldValue::Float(value)),
+    }
+}
+
+/// The select list's columns: `top` and `bottom` add one for each tag in them, unless the result is written somewhere.
+fn listed_columns(fields: Vec<ast::Field>, has_target: bool) -> Vec<(Expr, Option<String>)> {
+    let mut listed = Vec::new();
+    for field in fields {
+        let tags: Vec<Expr> = match &field.expr {
+            Expr::Call(call) if matches!(call.name.as_str(), "top" | "bottom") && !has_target => {
+                let variables = call.args.iter().skip(1);
+                variables.filter(|arg| matches!(arg, Expr::Variable(_))).cloned().collect()
+            }
+            _ => Vec::new(),
+        };
+        listed.push((field.expr, field.alias));
+        listed.extend(tags.into_iter().map(|tag| (tag, None)));
+    }
+    listed
+}
+
+/// Gathers the slots that the select list needs.
+struct Columns<'a> {
+    schema: &'a Schema,
+    windows: Option<Windows>,
+    refs: Vec<Reference>,
+    calls: Vec<Call>,
+    /// The text of each call, by which it is known again.
+    call_keys: Vec<String>,
+}
+
+impl Columns<'_> {
+    fn node(&mut self, expr: &Expr) -> Result<Node, QueryError> {
+        Ok(match expr {
+            Expr::Paren(inner) => self.node(inner)?,
+            Expr::Variable(variable) => Node::Slot(Slot::Ref(self.reference(variable))),
+            Expr::Distinct(name) => {
+                let call = ast::Call {
+                    name: "distinct".to_owned(),
+                    args: vec![Expr::Variable(VarRef { name: name.clone(), cast: None })],
+                };
+                Node::Slot(Slot::Call(self.call_slot(&call)?))
+            }
+            Expr::Call(call) => match MathFunction::from_name(&call.name) {
+                Some(function) => {
+                    let args: Result<Vec<_>, _> =
+                        call.args.iter().map(|arg| self.node(arg)).collect();
+                    Node::Math(function, args?)
+                }
+                None => Node::Slot(Slot::Call(self.call_slot(call)?)),
+            },
+            Expr::Binary(binary) => Node::Binary(
+                binary.op,
+                Box::new(self.node(&binary.left)?),
+                Box::new(self.node(&binary.right)?),
+            ),
+            other => literal(other).map(Node::Literal).ok_or_else(|| {
+                QueryError::invalid(format!("invalid expression in a select list: {other}"))
+            })?,
+        })
+    }
+
+    fn reference(&mut self, variable: &VarRef) -> usize {
+        let reference = self.resolve(variable);
+        self.refs.iter().position(|known| *known == reference).unwrap_or_else(|| {
+            self.refs.push(reference);
+            self.refs.len() - 1
+        })
+    }
+
+    fn resolve(&self, variable: &VarRef) -> Reference {
+        Reference { name: variable.name.clone(), kind: self.schema.resolve(variable) }
+    }
+
+    fn call_slot(&mut self, call: &ast::Call) -> Result<usize, QueryError> {
+        let key = call.to_string();
+        if let Some(index) = self.call_keys.iter().position(|known| *known == key) {
+            return Ok(index);
+        }
+        let planned = self.call(call)?;
+        self.call_keys.push(key);
+        self.calls.push(planned);
+        Ok(self.calls.len() - 1)
+    }
+
+    fn call(&self, call: &ast::Call) -> Result<Call, QueryError> {
+        let planned = match transform_of(call, self.windows) {
+            Some(f) => {
+                let input = match call.args.first() {
+                    Some(Expr::Call(inner)) => TransformInput::Call(self.call(inner)?),
+                    Some(argument) => TransformInput::Field(self.argument(argument)),
+                    None => return Err(missing_argument(call)),
+                };
+                Call::Transform { f, input: Box::new(input) }
+            }
+            None => self.over_field(call)?,
+        };
+        let field = planned.field();
+        if matches!(field.kind, ReferenceKind::Field(_)) && planned.output().is_none() {
+            let found = field.kind.field_type();
+            return Err(QueryError::invalid(format!(
+                "unsupported {} iterator type: *query.{found}InterruptIterator",
+                call.name
+            )));
+        }
+        Ok(planned)
+    }
+
+    /// A tag as a function's argument counts as nothing.
+    fn argument(&self, argument: &Expr) -> Reference {
+        let variable = match argument {
+            Expr::Variable(variable) => variable.clone(),
+            Expr::Distinct(name) => VarRef { name: name.clone(), cast: None },
+            _ => VarRef { name: String::new(), cast: Some(DataType::Tag) },
+        };
+        let mut reference = self.resolve(&variable);
+        if reference.kind == ReferenceKind::Tag {
+            reference.kind = ReferenceKind::Unknown;
+        }
+        reference
+    }
+
+    fn over_field(&self, call: &ast::Call) -> Result<Call, QueryError> {
+        let first = call.args.first().ok_or_else(|| missing_argument(call))?;
+        if call.name == "count" {
+            let distinct = match first {
+                Expr::Call(inner) if inner.name == "distinct" => inner.args.first(),
+                Expr::Distinct(_) => Some(first),
+                _ => None,
+            };
+            if let Some(argument) = distinct {
+                let field = self.argument(argument);
+                return Ok(Call::Reduce { f: Reducer::CountDistinct, field, tags: Vec::new() });
+            }
+        }
+        let field = self.argument(first);
+        if let Some(f) = aggregate_of(&call.name) {
+            return Ok(Call::Aggregate { f, field });
+        }
+        if call.name == "integral" && self.windows.is_some() {
+            return Err(QueryError::unsupported("integral() with GROUP BY time()"));
+        }
+        let tags = call.args.iter().skip(1).filter_map(|arg| match arg {
+            Expr::Variable(variable) => Some(variable.name.clone()),
+            _ => None,
+        });
+        Ok(Call::Reduce { f: reducer_of(call)?, field, tags: tags.collect() })
+    }
+}
+
+fn missing_argument(call: &ast::Call) -> QueryError {
+    QueryError::invalid(format!("expected field argument in {}()", call.name))
+}
+
+fn aggregate_of(name: &str) -> Option<Aggregate> {
+    Some(match name {
+        "count" => Aggregate::Count,
+        "sum" => Aggregate::Sum,
+        "mean" => Aggregate::Mean,
+        "min" => Aggregate::Min,
+        "max" => Aggregate::Max,
+        "first" => Aggregate::First,
+        "last" => Aggregate::Last,
+        "spread" => Aggregate::Spread,
+        _ => return None,
+    })
+}
+
+fn reducer_of(call: &ast::Call) -> Result<Reducer, QueryError> {
+    let count = || match call.args.last() {
+        Some(Expr::Integer(n)) => usize::try_from(*n).unwrap_or(0),
+        _ => 0,
+    };
+    Ok(match call.name.as_str() {
+        "median" => Reducer::Median,
+        "mode" => Reducer::Mode,
+        "stddev" => Reducer::Stddev,
+        "distinct" => Reducer::Distinct,
+        "percentile" => Reducer::Percentile(match call.args.get(1) {
+            Some(Expr::Number(percent)) => *percent,
+            Some(Expr::Integer(percent)) => *percent as f64,
+            _ => return Err(QueryError::invalid("expected float argument in percentile()")),
+        }),
+        "integral" => Reducer::Integral { unit_ns: unit_argument(call, NANOS_PER_SEC) },
+        "sample" => Reducer::Sample(count()),
+        "top" => Reducer::Top(count()),
+        "bottom" => Reducer::Bottom(count()),
+        name => return Err(QueryError::invalid(format!("undefined function {name}()"))),
+    })
+}
+
+const NANOS_PER_SEC: i64 = 1_000_000_000;
+
+fn unit_argument(call: &ast::Call, default: i64) -> i64 {
+    match call.args.get(1) {
+        Some(Expr::Duration(duration)) => duration.nanos(),
+        _ => default,
+    }
+}
+
+fn transform_of(call: &ast::Call, windows: Option<Windows>) -> Option<Transform> {
+    // The derivative of an aggregate is per window unless it says otherwise.
+    let per = match (call.args.first(), windows) {
+        (Some(Expr::Call(_)), Some(windows)) => windows.interval_ns,
+        _ => NANOS_PER_SEC,
+    };
+    let n = match call.args.get(1) {
+        Some(Expr::Integer(n)) => usize::try_from(*n).unwrap_or(1),
+        _ => 1,
+    };
+    Some(match call.name.as_str() {
+        "derivative" => {
+            Transform::Derivative { unit_ns: unit_argument(call, per), non_negative: false }
+        }
+        "non_negative_derivative" => {
+            Transform::Derivative { unit_ns: unit_argument(call, per), non_negative: true }
+        }
+        "difference" => Transform::Difference { non_negative: false },
+        "non_negative_difference" => Transform::Difference { non_negative: true },
+        "elapsed" => Transform::Elapsed { unit_ns: unit_argument(call, 1) },
+        "moving_average" => Transform::MovingAverage(n),
+        "cumulative_sum" => Transform::CumulativeSum,
+        _ => return None,
+    })
+}
+
+/// The type of a column's values.
+pub(crate) fn node_type(node: &Node, plan: &Plan) -> FieldType {
+    match node {
+        Node::Slot(Slot::Ref(index)) => plan.refs[*index].kind.field_type(),
+        Node::Slot(Slot::Call(index)) => plan.calls[*index].output().unwrap_or(FieldType::Float),
+        Node::Literal(value) => value.field_type(),
+        Node::Regex(_) => FieldType::String,
+        Node::Math(function, args) => {
+            let types: Vec<FieldType> = args.iter().map(|arg| node_type(arg, plan)).collect();
+            let first = types.first().copied().unwrap_or(FieldType::Float);
+            function.output(first, types.get(1).copied())
+        }
+        Node::Binary(op, left, right) => {
+            let (left, right) = (node_type(left, plan), node_type(right, plan));
+            match (left, right) {
+                (FieldType::Boolean, FieldType::Boolean) => FieldType::Boolean,
+                (FieldType::Float, _) | (_, FieldType::Float) => FieldType::Float,
+                (FieldType::Unsigned, _) | (_, FieldType::Unsigned) => FieldType::Unsigned,
+                _ if *op == ast::BinaryOp::Div => FieldType::Float,
+                _ => left,
+            }
+        }
+    }
+}
+
+/// The unit of a column that is a field, or a function that keeps a field's unit.
+fn unit(node: &Node, plan: &Plan) -> Option<Unit> {
+    match node {
+        Node::Slot(Slot::Ref(index)) => field_unit(&plan.refs[*index].name, plan),
+        Node::Slot(Slot::Call(index)) => {
+            let call = &plan.calls[*index];
+            call.unit(field_unit(&call.field().name, plan))
+        }
+        _ => None,
+    }
+}
+
+fn field_unit(name: &str, plan: &Plan) -> Option<Unit> {
+    plan.sources.iter().find_map(|source| match source {
+        PlannedSource::Measurement { fields, .. } => {
+            fields.iter().find(|field| field.name == name)?.unit
+        }
+        PlannedSource::Subquery(plan) => {
+            plan.columns.iter().find(|column| column.name == name)?.unit
+        }
+    })
+}
+
+/// What `now` is, for those who need no more of the options.
+impl Planner<'_> {
+    /// The instant that `now()` means.
+    pub fn now(&self) -> Timestamp {
+        self.options.now
+    }
+}

@@ -1,0 +1,421 @@
+//! What exists: databases, retention policies, measurements and the types of their fields.
+//!
+//! A [`Catalog`] is an immutable snapshot; a change makes the next one out of it, sharing what stays. Changes are
+//! records of the log like batches are, so that one sequence orders both; the file `catalog` is a checkpoint that is
+//! written before log files are given up (see `docs/format/catalog.md`).
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::sync::Arc;
+
+use stripchart_core::{FieldDescriptor, FieldType, MetricKind, Unit};
+
+use crate::DbError;
+
+const HOUR_NS: i64 = 3_600_000_000_000;
+const DAY_NS: i64 = 24 * HOUR_NS;
+
+/// The name of the policy that a database is given when none is asked for, as in InfluxDB.
+pub(crate) const AUTOGEN: &str = "autogen";
+
+/// Identifies a retention policy for ever: never used again, whatever is dropped.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(crate) struct PolicyId(pub(crate) u32);
+
+/// A snapshot of the databases, their policies and their schemas.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Catalog {
+    pub(crate) databases: BTreeMap<String, Database>,
+    pub(crate) schemas: BTreeMap<PolicyId, Arc<Schema>>,
+    pub(crate) next_policy: u32,
+}
+
+/// The measurements of a retention policy.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub(crate) struct Schema {
+    pub(crate) measurements: BTreeMap<Arc<str>, Arc<Measurement>>,
+}
+
+/// A measurement: the types of its fields, and what they mean.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub(crate) struct Measurement {
+    /// Types, fixed by the first value stored.
+    pub(crate) fields: BTreeMap<Arc<str>, FieldType>,
+    /// Meanings, whether the field has values yet or not.
+    pub(crate) meanings: BTreeMap<Arc<str>, Meaning>,
+}
+
+/// What a field means.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Meaning {
+    pub(crate) kind: MetricKind,
+    pub(crate) unit: Unit,
+    pub(crate) description: String,
+}
+
+/// A database.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Database {
+    pub(crate) name: String,
+    pub(crate) policies: Vec<RetentionPolicy>,
+}
+
+/// How long the rows of a part of a database are kept.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct RetentionPolicy {
+    /// The name.
+    pub name: String,
+    /// How long rows are kept, in nanoseconds; `None` for ever.
+    pub duration_ns: Option<i64>,
+    /// The span of time whose rows are stored, and dropped, together; in nanoseconds.
+    pub shard_duration_ns: i64,
+    /// Kept because InfluxDB's statements name it; has no effect.
+    pub replicas: u32,
+    /// Whether writes and queries that name no policy mean this one.
+    pub is_default: bool,
+    pub(crate) id: PolicyId,
+}
+
+/// A retention policy to be created. The default is InfluxDB's `autogen`: for ever, shards of seven days.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct PolicySpec {
+    /// The name; `None` means `autogen`.
+    pub name: Option<String>,
+    /// How long rows are kept, in nanoseconds, at least an hour; `None` for ever.
+    pub duration_ns: Option<i64>,
+    /// Nanoseconds of a shard, at least an hour and at most `duration_ns`; `None` means by duration: an hour below two
+    /// days, a day up to half a year, else seven days.
+    pub shard_duration_ns: Option<i64>,
+    /// `None` means 1.
+    pub replicas: Option<u32>,
+    /// Whether it becomes the database's default. The first policy of a database does so anyway.
+    pub default: bool,
+}
+
+/// What to change of a retention policy; `None` leaves a property as it is.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct PolicyChange {
+    /// How long rows are kept, in nanoseconds; `Some(None)` for ever.
+    pub duration_ns: Option<Option<i64>>,
+    /// Nanoseconds of the shards to come; existing ones keep their bounds.
+    pub shard_duration_ns: Option<i64>,
+    /// See [`RetentionPolicy::replicas`].
+    pub replicas: Option<u32>,
+    /// Whether it becomes the database's default.
+    pub default: bool,
+}
+
+/// A field of a measurement, as [`View::fields`](crate::View::fields) lists it.
+#[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
+pub struct FieldInfo {
+    /// The name.
+    pub name: String,
+    /// The type, fixed by the first value stored.
+    pub field_type: FieldType,
+    /// The unit, if [described](stripchart_core::Sink::describe).
+    pub unit: Option<Unit>,
+    /// The meaning, if described.
+    pub description: Option<String>,
+}
+
+impl Catalog {
+    /// The databases, sorted by name.
+    pub fn databases(&self) -> impl Iterator<Item = &Database> {
+        self.databases.values()
+    }
+
+    /// The database called `name`.
+    #[must_use]
+    pub fn database(&self, name: &str) -> Option<&Database> {
+        self.databases.get(name)
+    }
+
+    /// The policy called `policy`, or the default one, of database `name`.
+    pub(crate) fn policy(
+        &self,
+        name: &str,
+        policy: Option<&str>,
+    ) -> Result<&RetentionPolicy, DbError> {
+        let database = self
+            .database(name)
+            .ok_or_else(|| DbError::DatabaseNotFound { name: name.to_owned() })?;
+        match policy {
+            None => Ok(database.default_policy()),
+            Some(policy) => database
+                .policy(policy)
+                .ok_or_else(|| DbError::PolicyNotFound { name: policy.to_owned() }),
+        }
+    }
+
+    pub(crate) fn policy_by_id(&self, id: PolicyId) -> Option<&RetentionPolicy> {
+        self.policies().find(|policy| policy.id == id)
+    }
+
+    pub(crate) fn policies(&self) -> impl Iterator<Item = &RetentionPolicy> {
+        self.databases.values().flat_map(|database| &database.policies)
+    }
+
+    pub(crate) fn measurement(&self, policy: PolicyId, name: &str) -> Option<&Measurement> {
+        Some(self.schemas.get(&policy)?.measurements.get(name)?)
+    }
+
+    pub(crate) fn field_type(
+        &self,
+        policy: PolicyId,
+        measurement: &str,
+        field: &str,
+    ) -> Option<FieldType> {
+        self.measurement(policy, measurement)?.fields.get(field).copied()
+    }
+
+    fn measurement_mut(&mut self, policy: PolicyId, name: &str) -> &mut Measurement {
+        let schema = Arc::make_mut(self.schemas.entry(policy).or_default());
+        Arc::make_mut(schema.measurements.entry(name.into()).or_default())
+    }
+
+    /// Fixes the type of a field that has none yet.
+    pub(crate) fn add_field(
+        &mut self,
+        policy: PolicyId,
+        measurement: &str,
+        field: &str,
+        field_type: FieldType,
+    ) {
+        self.measurement_mut(policy, measurement).fields.entry(field.into()).or_insert(field_type);
+    }
+
+    /// The catalog after `change`, or `None` if that changes nothing.
+    pub(crate) fn after(&self, change: &Change) -> Result<Option<Catalog>, DbError> {
+        let mut next = self.clone();
+        match change {
+            Change::CreateDatabase { name, policy } => {
+                next.create_database(name, policy.as_ref())?
+            }
+            Change::DropDatabase { name } => {
+                if let Some(database) = next.databases.remove(name) {
+                    database.policies.iter().for_each(|p| drop(next.schemas.remove(&p.id)));
+                }
+            }
+            Change::CreatePolicy { database, spec } => next.create_policy(database, spec)?,
+            Change::AlterPolicy { database, name, change } => {
+                next.alter_policy(database, name, change)?;
+            }
+            Change::DropPolicy { database, name } => next.drop_policy(database, name)?,
+            Change::Describe { policy, fields } => next.describe(*policy, fields),
+        }
+        Ok((next != *self).then_some(next))
+    }
+
+    fn create_database(&mut self, name: &str, spec: Option<&PolicySpec>) -> Result<(), DbError> {
+        check_name(name)?;
+        let policy =
+            build_policy(spec.unwrap_or(&PolicySpec::default()), PolicyId(self.next_policy))?;
+        if let Some(database) = self.databases.get(name) {
+            let same = spec.is_none() || database.default_policy().same_as(&policy);
+            return if same { Ok(()) } else { Err(DbError::PolicyConflict) };
+        }
+        self.next_policy += 1;
+        let policies = vec![RetentionPolicy { is_default: true, ..policy }];
+        self.databases.insert(name.to_owned(), Database { name: name.to_owned(), policies });
+        Ok(())
+    }
+
+    fn database_mut(&mut self, name: &str) -> Result<&mut Database, DbError> {
+        self.databases
+            .get_mut(name)
+            .ok_or_else(|| DbError::DatabaseNotFound { name: name.to_owned() })
+    }
+
+    fn create_policy(&mut self, database: &str, spec: &PolicySpec) -> Result<(), DbError> {
+        let policy = build_policy(spec, PolicyId(self.next_policy))?;
+        let database = self.database_mut(database)?;
+        if let Some(existing) = database.policy(&policy.name) {
+            let same = existing.same_as(&policy) && (existing.is_default || !spec.default);
+            return if same { Ok(()) } else { Err(DbError::PolicyExists { name: policy.name }) };
+        }
+        let name = policy.name.clone();
+        database.policies.push(policy);
+        if spec.default {
+            database.make_default(&name);
+        }
+        self.next_policy += 1;
+        Ok(())
+    }
+
+    fn alter_policy(
+        &mut self,
+        database: &str,
+        name: &str,
+        change: &PolicyChange,
+    ) -> Result<(), DbError> {
+        let database = self.database_mut(database)?;
+        let policy = database
+            .policies
+            .iter_mut()
+            .find(|policy| policy.name == name)
+            .ok_or_else(|| DbError::PolicyNotFound { name: name.to_owned() })?;
+        if let Some(duration_ns) = change.duration_ns {
+            policy.duration_ns = duration_ns;
+        }
+        if let Some(shard_duration_ns) = change.shard_duration_ns {
+            policy.shard_duration_ns = shard_duration_ns;
+        }
+        if let Some(replicas) = change.replicas {
+            policy.replicas = replicas;
+        }
+        check_durations(policy.duration_ns, policy.shard_duration_ns)?;
+        if change.default {
+            database.make_default(name);
+        }
+        Ok(())
+    }
+
+    fn drop_policy(&mut self, database: &str, name: &str) -> Result<(), DbError> {
+        let database = self.database_mut(database)?;
+        let Some(at) = database.policies.iter().position(|policy| policy.name == name) else {
+            return Ok(());
+        };
+        if database.policies.len() == 1 {
+            return Err(DbError::LastPolicy { name: name.to_owned() });
+        }
+        let policy = database.policies.remove(at);
+        database.policies[0].is_default |= policy.is_default;
+        self.schemas.remove(&policy.id);
+        Ok(())
+    }
+
+    fn describe(&mut self, policy: PolicyId, fields: &[FieldDescriptor]) {
+        for field in fields {
+            let meaning = Meaning {
+                kind: field.kind,
+                unit: field.unit,
+                description: field.description.clone().into_owned(),
+            };
+            let measurement = self.measurement_mut(policy, &field.measurement);
+            measurement.meanings.insert((*field.field).into(), meaning);
+        }
+    }
+}
+
+/// A change of the catalog that somebody asked for; fields that appear in batches are no such change.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) enum Change {
+    CreateDatabase { name: String, policy: Option<PolicySpec> },
+    DropDatabase { name: String },
+    CreatePolicy { database: String, spec: PolicySpec },
+    AlterPolicy { database: String, name: String, change: PolicyChange },
+    DropPolicy { database: String, name: String },
+    Describe { policy: PolicyId, fields: Vec<FieldDescriptor> },
+}
+
+impl Database {
+    /// The name.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// The retention policies, oldest first.
+    #[must_use]
+    pub fn policies(&self) -> &[RetentionPolicy] {
+        &self.policies
+    }
+
+    /// The policy called `name`.
+    #[must_use]
+    pub fn policy(&self, name: &str) -> Option<&RetentionPolicy> {
+        self.policies.iter().find(|policy| policy.name == name)
+    }
+
+    /// The policy that writes and queries mean which name none.
+    ///
+    /// # Panics
+    ///
+    /// Never: a database has a policy from the beginning, and the last one cannot be dropped.
+    #[must_use]
+    pub fn default_policy(&self) -> &RetentionPolicy {
+        self.policies.iter().find(|policy| policy.is_default).unwrap_or(&self.policies[0])
+    }
+
+    fn make_default(&mut self, name: &str) {
+        self.policies.iter_mut().for_each(|policy| policy.is_default = policy.name == name);
+    }
+}
+
+impl RetentionPolicy {
+    /// Whether durations and replicas are equal too.
+    fn same_as(&self, other: &RetentionPolicy) -> bool {
+        self.name == other.name
+            && self.duration_ns == other.duration_ns
+            && self.shard_duration_ns == other.shard_duration_ns
+            && self.replicas == other.replicas
+    }
+
+    /// The shard, from start to before end, that `at` falls into.
+    pub(crate) fn shard_of(&self, at: i64) -> (i64, i64) {
+        let start = at.saturating_sub(at.rem_euclid(self.shard_duration_ns));
+        (start, start.saturating_add(self.shard_duration_ns))
+    }
+
+    /// The oldest instant that is kept at time `now`.
+    pub(crate) fn horizon(&self, now: i64) -> i64 {
+        self.duration_ns.map_or(i64::MIN, |duration| now.saturating_sub(duration))
+    }
+}
+
+fn build_policy(spec: &PolicySpec, id: PolicyId) -> Result<RetentionPolicy, DbError> {
+    let name = spec.name.clone().unwrap_or_else(|| AUTOGEN.to_owned());
+    check_name(&name)?;
+    let shard_duration_ns =
+        spec.shard_duration_ns.unwrap_or_else(|| default_shard_duration_ns(spec.duration_ns));
+    check_durations(spec.duration_ns, shard_duration_ns)?;
+    Ok(RetentionPolicy {
+        name,
+        duration_ns: spec.duration_ns,
+        shard_duration_ns,
+        replicas: spec.replicas.unwrap_or(1),
+        is_default: false,
+        id,
+    })
+}
+
+/// InfluxDB's rule.
+fn default_shard_duration_ns(duration_ns: Option<i64>) -> i64 {
+    match duration_ns {
+        Some(duration) if duration < 2 * DAY_NS => HOUR_NS,
+        Some(duration) if duration <= 180 * DAY_NS => DAY_NS,
+        _ => 7 * DAY_NS,
+    }
+}
+
+fn check_durations(duration_ns: Option<i64>, shard_duration_ns: i64) -> Result<(), DbError> {
+    let invalid = |reason| Err(DbError::InvalidDuration { reason });
+    if duration_ns.is_some_and(|duration| duration < HOUR_NS) {
+        return invalid("retention policy duration must be at least 1h0m0s");
+    }
+    if shard_duration_ns < HOUR_NS {
+        return invalid("shard duration must be at least 1h0m0s");
+    }
+    if duration_ns.is_some_and(|duration| duration < shard_duration_ns) {
+        return invalid("retention policy duration must be greater than the shard duration");
+    }
+    Ok(())
+}
+
+/// InfluxDB's rule: printable, no path.
+fn check_name(name: &str) -> Result<(), DbError> {
+    let bad = name.is_empty()
+        || name == "."
+        || name == ".."
+        || name.len() > 255
+        || name.chars().any(|c| c.is_control() || matches!(c, '/' | '\\'));
+    if bad { Err(DbError::InvalidName { name: name.to_owned() }) } else { Ok(()) }
+}
+
+impl fmt::Display for PolicyId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}

@@ -1,0 +1,173 @@
+#![allow(unsafe_code)]
+//! Sealed files, mapped read-only: the only unsafe code of this crate.
+//!
+//! # The argument
+//!
+//! Mapping a file is unsafe because the bytes behind the slice could change, or vanish, while it is borrowed. Only sealed
+//! files come here: written completely, synced, and then renamed to their name; from then on the database opens them for
+//! reading only and at most unlinks them, which keeps mapped pages valid. The folder is locked against other databases
+//! and created for its owner alone. Every byte is treated as hostile nevertheless: decoding checks bounds and checksums, so
+//! that even a file that someone changes behind our back yields an error or wrong data, never undefined behaviour in a
+//! decoder. What remains is a file that someone truncates while it is open: touching the lost pages raises `SIGBUS`. That is
+//! documented on `Db::open`, and [`ReadMode::Pread`] avoids it.
+//!
+//! Before a part is touched for the first time it is populated with `MADV_POPULATE_READ` (Linux 5.14), which reports a
+//! device that cannot be read as an error value; where the kernel does not know it, the file is read with `pread` instead.
+
+use std::borrow::Cow;
+use std::fs::File;
+use std::io;
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use memmap2::Mmap;
+
+use crate::vfs::{ReadMode, SealedFile};
+
+/// Bytes that are populated together.
+const CHUNK: usize = 256 << 10;
+
+/// Opens a sealed file for reading.
+pub(crate) fn open(path: &Path, mode: ReadMode) -> io::Result<Arc<dyn SealedFile>> {
+    let file = File::open(path)?;
+    let len = file.metadata()?.len();
+    let mappable = usize::try_from(len).ok().filter(|len| *len > 0);
+    match (mode, mappable) {
+        (ReadMode::Map, Some(bytes))
+            if cfg!(all(target_os = "linux", target_pointer_width = "64")) =>
+        {
+            // SAFETY: the file is sealed, see the argument above: this crate never writes to or truncates a file that
+            // has been renamed to its final name (upheld by `segment::write`, its only maker), and the folder's lock
+            // (`db`) keeps other databases out.
+            let map = unsafe { Mmap::map(&file)? };
+            let chunks = bytes.div_ceil(CHUNK).div_ceil(64);
+            let populated = (0..chunks).map(|_| AtomicU64::new(0)).collect();
+            Ok(Arc::new(Mapped { map, file, populated }))
+        }
+        _ => Ok(Arc::new(Pread { file, len })),
+    }
+}
+
+/// A mapped file; the file stays open for the parts that cannot be populated.
+#[derive(Debug)]
+struct Mapped {
+    map: Mmap,
+    file: File,
+    /// A bit for every chunk that has been touched.
+    populated: Box<[AtomicU64]>,
+}
+
+impl Mapped {
+    /// Whether the part can be touched without a signal.
+    fn populate(&self, from: usize, to: usize) -> bool {
+        for chunk in from / CHUNK..to.div_ceil(CHUNK) {
+            let (word, bit) = (&self.populated[chunk / 64], 1u64 << (chunk % 64));
+            if word.load(Ordering::Relaxed) & bit == 0 {
+                let start = chunk * CHUNK;
+                let len = CHUNK.min(self.map.len() - start);
+                if !populate(&self.map, start, len) {
+                    return false;
+                }
+                word.fetch_or(bit, Ordering::Relaxed);
+            }
+        }
+        true
+    }
+}
+
+#[cfg(target_os = "linux")]
+fn populate(map: &Mmap, start: usize, len: usize) -> bool {
+    map.advise_range(memmap2::Advice::PopulateRead, start, len).is_ok()
+}
+
+#[cfg(not(target_os = "linux"))]
+fn populate(_: &Mmap, _: usize, _: usize) -> bool {
+    false
+}
+
+impl SealedFile for Mapped {
+    fn len(&self) -> u64 {
+        self.map.len() as u64
+    }
+
+    fn read(&self, offset: u64, len: usize) -> io::Result<Cow<'_, [u8]>> {
+        let from = usize::try_from(offset).map_err(|_| io::ErrorKind::UnexpectedEof)?;
+        let to = from.checked_add(len).filter(|to| *to <= self.map.len());
+        let Some(to) = to else { return Err(io::ErrorKind::UnexpectedEof.into()) };
+        if self.populate(from, to) {
+            return Ok(Cow::Borrowed(&self.map[from..to]));
+        }
+        read_at(&self.file, offset, len)
+    }
+}
+
+/// A file that is read piece by piece.
+#[derive(Debug)]
+struct Pread {
+    file: File,
+    len: u64,
+}
+
+impl SealedFile for Pread {
+    fn len(&self) -> u64 {
+        self.len
+    }
+
+    fn read(&self, offset: u64, len: usize) -> io::Result<Cow<'_, [u8]>> {
+        // Checked before memory is taken: the length comes from the file's own bytes.
+        if offset.checked_add(len as u64).is_none_or(|end| end > self.len) {
+            return Err(io::ErrorKind::UnexpectedEof.into());
+        }
+        read_at(&self.file, offset, len)
+    }
+}
+
+#[cfg(unix)]
+fn read_at(file: &File, offset: u64, len: usize) -> io::Result<Cow<'static, [u8]>> {
+    let mut bytes = vec![0; len];
+    std::os::unix::fs::FileExt::read_exact_at(file, &mut bytes, offset)?;
+    Ok(Cow::Owned(bytes))
+}
+
+#[cfg(windows)]
+fn read_at(file: &File, offset: u64, len: usize) -> io::Result<Cow<'static, [u8]>> {
+    let mut bytes = vec![0; len];
+    let mut done = 0;
+    while done < len {
+        match std::os::windows::fs::FileExt::seek_read(
+            file,
+            &mut bytes[done..],
+            offset + done as u64,
+        )? {
+            0 => return Err(io::ErrorKind::UnexpectedEof.into()),
+            more => done += more,
+        }
+    }
+    Ok(Cow::Owned(bytes))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn both_modes_read_alike_and_refuse_what_lies_outside() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("f");
+        let content: Vec<u8> = (0..600_000u32).map(|n| n.to_le_bytes()[0]).collect();
+        std::fs::write(&path, &content).unwrap();
+        for mode in [ReadMode::Map, ReadMode::Pread] {
+            let file = open(&path, mode).unwrap();
+            assert_eq!(file.len(), 600_000);
+            assert_eq!(&*file.read(262_000, 1000).unwrap(), &content[262_000..263_000]);
+            assert_eq!(&*file.read(600_000, 0).unwrap(), &[] as &[u8]);
+            for (offset, len) in [(600_000, 1), (0, 600_001), (u64::MAX, 2), (1, usize::MAX)] {
+                let error = file.read(offset, len).unwrap_err();
+                assert_eq!(error.kind(), io::ErrorKind::UnexpectedEof, "{mode:?} {offset} {len}");
+            }
+        }
+        std::fs::write(&path, b"").unwrap();
+        assert!(open(&path, ReadMode::Map).unwrap().is_empty());
+    }
+}

@@ -1,0 +1,143 @@
+//! How a database is opened.
+
+use std::fmt;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use stripchart_core::{Clock, Timestamp};
+
+use crate::{Db, OpenError};
+
+/// When what was written is forced to the device.
+///
+/// Whatever the policy, a write is handed to the operating system before it is acknowledged: no end of the process
+/// alone, `kill -9` included, loses anything acknowledged.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum SyncPolicy {
+    /// Before every acknowledgement; writers that wait at the same time share one sync. A power cut loses nothing
+    /// acknowledged.
+    #[default]
+    Always,
+    /// Every so often, by [`Db::step`] or, without a driver, by the writer that finds it due. A power cut or a crash of
+    /// the operating system loses at most what was acknowledged in that time.
+    Interval(Duration),
+    /// When the head is sealed. For tests and data that can be fetched again.
+    Never,
+}
+
+/// Options of a database; every one has a default.
+///
+/// ```
+/// use std::time::Duration;
+/// use stripchart_storage::{Db, SyncPolicy};
+///
+/// let folder = tempfile::tempdir()?;
+/// let db = Db::builder()
+///     .sync(SyncPolicy::Interval(Duration::from_secs(1)))
+///     .head_bytes(8 << 20)
+///     .open(folder.path())?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Clone)]
+pub struct DbBuilder {
+    pub(crate) sync: SyncPolicy,
+    pub(crate) head_bytes: usize,
+    pub(crate) seal_age: Duration,
+    pub(crate) log_file_bytes: u64,
+    pub(crate) clock: Arc<dyn Clock>,
+}
+
+impl Default for DbBuilder {
+    fn default() -> Self {
+        DbBuilder {
+            sync: SyncPolicy::Always,
+            head_bytes: 32 << 20,
+            seal_age: Duration::from_secs(3600),
+            log_file_bytes: 16 << 20,
+            clock: Arc::new(|| Timestamp::from(SystemTime::now())),
+        }
+    }
+}
+
+impl DbBuilder {
+    /// When what was written is forced to the device; default [`SyncPolicy::Always`].
+    #[must_use]
+    pub fn sync(mut self, sync: SyncPolicy) -> Self {
+        self.sync = sync;
+        self
+    }
+
+    /// About how many bytes of rows are held in memory before they are sealed into a segment; default 32 MiB, at least
+    /// 64 KiB.
+    #[must_use]
+    pub fn head_bytes(mut self, head_bytes: usize) -> Self {
+        self.head_bytes = head_bytes;
+        self
+    }
+
+    /// After how long rows are sealed however few there are; default one hour, at least a second.
+    ///
+    /// Bounds how much of the log is read when the database is opened after a crash.
+    #[must_use]
+    pub fn seal_age(mut self, seal_age: Duration) -> Self {
+        self.seal_age = seal_age;
+        self
+    }
+
+    /// At what size a new file of the log is begun; default 16 MiB, at least 4 KiB.
+    #[must_use]
+    pub fn log_file_bytes(mut self, log_file_bytes: u64) -> Self {
+        self.log_file_bytes = log_file_bytes;
+        self
+    }
+
+    /// Where the database learns what time it is: for retention and for the age of the head. Default: the system's clock.
+    #[must_use]
+    pub fn clock(mut self, clock: impl Clock + 'static) -> Self {
+        self.clock = Arc::new(clock);
+        self
+    }
+
+    /// Opens the database in folder `path`; creates it if the folder is empty or missing.
+    ///
+    /// # Errors
+    ///
+    /// See [`Db::open`]; [`OpenError::Option`] if an option makes no sense.
+    pub fn open(self, path: impl AsRef<Path>) -> Result<Db, OpenError> {
+        self.check()?;
+        Db::open_with(self, path.as_ref())
+    }
+
+    fn check(&self) -> Result<(), OpenError> {
+        let refuse = |name, expected, found: &dyn fmt::Debug| {
+            Err(OpenError::Option { name, expected, found: format!("{found:?}") })
+        };
+        if self.head_bytes < 64 << 10 {
+            return refuse("head_bytes", "at least 65536", &self.head_bytes);
+        }
+        if self.seal_age < Duration::from_secs(1) {
+            return refuse("seal_age", "at least 1 s", &self.seal_age);
+        }
+        if self.log_file_bytes < 4 << 10 {
+            return refuse("log_file_bytes", "at least 4096", &self.log_file_bytes);
+        }
+        match self.sync {
+            SyncPolicy::Interval(interval) if interval.is_zero() => {
+                refuse("sync", "an interval above zero (or SyncPolicy::Always)", &interval)
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
+impl fmt::Debug for DbBuilder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("DbBuilder")
+            .field("sync", &self.sync)
+            .field("head_bytes", &self.head_bytes)
+            .field("seal_age", &self.seal_age)
+            .field("log_file_bytes", &self.log_file_bytes)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,142 @@
+//! Rows of one series, as columns: what every source of rows yields, and how sources are merged.
+
+use stripchart_core::{Column, FieldType, Values};
+
+/// Rows in order of time. Columns stand in the order that the reader asked for and may be shorter than the rows.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub(crate) struct Rows {
+    pub(crate) timestamps: Vec<i64>,
+    pub(crate) columns: Vec<Column>,
+}
+
+/// A field that a reader asks for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Wanted {
+    pub(crate) name: String,
+    pub(crate) field_type: FieldType,
+}
+
+impl Rows {
+    /// No rows, a column for each field of `wanted`.
+    pub(crate) fn empty(wanted: &[Wanted]) -> Self {
+        Rows { timestamps: Vec::new(), columns: empty_columns(wanted) }
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.timestamps.len()
+    }
+
+    /// The rows that have a value, none repeated in time, given rows in order of arrival.
+    pub(crate) fn sorted(self, wanted: &[Wanted]) -> Rows {
+        if self.timestamps.is_sorted_by(|a, b| a < b) {
+            return self;
+        }
+        merge(std::slice::from_ref(&self), wanted)
+    }
+
+    /// Whether some column has a value in `row`.
+    fn has_value(&self, row: usize) -> bool {
+        self.columns.iter().any(|column| column.is_valid(row))
+    }
+
+    /// The rows `from..to` that have a value, with columns as long as the rows.
+    pub(crate) fn slice(&self, from: usize, to: usize, wanted: &[Wanted], out: &mut Rows) {
+        for row in from..to {
+            if self.has_value(row) {
+                self.copy_row(row, wanted, out);
+            }
+        }
+    }
+
+    fn copy_row(&self, row: usize, wanted: &[Wanted], out: &mut Rows) {
+        out.timestamps.push(self.timestamps[row]);
+        for at in 0..wanted.len() {
+            match self.columns[at].get(row) {
+                Some(value) => out.columns[at].push(value),
+                None => out.columns[at].push_null(),
+            }
+        }
+    }
+}
+
+pub(crate) fn empty_columns(wanted: &[Wanted]) -> Vec<Column> {
+    wanted.iter().map(|w| Column::new(w.name.as_str(), Values::empty(w.field_type))).collect()
+}
+
+/// Pads `column` with rows without a value until it has `len`.
+pub(crate) fn pad(column: &mut Column, len: usize) {
+    while column.len() < len {
+        column.push_null();
+    }
+}
+
+/// The rows of all `sources`, one for each time; where several have a value of a field, that of the last source, and
+/// in it of the last row, counts.
+pub(crate) fn merge(sources: &[Rows], wanted: &[Wanted]) -> Rows {
+    let mut order: Vec<(i64, u32, u32)> = Vec::with_capacity(sources.iter().map(Rows::len).sum());
+    for (source, rows) in sources.iter().enumerate() {
+        for (row, at) in rows.timestamps.iter().enumerate() {
+            order.push((*at, index(source), index(row)));
+        }
+    }
+    order.sort_unstable();
+    let mut out = Rows::empty(wanted);
+    for same in order.chunk_by(|a, b| a.0 == b.0) {
+        out.timestamps.push(same[0].0);
+        for (at, column) in out.columns.iter_mut().enumerate() {
+            let value = same.iter().rev().find_map(|(_, source, row)| {
+                sources[*source as usize].columns[at].get(*row as usize)
+            });
+            match value {
+                Some(value) => column.push(value),
+                None => column.push_null(),
+            }
+        }
+    }
+    out
+}
+
+/// A position within one read, which memory keeps far below 4 G.
+pub(crate) fn index(at: usize) -> u32 {
+    u32::try_from(at).expect("fewer than 4 G rows are held at once")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn rows(times: &[i64], a: &[Option<i64>], b: &[Option<i64>]) -> Rows {
+        let column = |values: &[Option<i64>]| {
+            let mut column = Column::new("", Values::empty(FieldType::Integer));
+            values.iter().for_each(|v| match v {
+                Some(v) => column.push((*v).into()),
+                None => column.push_null(),
+            });
+            column
+        };
+        Rows { timestamps: times.to_vec(), columns: vec![column(a), column(b)] }
+    }
+
+    fn wanted() -> Vec<Wanted> {
+        ["a", "b"].map(|n| Wanted { name: n.into(), field_type: FieldType::Integer }).to_vec()
+    }
+
+    #[test]
+    fn the_last_write_wins_field_by_field() {
+        let old = rows(&[1, 2, 3], &[Some(1), Some(2), None], &[Some(10), None, Some(30)]);
+        let new = rows(&[2, 3], &[Some(20), Some(3)], &[Some(200)]);
+        let got = merge(&[old, new], &wanted());
+        assert_eq!(got.timestamps, [1, 2, 3]);
+        let get = |c: usize| (0..3).map(|r| got.columns[c].get_f64(r)).collect::<Vec<_>>();
+        assert_eq!(get(0), [Some(1.0), Some(20.0), Some(3.0)]);
+        assert_eq!(get(1), [Some(10.0), Some(200.0), Some(30.0)]);
+    }
+
+    #[test]
+    fn rows_of_one_source_are_sorted_and_merged_in_order_of_arrival() {
+        let got = rows(&[5, 1, 5], &[Some(1), Some(2), Some(3)], &[Some(9)]).sorted(&wanted());
+        assert_eq!(got.timestamps, [1, 5]);
+        assert_eq!(got.columns[0].get_f64(1), Some(3.0));
+        assert_eq!(got.columns[1].get_f64(1), Some(9.0));
+    }
+}

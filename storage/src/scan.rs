@@ -1,0 +1,212 @@
+//! Reading the rows of one series from all places where some are.
+//!
+//! Every place yields pieces: blocks of segments, and what a head has inside the range. Pieces that overlap in time form
+//! a cluster and are decoded together and merged; a piece that overlaps none is a cluster by itself, which in practice
+//! almost all are. So memory is bounded by the largest cluster, and a reader that stops early decodes no more than it
+//! has seen.
+
+use std::collections::VecDeque;
+use stripchart_core::Column;
+
+use crate::ReadError;
+use crate::rows::{Rows, Wanted, merge};
+use crate::view::{Series, ViewInner};
+
+/// Heads rank above segments.
+const HEAD_RANK: u32 = u32::MAX / 2;
+
+/// Rows that a block of a scan has at most.
+pub(crate) const BLOCK_ROWS: usize = 1024;
+
+/// In which order a scan yields rows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub enum Direction {
+    /// Earliest first.
+    #[default]
+    Ascending,
+    /// Latest first.
+    Descending,
+}
+
+/// Rows of one series.
+#[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
+pub struct RowBlock {
+    /// For each row its time, nanoseconds since the epoch; strictly ascending, or descending if the scan was asked so.
+    pub timestamps: Vec<i64>,
+    /// The fields in the order asked for, each as long as the timestamps.
+    pub columns: Vec<Column>,
+}
+
+/// A run of rows in time order, somewhere.
+#[derive(Debug)]
+pub(crate) struct Piece {
+    /// Times of the first and the last row, both inside.
+    pub(crate) bounds: (i64, i64),
+    /// Later writes have higher ranks.
+    pub(crate) rank: u32,
+    pub(crate) rows: PieceRows,
+}
+
+#[derive(Debug)]
+pub(crate) enum PieceRows {
+    /// Read already.
+    Loaded(Rows),
+}
+
+impl Piece {
+    pub(crate) fn load(self, wanted: &[Wanted]) -> Result<Rows, ReadError> {
+        let _ = wanted;
+        match self.rows {
+            PieceRows::Loaded(rows) => Ok(rows),
+        }
+    }
+}
+
+/// The pieces of `series` that touch `start..end`, those that overlap together, in order of time; within a cluster in
+/// order of rank.
+pub(crate) fn clusters(
+    view: &ViewInner,
+    series: &Series,
+    wanted: &[Wanted],
+    start: i64,
+    end: i64,
+) -> Result<VecDeque<Vec<Piece>>, ReadError> {
+    let mut pieces = pieces(view, series, wanted, start, end)?;
+    pieces.sort_by_key(|piece| piece.bounds);
+    let mut clusters: VecDeque<Vec<Piece>> = VecDeque::new();
+    let mut last = i64::MIN;
+    for piece in pieces {
+        let (begins, ends) = piece.bounds;
+        match clusters.back_mut() {
+            Some(cluster) if begins <= last => cluster.push(piece),
+            _ => clusters.push_back(vec![piece]),
+        }
+        last = last.max(ends);
+    }
+    clusters.iter_mut().for_each(|cluster| cluster.sort_by_key(|piece| piece.rank));
+    Ok(clusters)
+}
+
+fn pieces(
+    view: &ViewInner,
+    series: &Series,
+    wanted: &[Wanted],
+    start: i64,
+    end: i64,
+) -> Result<Vec<Piece>, ReadError> {
+    let mut pieces = Vec::new();
+    for (at, slot) in &series.inner.heads {
+        let (head, limit) = &view.heads[*at as usize];
+        let rows = head.inner.read().read(*slot, *limit, wanted, start, end);
+        if let (Some(first), Some(last)) = (rows.timestamps.first(), rows.timestamps.last()) {
+            let bounds = (*first, *last);
+            pieces.push(Piece { bounds, rank: HEAD_RANK + at, rows: PieceRows::Loaded(rows) });
+        }
+    }
+    Ok(pieces)
+}
+
+/// The rows of a cluster inside `start..end`, merged.
+pub(crate) fn load_cluster(
+    mut cluster: Vec<Piece>,
+    wanted: &[Wanted],
+    (start, end): (i64, i64),
+) -> Result<Rows, ReadError> {
+    let rows = match (cluster.pop(), cluster.is_empty()) {
+        (Some(only), true) => only.load(wanted)?,
+        (last, _) => {
+            let all = cluster.into_iter().chain(last).map(|piece| piece.load(wanted));
+            merge(&all.collect::<Result<Vec<_>, _>>()?, wanted)
+        }
+    };
+    let from = rows.timestamps.partition_point(|at| *at < start);
+    let to = rows.timestamps.partition_point(|at| *at < end).max(from);
+    let mut out = Rows::empty(wanted);
+    rows.slice(from, to, wanted, &mut out);
+    Ok(out)
+}
+
+/// The rows of one series, block by block.
+///
+/// After an error the scan is over.
+#[derive(Debug)]
+pub struct SeriesScan {
+    wanted: Vec<Wanted>,
+    range: (i64, i64),
+    direction: Direction,
+    clusters: VecDeque<Vec<Piece>>,
+    /// Rows of a cluster that are left to yield, and how many of them have been.
+    rows: Rows,
+    done: usize,
+    failed: Option<ReadError>,
+}
+
+impl SeriesScan {
+    pub(crate) fn new(
+        view: &ViewInner,
+        series: &Series,
+        wanted: Vec<Wanted>,
+        start: i64,
+        end: i64,
+        direction: Direction,
+    ) -> Self {
+        let (clusters, failed) = match clusters(view, series, &wanted, start, end) {
+            Ok(clusters) => (clusters, None),
+            Err(error) => (VecDeque::new(), Some(error)),
+        };
+        let rows = Rows::empty(&wanted);
+        SeriesScan { wanted, range: (start, end), direction, clusters, rows, done: 0, failed }
+    }
+
+    fn advance(&mut self) -> Result<Option<RowBlock>, ReadError> {
+        while self.done == self.rows.len() {
+            let next = match self.direction {
+                Direction::Ascending => self.clusters.pop_front(),
+                Direction::Descending => self.clusters.pop_back(),
+            };
+            let Some(cluster) = next else { return Ok(None) };
+            self.rows = load_cluster(cluster, &self.wanted, self.range)?;
+            self.done = 0;
+        }
+        Ok(Some(self.block()))
+    }
+
+    fn block(&mut self) -> RowBlock {
+        let (len, from) = (self.rows.len(), self.done);
+        let to = len.min(from + BLOCK_ROWS);
+        self.done = to;
+        let mut out = Rows::empty(&self.wanted);
+        match self.direction {
+            // The usual cluster is a block.
+            Direction::Ascending if from == 0 && to == len => {
+                std::mem::swap(&mut out, &mut self.rows);
+                self.done = 0;
+            }
+            Direction::Ascending => self.rows.slice(from, to, &self.wanted, &mut out),
+            Direction::Descending => {
+                for row in (len - to..len - from).rev() {
+                    self.rows.slice(row, row + 1, &self.wanted, &mut out);
+                }
+            }
+        }
+        RowBlock { timestamps: out.timestamps, columns: out.columns }
+    }
+}
+
+impl Iterator for SeriesScan {
+    type Item = Result<RowBlock, ReadError>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        let result = match self.failed.take() {
+            Some(error) => Err(error),
+            None => self.advance(),
+        };
+        if result.is_err() {
+            self.clusters.clear();
+            self.rows = Rows::default();
+            self.done = 0;
+        }
+        result.transpose()
+    }
+}

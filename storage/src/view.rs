@@ -1,0 +1,234 @@
+//! Reading: a consistent snapshot of one retention policy.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use stripchart_core::{KeyRef, SeriesKey, TimeRange, Timestamp};
+
+use crate::catalog::{Catalog, FieldInfo, PolicyId};
+use crate::head::Head;
+use crate::rows::Wanted;
+use crate::scan::{Direction, SeriesScan};
+use crate::{Partials, ReadError, TagFilter};
+
+/// A snapshot of a retention policy: what was acknowledged before it was taken is in it, what comes later is not, and
+/// every batch is in it whole or not at all.
+///
+/// Cheap to take and to clone. Holding one keeps the memory and files it refers to.
+#[derive(Debug, Clone)]
+pub struct View {
+    inner: Arc<ViewInner>,
+}
+
+#[derive(Debug)]
+pub(crate) struct ViewInner {
+    pub(crate) policy: PolicyId,
+    pub(crate) catalog: Arc<Catalog>,
+    /// Each with the number of its last batch that belongs to the snapshot; oldest first.
+    pub(crate) heads: Vec<(Arc<Head>, u32)>,
+    /// The first instant that the retention policy still shows.
+    pub(crate) horizon: i64,
+}
+
+/// Identifies a series: equal for equal keys, in every view.
+///
+/// A fingerprint of 64 bits: a map by it is fast, and whoever cannot bear one chance in 10¹⁹ per pair of series compares
+/// keys too.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct SeriesId(u64);
+
+impl SeriesId {
+    /// The number.
+    #[must_use]
+    pub const fn get(self) -> u64 {
+        self.0
+    }
+
+    /// FNV-1a, mixed at the end so that the low bits serve as a hash.
+    fn of(key: &str) -> Self {
+        let mut hash = 0xcbf2_9ce4_8422_2325_u64;
+        for byte in key.bytes() {
+            hash = (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3);
+        }
+        hash ^= hash >> 32;
+        hash = hash.wrapping_mul(0x9e37_79b9_7f4a_7c15);
+        SeriesId(hash ^ hash >> 29)
+    }
+}
+
+/// A series of a [`View`]: its key, and where its rows are. Cheap to clone.
+#[derive(Debug, Clone)]
+pub struct Series {
+    pub(crate) inner: Arc<SeriesInner>,
+}
+
+#[derive(Debug)]
+pub(crate) struct SeriesInner {
+    key: SeriesKey,
+    id: SeriesId,
+    /// Index into the view's heads, and the place in that head.
+    pub(crate) heads: Vec<(u32, u32)>,
+}
+
+impl Series {
+    /// The key: measurement and tags.
+    #[must_use]
+    pub fn key(&self) -> KeyRef<'_> {
+        self.inner.key.as_ref()
+    }
+
+    /// A number for the key.
+    #[must_use]
+    pub fn id(&self) -> SeriesId {
+        self.inner.id
+    }
+}
+
+/// Where the rows of a key are, while a view's sources are gone through.
+#[derive(Debug, Default)]
+struct Places {
+    heads: Vec<(u32, u32)>,
+}
+
+impl View {
+    pub(crate) fn new(inner: ViewInner) -> Self {
+        View { inner: Arc::new(inner) }
+    }
+
+    /// The measurements that have series, sorted.
+    #[must_use]
+    pub fn measurements(&self) -> Vec<String> {
+        let mut names = BTreeSet::new();
+        for (head, _) in &self.inner.heads {
+            let head = head.inner.read();
+            names.extend(head.measurements(self.inner.policy).map(str::to_owned));
+        }
+        names.into_iter().collect()
+    }
+
+    /// The fields of `measurement`, sorted by name; none if there is no such measurement.
+    #[must_use]
+    pub fn fields(&self, measurement: &str) -> Vec<FieldInfo> {
+        let found = self.inner.catalog.measurement(self.inner.policy, measurement);
+        let fields = found.into_iter().flat_map(|found| {
+            found.fields.iter().map(|(name, field_type)| {
+                let meaning = found.meanings.get(name);
+                FieldInfo {
+                    name: name.to_string(),
+                    field_type: *field_type,
+                    unit: meaning.map(|m| m.unit),
+                    description: meaning.map(|m| m.description.clone()),
+                }
+            })
+        });
+        fields.collect()
+    }
+
+    /// The tag keys that series of `measurement` have, sorted.
+    #[must_use]
+    pub fn tag_keys(&self, measurement: &str) -> Vec<String> {
+        let mut keys = BTreeSet::new();
+        for (head, _) in &self.inner.heads {
+            let head = head.inner.read();
+            keys.extend(head.tag_keys(self.inner.policy, measurement).map(str::to_owned));
+        }
+        keys.into_iter().collect()
+    }
+
+    /// The series of `measurement` that `filter` accepts, sorted by key.
+    ///
+    /// Costs a look-up per source (head and segments) where the filter demands a tag value, else a test per series.
+    #[must_use]
+    pub fn series(&self, measurement: &str, filter: &TagFilter) -> Vec<Series> {
+        let mut found: BTreeMap<Arc<str>, Places> = BTreeMap::new();
+        for (at, (head, limit)) in self.inner.heads.iter().enumerate() {
+            let head = head.inner.read();
+            for (key, slot) in head.series(self.inner.policy, measurement, filter) {
+                if head.bounds(slot, *limit).is_some() {
+                    found.entry(key).or_default().heads.push((crate::rows::index(at), slot));
+                }
+            }
+        }
+        let series = found.into_iter().filter_map(|(key, places)| {
+            let parsed = KeyRef::parse(&key).ok()?;
+            let inner =
+                SeriesInner { key: parsed.into(), id: SeriesId::of(&key), heads: places.heads };
+            Some(Series { inner: Arc::new(inner) })
+        });
+        series.collect()
+    }
+
+    /// The times of the first and of the last row of a series of this view, both inside; `None` if it has none.
+    ///
+    /// May reach further than the rows that reading yields where retention hides some.
+    #[must_use]
+    pub fn time_bounds(&self, series: &Series) -> Option<(Timestamp, Timestamp)> {
+        let mut bounds: Option<(i64, i64)> = None;
+        let mut widen = |(first, last): (i64, i64)| {
+            let (a, b) = bounds.unwrap_or((first, last));
+            bounds = Some((a.min(first), b.max(last)));
+        };
+        for (at, slot) in &series.inner.heads {
+            let (head, limit) = &self.inner.heads[*at as usize];
+            head.inner.read().bounds(*slot, *limit).into_iter().for_each(&mut widen);
+        }
+        let (first, last) = bounds?;
+        let first = first.max(self.inner.horizon);
+        (first <= last).then(|| (Timestamp::from_nanos(first), Timestamp::from_nanos(last)))
+    }
+
+    /// The rows of a series of this view inside `range`, in blocks of at most 1024; see [`SeriesScan`].
+    ///
+    /// Columns come in the order of `fields`; rows that have none of them are left out. A field that the measurement
+    /// does not have yields a column of floats without values.
+    #[must_use]
+    pub fn scan(
+        &self,
+        series: &Series,
+        fields: &[&str],
+        range: TimeRange,
+        direction: Direction,
+    ) -> SeriesScan {
+        let wanted = fields.iter().map(|field| self.wanted(series, field)).collect();
+        let start = range.start.nanos().max(self.inner.horizon);
+        SeriesScan::new(&self.inner, series, wanted, start, range.end.nanos(), direction)
+    }
+
+    /// Adds the values of `field` of a series of this view to `into`: bucket `i` takes those from `edges[i]` to before
+    /// `edges[i + 1]`.
+    ///
+    /// Where a stored block lies inside a bucket and nothing overlaps it, its statistics are used and nothing is
+    /// decoded. A field that the measurement does not have adds nothing.
+    ///
+    /// # Errors
+    ///
+    /// [`ReadError`] if a stored block is unreadable; `into` may have been added to then.
+    ///
+    /// # Panics
+    ///
+    /// If `edges` is not sorted, or not one longer than `into` has buckets.
+    pub fn fold(
+        &self,
+        series: &Series,
+        field: &str,
+        edges: &[i64],
+        into: &mut Partials,
+    ) -> Result<(), ReadError> {
+        assert!(edges.is_sorted(), "edges must ascend");
+        assert_eq!(edges.len(), into.buckets() + 1, "one edge more than buckets");
+        let wanted = self.wanted(series, field);
+        if wanted.field_type != into.field_type() {
+            return Ok(());
+        }
+        crate::fold::fold(&self.inner, series, wanted, edges, into)
+    }
+
+    fn wanted(&self, series: &Series, field: &str) -> Wanted {
+        let measurement = series.key().measurement();
+        let field_type = self.inner.catalog.field_type(self.inner.policy, measurement, field);
+        Wanted {
+            name: field.to_owned(),
+            field_type: field_type.unwrap_or(stripchart_core::FieldType::Float),
+        }
+    }
+}
