@@ -43,9 +43,9 @@ mod filter;
 mod fold;
 #[cfg(feature = "engine")]
 mod head;
-pub mod line_protocol;
 #[cfg(feature = "engine")]
 mod ingest;
+pub mod line_protocol;
 #[cfg(feature = "engine")]
 mod log;
 #[cfg(feature = "engine")]
