@@ -1,5 +1,6 @@
 //! What a sampler does over time: faults, restarts, schedules, sinks.
 
+#![cfg(feature = "linux")]
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on may stop")]
 
 mod common;

@@ -2,6 +2,7 @@
 //!
 //! `UPDATE_GOLDEN=1` writes the rows anew, for the difference to be reviewed.
 
+#![cfg(feature = "linux")]
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on may stop")]
 
 mod common;

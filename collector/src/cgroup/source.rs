@@ -16,6 +16,9 @@ use crate::sys::{clock_ticks_per_sec, open_files_max};
 /// Every so many samples a cgroup is read whole, in turn; in between what did not change is not read again.
 const WHOLE_EVERY: u64 = 6;
 
+/// Descriptors kept unless told otherwise: each is about half a kilobyte of the kernel's memory.
+const DESCRIPTORS_MAX: usize = 16_384;
+
 /// After a folder came or went, all hierarchies are looked at in so many samples more: a runtime makes a cgroup in one
 /// hierarchy after the other, and a sample may fall in between.
 const SETTLING: u64 = 2;
@@ -45,8 +48,8 @@ pub(crate) struct Cgroups {
 
 impl Cgroups {
     pub(crate) fn new(settings: &Settings) -> Self {
-        let quarter = usize::try_from(open_files_max() / 4).unwrap_or(usize::MAX);
-        let descriptors_max = settings.descriptors_max.unwrap_or(quarter);
+        let quarter = usize::try_from(open_files_max() / 4).unwrap_or(DESCRIPTORS_MAX);
+        let descriptors_max = settings.descriptors_max.unwrap_or(quarter.min(DESCRIPTORS_MAX));
         Cgroups {
             roots: settings.roots.clone(),
             groups_max: settings.cgroups_max,
