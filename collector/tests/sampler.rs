@@ -111,6 +111,21 @@ fn a_cgroup_that_is_removed_has_no_rows_and_one_that_comes_again_starts_anew() {
 }
 
 #[test]
+fn a_cgroup_that_loses_a_controller_is_left_out_once_and_comes_back_without() {
+    let host = Host::new(&["host", "v2"]);
+    let mut sampler = host.sampler().descriptors_max(0).build();
+    let cron = "cgroup=/system.slice/cron.service";
+    sampler.sample(secs(100));
+    host.remove_file(&format!("{CRON}/memory.current"));
+    let rows = lines(sampler.sample(secs(110)));
+    assert!(!rows.iter().any(|row| row.contains(cron)), "half of it was read: {rows:#?}");
+    let rows = lines(sampler.sample(secs(120)));
+    assert!(starting(&rows, &format!("container_memory,{cron}")).is_empty());
+    assert_eq!(starting(&rows, &format!("container_cpu,{cron}")).len(), 1);
+    assert_eq!(sampler.take_warnings(), []);
+}
+
+#[test]
 fn a_cgroup_replaced_between_two_samples_starts_anew() {
     let host = Host::new(&["host", "v2"]);
     let mut sampler = host.sampler().build();
