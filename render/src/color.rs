@@ -29,8 +29,7 @@ impl Color {
     /// From `0xrrggbb`; higher bits are ignored.
     #[must_use]
     pub const fn from_u32(rgb: u32) -> Self {
-        let [_, r, g, b] = rgb.to_be_bytes();
-        Color { r, g, b }
+        Color { r: part(rgb >> 16), g: part(rgb >> 8), b: part(rgb) }
     }
 
     /// From `#rgb` or `#rrggbb`, as CSS writes them; `None` for anything else.
@@ -65,6 +64,12 @@ impl Color {
         };
         0.2126 * linear(self.r) + 0.7152 * linear(self.g) + 0.0722 * linear(self.b)
     }
+}
+
+/// The lowest eight bits.
+#[expect(clippy::cast_possible_truncation, reason = "the others are not wanted")]
+const fn part(rgb: u32) -> u8 {
+    rgb as u8
 }
 
 impl fmt::Display for Color {

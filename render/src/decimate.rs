@@ -43,22 +43,34 @@ pub(crate) fn each_column(
     x: &TimeScale,
     mut visit: impl FnMut(u32, std::ops::Range<usize>),
 ) {
-    let last = x.columns().saturating_sub(1);
-    let mut row = 0;
+    let last = x.columns() - 1;
+    let (mut row, mut guess) = (0, 1);
+    // The column of the row at hand, as far as it is known without a division, and where the next one begins.
+    let (mut column, mut limit) = (0, i64::MIN);
     while let Some(at) = times.get(row) {
-        let column = u32::try_from(x.column(*at).max(0)).map_or(last, |column| column.min(last));
-        let end = if column == last {
-            times.len()
-        } else {
-            row + before(&times[row..], x.column_start(column + 1))
-        };
+        if *at >= limit {
+            column = x.column(*at);
+            limit = x.column_start(column + 1);
+        }
+        let end =
+            if column == last { times.len() } else { row + before(&times[row..], limit, guess) };
         visit(column, row..end);
-        row = end;
+        (guess, row) = (end - row, end);
+        if column < last {
+            column += 1;
+            limit = x.column_start(column + 1);
+        }
     }
 }
 
-/// How many of the ascending `times` are before `limit`; quick if it is few. At least one.
-fn before(times: &[i64], limit: i64) -> usize {
+/// How many of the ascending `times` are before `limit`, at least one; quick if it is about as many as `guess`.
+fn before(times: &[i64], limit: i64, guess: usize) -> usize {
+    for count in [guess, guess + 1, guess.saturating_sub(1)] {
+        let fits = count > 0 && count <= times.len() && times[count - 1] < limit;
+        if fits && times.get(count).is_none_or(|next| *next >= limit) {
+            return count;
+        }
+    }
     let mut reach = 1;
     while reach < times.len() && times[reach] < limit {
         reach *= 2;
@@ -74,7 +86,18 @@ pub(crate) fn extremes(values: &[f64]) -> [usize; 4] {
     [0, low.min(high), low.max(high), values.len().saturating_sub(1)]
 }
 
+/// Columns of fewer values are not worth the lanes.
+const FEW: usize = 64;
+
 fn lowest_and_highest(values: &[f64]) -> (usize, usize) {
+    if values.len() < FEW {
+        let (mut low, mut high) = (0, 0);
+        for (index, value) in values.iter().enumerate() {
+            low = if *value < values[low] { index } else { low };
+            high = if *value > values[high] { index } else { high };
+        }
+        return (low, high);
+    }
     // The values first, in lanes that the compiler can keep in one register; then where they are.
     const LANES: usize = 8;
     let Some(first) = values.first() else { return (0, 0) };
@@ -147,8 +170,7 @@ mod tests {
             let y = ValueScale::new(-5e4, 5e4, 3, 90);
             let mut full = Vec::new();
             for (at, value) in times.iter().zip(&values) {
-                let column = u32::try_from(x.column(*at)).unwrap();
-                full.push((x.column_x(column), y.y(*value)));
+                full.push((x.column_x(x.column(*at)), y.y(*value)));
             }
             let mut reduced = Vec::new();
             trace(&times, &values, true, &x, &y, &mut reduced);
@@ -157,7 +179,7 @@ mod tests {
         }
 
         #[test]
-        fn the_extremes_are_found_wherever_they_are(values in prop::collection::vec(-9i32..9, 1..100)) {
+        fn the_extremes_are_found_wherever_they_are(values in prop::collection::vec(-9i32..9, 1..200)) {
             let values: Vec<f64> = values.into_iter().map(f64::from).collect();
             let (low, high) = lowest_and_highest(&values);
             let lowest = values.iter().copied().fold(f64::INFINITY, f64::min);

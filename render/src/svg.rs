@@ -192,27 +192,50 @@ impl Path {
 
     /// Appends a number, with a space before it where it would run into the one before.
     fn number(&mut self, number: i32, after_number: bool) {
-        if number < 0 {
-            self.bytes.push(b'-');
-        } else if after_number {
-            self.bytes.push(b' ');
-        }
-        let mut rest = number.unsigned_abs();
-        let mut digits = [0u8; 10];
-        let mut from = digits.len();
-        loop {
-            from -= 1;
-            #[expect(clippy::cast_possible_truncation, reason = "a digit is below ten")]
-            let digit = (rest % 10) as u8;
-            digits[from] = b'0' + digit;
-            rest /= 10;
-            if rest == 0 {
-                break;
-            }
-        }
-        self.bytes.extend_from_slice(&digits[from..]);
+        let size = number.unsigned_abs();
+        let Some([a, b, c, digits]) = SMALL.get(size as usize).copied() else {
+            return self.large_number(number, after_number);
+        };
+        // How long a number is cannot be foreseen, so nothing here branches on it: a fixed length is appended, and
+        // what is not needed is dropped again.
+        let first = usize::from(number < 0 || after_number);
+        let mut text = [if number < 0 { b'-' } else { b' ' }; 4];
+        text[first] = a;
+        text[first + 1] = b;
+        text[(first + 2).min(3)] = c;
+        self.bytes.extend_from_slice(&text);
+        self.bytes.truncate(self.bytes.len() - text.len() + first + usize::from(digits));
+    }
+
+    #[cold]
+    fn large_number(&mut self, number: i32, after_number: bool) {
+        let space = if after_number && number >= 0 { " " } else { "" };
+        // Writing to a vector cannot fail.
+        let _ = std::io::Write::write_fmt(&mut self.bytes, format_args!("{space}{number}"));
     }
 }
+
+/// The digits of the numbers below a thousand, from the left, and how many there are.
+static SMALL: [[u8; 4]; 1000] = {
+    let mut table = [[0; 4]; 1000];
+    let (mut number, [mut hundreds, mut tens, mut ones]) = (0usize, [0u8; 3]);
+    while number < table.len() {
+        table[number] = match number {
+            0..10 => [b'0' + ones, 0, 0, 1],
+            10..100 => [b'0' + tens, b'0' + ones, 0, 2],
+            _ => [b'0' + hundreds, b'0' + tens, b'0' + ones, 3],
+        };
+        number += 1;
+        ones += 1;
+        if ones == 10 {
+            (tens, ones) = (tens + 1, 0);
+        }
+        if tens == 10 {
+            (hundreds, tens) = (hundreds + 1, 0);
+        }
+    }
+    table
+};
 
 #[cfg(test)]
 mod tests {
@@ -252,6 +275,18 @@ mod tests {
         path.close();
         path.polyline(&[(1, -1)]);
         assert_eq!(path.as_str(), "M10 20l5-2h5v12-5l1 1 1 2zM1-1h0");
+    }
+
+    #[test]
+    fn numbers_of_every_length_are_written() {
+        let mut path = Path::default();
+        for number in
+            [0, 7, 10, 42, 99, 100, 999, 1000, 123_456, i32::MAX, -1, -999, -1000, i32::MIN]
+        {
+            path.number(number, true);
+        }
+        let want = " 0 7 10 42 99 100 999 1000 123456 2147483647-1-999-1000-2147483648";
+        assert_eq!(path.as_str(), want);
     }
 
     /// Follows a path, as a viewer would.

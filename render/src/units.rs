@@ -65,7 +65,7 @@ impl Family {
     }
 
     /// Whether an axis of such numbers begins at zero, so that heights compare.
-    pub(crate) const fn from_zero(self) -> bool {
+    pub(crate) const fn begins_at_zero(self) -> bool {
         !matches!(self, Family::Plain(_) | Family::Date)
     }
 }

@@ -4,6 +4,8 @@
 //! records of the log like batches are, so that one sequence orders both; the file `catalog` is a checkpoint that is
 //! written before log files are given up (see `docs/format/catalog.md`).
 
+pub(crate) mod file;
+
 use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;

@@ -39,7 +39,7 @@ pub(crate) fn prepare<'s>(
     policy: NullPolicy,
     max_gap: MaxGap,
 ) -> Prepared<'s> {
-    let (mut times, mut values) = sorted(series);
+    let (mut times, mut values, limit) = sorted(series);
     if let Some((first, last)) = window {
         let from = times.partition_point(|at| *at < first);
         let to = times.partition_point(|at| *at <= last).max(from);
@@ -47,7 +47,7 @@ pub(crate) fn prepare<'s>(
         values = cut(values, from..to);
     }
     let summary = summarize(&values);
-    let mut gap = match (policy, max_gap) {
+    let gap = match (policy, max_gap) {
         (NullPolicy::Connect, MaxGap::Auto) | (_, MaxGap::Unlimited) => u64::MAX,
         (_, MaxGap::Nanos(nanos)) => u64::try_from(nanos).unwrap_or(0),
         (_, MaxGap::Auto) => {
@@ -69,26 +69,41 @@ pub(crate) fn prepare<'s>(
             }
         }
     }
-    if policy == NullPolicy::Connect && max_gap == MaxGap::Auto {
-        gap = u64::MAX;
-    }
-    let whole = policy != NullPolicy::Gap || summary.count == values.len();
-    let segments =
-        if whole { by_time(&times, gap) } else { by_value_and_time(&times, &values, gap) };
+    let filled = policy != NullPolicy::Gap || summary.count == values.len();
+    let segments = match filled {
+        // Leaving values out brings neighbours further apart than they were.
+        true if limit <= gap && policy != NullPolicy::Connect => whole(times.len()),
+        true => by_time(&times, gap),
+        false => by_value_and_time(&times, &values, gap),
+    };
     Prepared { times, values, segments, summary }
 }
 
-/// The columns of `series`, of equal length and in order of time.
-fn sorted<'s>(series: &'s Series<'_>) -> (Cow<'s, [i64]>, Cow<'s, [f64]>) {
+/// The columns of `series`, of equal length and in order of time, and what no step between neighbours exceeds.
+fn sorted<'s>(series: &'s Series<'_>) -> (Cow<'s, [i64]>, Cow<'s, [f64]>, u64) {
     let len = series.times.len().min(series.values.len());
     let (times, values) = (&series.times[..len], &series.values[..len]);
-    if times.is_sorted() {
-        return (times.into(), values.into());
+    let limit = limit_of_steps(times);
+    // A step back is seen as one of more than 2^63 nanoseconds; so are steps of more than 292 years.
+    if limit <= i64::MAX.unsigned_abs() || times.is_sorted() {
+        return (times.into(), values.into(), limit);
     }
     let mut rows: Vec<_> = times.iter().copied().zip(values.iter().copied()).collect();
     rows.sort_by_key(|(at, _)| *at);
     let (times, values): (Vec<_>, Vec<_>) = rows.into_iter().unzip();
-    (times.into(), values.into())
+    let limit = limit_of_steps(&times);
+    (times.into(), values.into(), limit)
+}
+
+/// What no step from one of the `times` to the next exceeds: all the bits that any of them has. That is less than
+/// twice the longest, and unlike the longest it takes no comparison for every point.
+fn limit_of_steps(times: &[i64]) -> u64 {
+    let steps = times.iter().zip(times.get(1..).unwrap_or_default());
+    steps.fold(0, |bits, (at, next)| bits | next.wrapping_sub(*at).cast_unsigned())
+}
+
+fn whole(len: usize) -> Vec<Range<usize>> {
+    if len == 0 { Vec::new() } else { std::iter::once(0..len).collect() }
 }
 
 fn cut<T: Clone>(column: Cow<'_, [T]>, rows: Range<usize>) -> Cow<'_, [T]> {
@@ -102,46 +117,39 @@ fn cut<T: Clone>(column: Cow<'_, [T]>, rows: Range<usize>) -> Cow<'_, [T]> {
     }
 }
 
-/// One pass in lanes that fit a register: it runs over every point of every chart.
+/// What `values` amount to. Almost always all of them are finite, and this runs over every point of every chart:
+/// so they are taken to be, and looked at again if it turns out that they are not.
 fn summarize(values: &[f64]) -> Summary {
     const LANES: usize = 8;
-    let (mut count, mut sum) = ([0.0f64; LANES], [0.0f64; LANES]);
-    let (mut low, mut high) = ([f64::INFINITY; LANES], [f64::NEG_INFINITY; LANES]);
     let (chunks, rest) = values.as_chunks::<LANES>();
-    let mut last_chunk = [f64::NAN; LANES];
-    last_chunk[..rest.len()].copy_from_slice(rest);
-    for chunk in chunks.iter().chain([&last_chunk]) {
+    let (mut low, mut high) = ([f64::INFINITY; LANES], [f64::NEG_INFINITY; LANES]);
+    let (mut sum, mut odd) = ([0.0f64; LANES], [0.0f64; LANES]);
+    for chunk in chunks {
         for lane in 0..LANES {
             let value = chunk[lane];
-            // Only what is finite is at no distance from itself.
-            let finite = value - value == 0.0;
-            count[lane] += if finite { 1.0 } else { 0.0 };
-            sum[lane] += if finite { value } else { 0.0 };
-            low[lane] = if finite && value < low[lane] { value } else { low[lane] };
-            high[lane] = if finite && value > high[lane] { value } else { high[lane] };
+            low[lane] = if value < low[lane] { value } else { low[lane] };
+            high[lane] = if value > high[lane] { value } else { high[lane] };
+            sum[lane] += value;
+            // Zero, unless the value is not finite.
+            odd[lane] += value * 0.0;
         }
     }
-    let count: f64 = count.iter().sum();
-    if count == 0.0 {
-        return Summary::default();
+    if odd.iter().sum::<f64>() != 0.0 || !rest.iter().all(|value| value.is_finite()) {
+        let finite: Vec<f64> = values.iter().copied().filter(|value| value.is_finite()).collect();
+        return summarize(&finite);
     }
-    let finite = || values.iter().copied().filter(|v| v.is_finite());
-    let mut mean = sum.iter().sum::<f64>() / count;
+    let Some(last) = values.last() else { return Summary::default() };
+    let count = values.len() as f64;
+    let mut mean = (sum.iter().sum::<f64>() + rest.iter().sum::<f64>()) / count;
     if !mean.is_finite() {
-        mean = finite().map(|v| v / count).sum();
+        mean = values.iter().map(|value| value / count).sum();
     }
-    #[expect(
-        clippy::cast_possible_truncation,
-        clippy::cast_sign_loss,
-        reason = "counted up from zero"
-    )]
-    let count = count as usize;
     Summary {
-        count,
-        min: low.into_iter().reduce(f64::min),
+        count: values.len(),
+        min: low.iter().chain(rest).copied().reduce(f64::min),
         mean: Some(mean),
-        max: high.into_iter().reduce(f64::max),
-        last: finite().next_back(),
+        max: high.iter().chain(rest).copied().reduce(f64::max),
+        last: Some(*last),
     }
 }
 
@@ -162,19 +170,12 @@ pub(crate) fn median_step(times: &[i64]) -> Option<u64> {
 fn by_time(times: &[i64], gap: u64) -> Vec<Range<usize>> {
     let mut segments = Vec::new();
     let Some(last) = times.len().checked_sub(1) else { return segments };
-    let (mut from, mut row) = (0, 0);
-    while row < last {
-        // Three steps at once: if no more passes over all of them, then over none of them.
-        let next = (row + 3).min(last);
-        if times[next].abs_diff(times[row]) > gap {
-            for row in row..next {
-                if times[row + 1].abs_diff(times[row]) > gap {
-                    segments.push(from..row + 1);
-                    from = row + 1;
-                }
-            }
+    let mut from = 0;
+    for row in 0..last {
+        if times[row + 1].abs_diff(times[row]) > gap {
+            segments.push(from..row + 1);
+            from = row + 1;
         }
-        row = next;
     }
     segments.push(from..times.len());
     segments
@@ -198,6 +199,7 @@ fn by_value_and_time(times: &[i64], values: &[f64], gap: u64) -> Vec<Range<usize
 }
 
 #[cfg(test)]
+#[allow(clippy::single_range_in_vec_init, reason = "rows are ranges, also where there is one")]
 mod tests {
     use super::*;
 

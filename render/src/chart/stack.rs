@@ -153,6 +153,7 @@ fn place(
 }
 
 #[cfg(test)]
+#[allow(clippy::single_range_in_vec_init, reason = "rows are ranges, also where there is one")]
 mod tests {
     use super::*;
     use crate::chart::prepare::prepare;

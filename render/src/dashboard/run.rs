@@ -176,9 +176,10 @@ fn mean(series: &Series<'_>) -> f64 {
     if count == 0 { f64::NEG_INFINITY } else { sum / f64::from(count) }
 }
 
-/// The series, in panels of pairs those of one subject in the same colour.
+/// The series, in panels of pairs those of one subject in the same colour; unless there is but one.
 fn placed(drawn: Vec<Drawn>, paired: bool) -> Vec<Series<'static>> {
     let mut subjects: Vec<String> = Vec::new();
+    let paired = paired && drawn.iter().any(|one| one.subject != drawn[0].subject);
     let mut place = |one: Drawn| {
         if !paired {
             return one.series;
@@ -238,12 +239,15 @@ mod tests {
         let mut drawn = all();
         assert_eq!(keep_largest(&mut drawn, 1), 4);
         assert_eq!(labels(&drawn), ["b rx", "b tx"]);
-        assert_eq!(placed(drawn, true).iter().map(|s| s.place).collect::<Vec<_>>(), [Some(0); 2]);
+        assert_eq!(placed(drawn, true).iter().map(|s| s.place).collect::<Vec<_>>(), [None; 2]);
+        let mut drawn = all();
+        assert_eq!(keep_largest(&mut drawn, 4), 3);
+        let places: Vec<_> = placed(drawn, true).iter().map(|series| series.place).collect();
+        assert_eq!(places, [Some(0), Some(1), Some(0)]);
         let mut drawn = all();
         assert_eq!(keep_largest(&mut drawn, 6), 0);
         drop_zero(&mut drawn);
         assert_eq!(labels(&drawn), ["a rx", "b rx", "d rx", "a tx", "b tx"]);
-        drawn.retain(|one| one.subject.contains('c'));
     }
 
     #[test]

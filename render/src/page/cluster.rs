@@ -12,7 +12,7 @@ use super::{Page, Site, View};
 use crate::dashboard::{self, Dashboard, VariableValue};
 
 /// Rows of a table before one asks for all.
-const ROWS: usize = 25;
+const ROWS: usize = 15;
 
 /// The columns of every table here; `statements` are those of the four metrics.
 fn metrics(statements: &[String; 4]) -> [Metric<'_>; 4] {
@@ -27,9 +27,9 @@ fn metrics(statements: &[String; 4]) -> [Metric<'_>; 4] {
     };
     [
         metric("cpu", "CPU", Unit::Millicores, 0),
-        metric("memory", "Memory", Unit::Bytes, 1),
-        metric("rx", "Received", Unit::BytesPerSecond, 2),
-        metric("tx", "Sent", Unit::BytesPerSecond, 3),
+        metric("memory", "memory", Unit::Bytes, 1),
+        metric("rx", "received", Unit::BytesPerSecond, 2),
+        metric("tx", "sent", Unit::BytesPerSecond, 3),
     ]
 }
 
@@ -70,7 +70,7 @@ impl Site {
                 let link = view.link(&self.at("/nodes"), &[("node", &row.key[0])]);
                 put!(out, "<a href=\"{}\">{}</a>", esc(&link), esc(&row.key[0]));
             };
-            let layout = Layout { caption: "Nodes", heading: "Node", limit: ROWS, name: &name };
+            let layout = Layout { caption: "Nodes", heading: "node", limit: ROWS, name: &name };
             put_table(&mut main, view, &layout, &metrics, &mut rows);
             self.put_dashboard(&mut main, source, view, &dashboard::cluster(), &[]);
         }
@@ -149,7 +149,7 @@ impl Site {
             put!(out, " <small>{} {pods}</small>", esc(&row.key[1]));
         };
         let layout =
-            Layout { caption: "Namespaces", heading: "Namespace", limit: ROWS, name: &name };
+            Layout { caption: "Namespaces", heading: "namespace", limit: ROWS, name: &name };
         put_table(out, view, &layout, metrics, &mut namespaces);
     }
 
@@ -169,7 +169,7 @@ impl Site {
                 put!(out, " <small>{}</small>", esc(&row.key[0]));
             }
         };
-        let layout = Layout { caption: "Pods", heading: "Pod", limit: ROWS, name: &name };
+        let layout = Layout { caption: "Pods", heading: "pod", limit: ROWS, name: &name };
         put_table(out, view, &layout, metrics, pods);
     }
 
@@ -198,8 +198,9 @@ impl Site {
             database: &self.cluster_database,
             min_interval_ns: self.cluster_interval_ns,
             variables,
+            keeps_places: false,
         };
-        self.put_charts(out, source, view, &shown, &[]);
+        self.put_charts(out, source, view, &shown);
     }
 
     /// The page of one node or pod: breadcrumb and charts.
@@ -244,22 +245,34 @@ struct One<'a> {
     crumbs: &'a [Crumb<'a>],
 }
 
+/// The pods of a namespace, added up.
+#[derive(Debug, Default)]
+struct Total {
+    pods: usize,
+    /// For each metric, the sum at each instant.
+    sums: Vec<BTreeMap<i64, f64>>,
+}
+
 /// The pods of each namespace added up: a row for each, its second key the number of pods.
 fn summed(pods: &[Row]) -> Vec<Row> {
-    let mut namespaces: BTreeMap<&str, (usize, Vec<BTreeMap<i64, f64>>)> = BTreeMap::new();
+    let mut namespaces: BTreeMap<&str, Total> = BTreeMap::new();
     for pod in pods {
-        let (count, sums) = namespaces.entry(&pod.key[0]).or_default();
-        *count += 1;
-        sums.resize(pod.courses.len().max(sums.len()), BTreeMap::new());
-        for (course, sum) in pod.courses.iter().zip(sums) {
+        let total = namespaces.entry(&pod.key[0]).or_default();
+        total.pods += 1;
+        total.sums.resize(pod.courses.len().max(total.sums.len()), BTreeMap::new());
+        for (course, sum) in pod.courses.iter().zip(&mut total.sums) {
             for (at, value) in &course.points {
                 *sum.entry(*at).or_default() += value;
             }
         }
     }
-    let row = |(name, (count, sums)): (&str, (usize, Vec<BTreeMap<i64, f64>>))| Row {
-        key: vec![name.to_owned(), count.to_string()],
-        courses: sums.into_iter().map(|sum| Course { points: sum.into_iter().collect() }).collect(),
+    let row = |(name, total): (&str, Total)| Row {
+        key: vec![name.to_owned(), total.pods.to_string()],
+        courses: total
+            .sums
+            .into_iter()
+            .map(|sum| Course { points: sum.into_iter().collect() })
+            .collect(),
     };
     namespaces.into_iter().map(row).collect()
 }

@@ -87,7 +87,7 @@ fn domain(unit: Unit, data: Option<(f64, f64)>, bounds: Bounds, from_zero: bool)
     }
     (lo, hi) = (lo.clamp(-LARGEST, LARGEST), hi.clamp(-LARGEST, LARGEST));
     let baseline = |(lo, hi): (f64, f64)| {
-        if from_zero || family.from_zero() { (lo.min(0.0), hi.max(0.0)) } else { (lo, hi) }
+        if from_zero || family.begins_at_zero() { (lo.min(0.0), hi.max(0.0)) } else { (lo, hi) }
     };
     (lo, hi) = baseline((lo, hi));
     let whole = match family {
@@ -95,7 +95,9 @@ fn domain(unit: Unit, data: Option<(f64, f64)>, bounds: Bounds, from_zero: bool)
         Family::Boolean => 1.0,
         _ => f64::INFINITY,
     };
-    if hi <= whole && hi > whole / 2.0 || family == Family::Boolean && hi <= whole {
+    // More than half of a whole is shown as part of the whole; yes and no have both.
+    let near = hi > whole / 2.0 || family == Family::Boolean;
+    if near && hi <= whole {
         hi = whole;
     }
     if let Some(min) = finite(bounds.min) {

@@ -1,22 +1,24 @@
 //! A source of made-up but plausible data: smooth curves, chosen by measurement, field and tags.
 
+pub(crate) mod markup;
+
 use std::ops::ControlFlow;
 
 use stripchart_core::{Column, Frame, FrameRequest, FrameSource, SourceError, Strings, Values};
 
 /// Answers every statement that the pages ask, without parsing more of it than they vary.
 #[derive(Debug, Clone, Default)]
-pub struct Synthetic {
+pub(crate) struct Synthetic {
     /// Measurements whose statements fail.
-    pub failing: Vec<&'static str>,
+    pub(crate) failing: Vec<&'static str>,
     /// A control group more.
-    pub extra_group: Option<String>,
+    pub(crate) extra_group: Option<String>,
     /// No data after this instant, in nanoseconds.
-    pub ends_ns: Option<i64>,
+    pub(crate) ends_ns: Option<i64>,
     /// Instants without data, in nanoseconds.
-    pub gap_ns: Option<(i64, i64)>,
+    pub(crate) gap_ns: Option<(i64, i64)>,
     /// Nothing was stored in this database.
-    pub empty_database: Option<&'static str>,
+    pub(crate) empty_database: Option<&'static str>,
 }
 
 const GROUPS: [(&str, f64, f64); 12] = [
@@ -94,6 +96,11 @@ impl FrameSource for Synthetic {
 }
 
 impl Synthetic {
+    /// Full, but for `database`, which does not exist.
+    pub(crate) fn empty(database: &'static str) -> Self {
+        Synthetic { empty_database: Some(database), ..Synthetic::default() }
+    }
+
     fn select(&self, statement: &str, from: &str) -> Vec<Frame> {
         let number = |before: &str| {
             let rest = &statement[statement.find(before).expect(before) + before.len()..];
@@ -110,11 +117,12 @@ impl Synthetic {
             .filter(|at| self.gap_ns.is_none_or(|(from, to)| *at < from || *at >= to))
             .collect();
         let fields: Vec<(&str, &str)> = statement[..statement.find(" FROM ").expect("FROM")]
-            .split(", ")
+            .split("\", ")
             .filter_map(|part| {
                 // Of an expression, its first field stands for the whole.
                 let field = quoted_after(part, "mean(")?;
-                Some((field, quoted_after(part, "AS ").unwrap_or(field)))
+                let alias = part.split(" AS \"").nth(1).unwrap_or(field);
+                Some((field, alias.trim_end_matches('"')))
             })
             .collect();
         let frame = |tags: &[(&str, &str)], scale: f64| {
