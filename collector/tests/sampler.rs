@@ -240,8 +240,8 @@ fn a_cgroup_without_account_of_processor_time_is_always_read() {
         host.write("sys/fs/cgroup/memory/only-in-memory/memory.stat", &text);
         field(&lines(sampler.sample(secs(at))), only, "rss_bytes")
     };
-    for n in 0..9 {
-        assert_eq!(rss(100 + n, n as u64 * 4096), Some(format!("{}i", n * 4096)));
+    for (at, n) in (100..).zip(0..9) {
+        assert_eq!(rss(at, n * 4096), Some(format!("{}i", n * 4096)));
     }
 }
 

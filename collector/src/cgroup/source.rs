@@ -103,16 +103,7 @@ impl Cgroups {
                 gone.push(name.clone());
                 continue;
             };
-            let series = match group.series {
-                Some(series) => series,
-                None => match GroupSeries::new(cx.batch, cx.host, name) {
-                    Ok(series) => *group.series.insert(series),
-                    Err(error) => {
-                        cx.warnings.warn(Path::new(&**name), format!("left out: {error}"));
-                        continue;
-                    }
-                },
-            };
+            let Some(series) = series_of(group, cx, name) else { continue };
             let before = group
                 .last
                 .as_ref()
@@ -232,4 +223,15 @@ impl Cgroups {
             self.reader.descriptors_left += group.files.kept();
         }
     }
+}
+
+/// The series of `group`, entered in the batch if they are not yet; `None` if its name makes no key.
+fn series_of(group: &mut Group, cx: &mut Context<'_>, name: &str) -> Option<GroupSeries> {
+    if group.series.is_none() {
+        match GroupSeries::new(cx.batch, cx.host, name) {
+            Ok(series) => group.series = Some(series),
+            Err(error) => cx.warnings.warn(Path::new(name), format!("left out: {error}")),
+        }
+    }
+    group.series
 }
