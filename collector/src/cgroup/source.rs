@@ -38,6 +38,8 @@ pub(crate) struct Cgroups {
     reader: Reader,
     groups: BTreeMap<Box<str>, Group>,
     samples: u64,
+    /// Groups met so far, which spreads them over the samples in which they are read whole.
+    made: u64,
     /// The tree that is looked at in every sample: the one with most folders.
     lead: usize,
     /// Up to this sample all trees are looked at.
@@ -61,6 +63,7 @@ impl Cgroups {
             reader: Reader::new(&Hierarchies::default(), 0),
             groups: BTreeMap::new(),
             samples: 0,
+            made: 0,
             lead: 0,
             settled_after: 0,
             unsettled: false,
@@ -84,8 +87,8 @@ impl Cgroups {
         let machine =
             Machine { ticks_per_sec: self.ticks_per_sec, stacked: host.stacked_devices() };
         let mut gone = Vec::new();
-        for (turn, (name, group)) in (0_u64..).zip(&mut self.groups) {
-            let whole = (self.samples + turn).is_multiple_of(WHOLE_EVERY);
+        for (name, group) in &mut self.groups {
+            let whole = (self.samples + group.turn).is_multiple_of(WHOLE_EVERY);
             if whole {
                 group.files.look_again();
             }
@@ -137,6 +140,7 @@ impl Cgroups {
         }
         self.groups.clear();
         self.trees.clear();
+        self.lead = 0;
         self.reader = Reader::new(&found, self.descriptors_max);
         for place in 0..PLACES {
             let Some(root) = self.reader.root(place) else { continue };
@@ -214,7 +218,11 @@ impl Cgroups {
             if self.groups.len() >= self.groups_max && !self.groups.contains_key(&name) {
                 continue;
             }
-            self.groups.entry(name).or_insert_with(|| Group::new(inodes));
+            let made = &mut self.made;
+            self.groups.entry(name).or_insert_with(|| {
+                *made += 1;
+                Group::new(inodes, *made)
+            });
         }
     }
 
