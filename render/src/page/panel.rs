@@ -5,7 +5,7 @@ use stripchart_core::{DurationLiteral, FrameSource, Timestamp, Unit};
 use super::html::{esc, put};
 use super::{Site, View, url};
 use crate::dashboard::{Answered, Dashboard, Look, Panel, PanelKind, PanelRequest, VariableValue};
-use crate::{LegendRow, Series, Theme, format_value};
+use crate::{LegendRow, PALETTE, Series, Theme, format_value};
 
 /// Chart sizes in a page, in pixels: for a column of a wide window, and for a telephone, where the wide one would be
 /// shrunk until nobody can read it. The style sheet shows one of them.
@@ -99,7 +99,7 @@ impl Site {
                 "<div class=\"plot narrow\">{}</div></div>\n",
                 drawing.picture(&inside(NARROW, &narrow))
             );
-            put_legend(out, &drawing.title, &drawing.legend_rows(), drawing.unit());
+            put_legend(out, drawing);
         }
         put_errors(out, drawing);
         if drawing.left_out > 0 {
@@ -207,16 +207,21 @@ fn put_errors(out: &mut String, drawing: &Answered<'_>) {
 
 /// The series with their colours and numbers: legend for those who see the chart, the chart's text for those who
 /// do not.
-fn put_legend(out: &mut String, title: &str, rows: &[LegendRow], unit: Unit) {
-    put!(out, "<table class=\"legend\"><caption class=\"vh\">{}, by series</caption>", esc(title));
+fn put_legend(out: &mut String, drawing: &Answered<'_>) {
+    let title = esc(&drawing.title);
+    put!(out, "<table class=\"legend\"><caption class=\"vh\">{title}, by series</caption>");
     out.push_str("<thead><tr><th scope=\"col\"><span class=\"vh\">Series</span></th>");
     for (class, head) in [("o", "min"), ("o", "mean"), ("", "max"), ("", "last")] {
         put!(out, "<th scope=\"col\" class=\"n {class}\">{head}</th>");
     }
     out.push_str("</tr></thead><tbody>\n");
-    for row in rows {
+    let unit = drawing.unit();
+    for (index, row) in drawing.legend_rows().iter().enumerate() {
         put!(out, "<tr><th scope=\"row\">");
-        put_swatch(out, row);
+        // Dashes also tell series apart once the colours have come round.
+        let dashed =
+            drawing.series.get(index).is_some_and(|s| s.is_dashed()) || index >= PALETTE.len();
+        put_swatch(out, row, dashed);
         put!(out, "<span class=\"ell\" title=\"{0}\">{0}</span></th>", esc(&row.label));
         for (class, value) in [("o", row.min), ("o", row.mean), ("", row.max), ("", row.last)] {
             put!(out, "<td class=\"n {class}\">{}</td>", esc(&value_text(value, unit)));
@@ -261,11 +266,12 @@ fn nearest(series: &Series<'_>, at: i64, reach_ns: i64) -> Option<f64> {
     values.get(index).copied().filter(|value| value.is_finite())
 }
 
-fn put_swatch(out: &mut String, row: &LegendRow) {
+fn put_swatch(out: &mut String, row: &LegendRow, dashed: bool) {
     let class = row.palette_index.map_or(String::new(), |index| format!(" class=\"sc-f{index}\""));
+    let shape = if dashed { "M0 3h4v4h-4zM6 3h4v4h-4z" } else { "M2 0h6l2 2v6l-2 2h-6l-2-2v-6z" };
     put!(
         out,
-        "<svg class=\"sw\" width=\"10\" height=\"10\" aria-hidden=\"true\"><rect width=\"10\" height=\"10\" rx=\"2\" fill=\"{}\"{class}/></svg>",
+        "<svg class=\"sw\" width=\"10\" height=\"10\" aria-hidden=\"true\"><path d=\"{shape}\" fill=\"{}\"{class}/></svg>",
         row.color.light
     );
 }
