@@ -145,6 +145,23 @@ fn old_samples_are_marked() {
 }
 
 #[test]
+fn a_young_history_is_shown_close_up() {
+    let marked = |secs: i64, address: &str| {
+        let source = Synthetic { age_ns: Some(secs * 1_000_000_000), ..Synthetic::default() };
+        let body = get(&source, address).body;
+        let at = body.find(" aria-current=\"true\">").expect("a range is marked");
+        let rest = &body[at + " aria-current=\"true\">".len()..];
+        rest[..rest.find('<').expect("a tag")].to_owned()
+    };
+    for (secs, want) in [(10, "5m"), (300, "15m"), (900, "1h"), (1_000_000, "1h")] {
+        for page in ["/", "/cgroup", "/nodes", "/pods"] {
+            assert_eq!(marked(secs, page), want, "{page} after {secs} s");
+        }
+        assert_eq!(marked(secs, "/?from=now-6h"), "6h");
+    }
+}
+
+#[test]
 fn an_empty_database_says_what_to_do() {
     let text = text_of(&get(&Synthetic::empty("stripchart"), "/").body);
     assert!(text.contains("No data yet") && text.contains("within 10 s of the start"), "{text}");

@@ -17,6 +17,8 @@ pub(crate) struct Synthetic {
     pub(crate) ends_ns: Option<i64>,
     /// Instants without data, in nanoseconds.
     pub(crate) gap_ns: Option<(i64, i64)>,
+    /// How long ago the history began; a day if not given.
+    pub(crate) age_ns: Option<i64>,
     /// Nothing was stored in this database.
     pub(crate) empty_database: Option<&'static str>,
 }
@@ -73,6 +75,13 @@ impl FrameSource for Synthetic {
                 Frame::new("system")
                     .column(Column::new("key", Values::String(keys)))
                     .column(Column::new("value", Values::String(hosts))),
+            ]
+        } else if statement.contains("SELECT first(") {
+            let at = request.now.nanos() - self.age_ns.unwrap_or(86_400_000_000_000);
+            vec![
+                Frame::new(from)
+                    .column(Column::new("time", Values::Time(vec![at])))
+                    .column(Column::new("first", Values::Float(vec![0.0]))),
             ]
         } else if statement.contains("SELECT last(") {
             let field = quoted_after(statement, "last(").unwrap_or_default();

@@ -160,7 +160,7 @@ pub fn node() -> Dashboard {
         )
 }
 
-/// The pods of a namespace: its variable is `namespace`; given [`VariableValue::All`](super::VariableValue::All), of
+/// The pods of a namespace: its variable is `namespace`; given [`VariableValue::All`](crate::dashboard::VariableValue::All), of
 /// all namespaces.
 #[must_use]
 pub fn namespace() -> Dashboard {
