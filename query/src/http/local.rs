@@ -11,6 +11,7 @@ use stripchart_storage::line_protocol::{LineParser, ParseError};
 use super::backend::{
     Backend, Health, QueryContext, Unreadable, WriteContext, WriteFailure, Written,
 };
+use super::chunk;
 use crate::ast::{Query, Statement};
 use crate::result::StatementResult;
 use crate::{Engine, ExecuteOptions, QueryError};
@@ -98,10 +99,14 @@ impl Local {
             ..StatementResult::default()
         };
         let mut held: Option<Frame> = None;
+        let rows = options.chunk_rows.unwrap_or(usize::MAX);
         let done = self.engine.run(statement, options, &mut |frame| {
-            if let Some(before) = held.replace(frame) {
-                each(piece(Some(before), true));
-            }
+            // Windows and SHOW come in whole frames, however many rows they have.
+            chunk::pieces(frame, rows, |frame| {
+                if let Some(before) = held.replace(frame) {
+                    each(piece(Some(before), true));
+                }
+            });
             ControlFlow::Continue(())
         });
         match done {
