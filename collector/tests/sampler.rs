@@ -198,6 +198,38 @@ fn a_limit_set_later_is_seen_within_a_few_samples() {
 }
 
 #[test]
+fn a_cgroup_that_does_nothing_is_read_again_once_it_does_something() {
+    let cron = "container_memory,cgroup=/system.slice/cron.service";
+    let stat = |faults: u64| format!("anon 4096\ninactive_file 0\npgfault {faults}\n");
+    // With processor time standing still the faults may be those of before, for a while.
+    let host = Host::new(&["host", "v2"]);
+    let mut sampler = host.sampler().build();
+    let mut faults = |at: i64| field(&lines(sampler.sample(secs(at))), cron, "page_faults_total");
+    host.write(&format!("{CRON}/memory.stat"), &stat(1));
+    assert_eq!(faults(100).as_deref(), Some("1i"));
+    host.write(&format!("{CRON}/memory.stat"), &stat(2));
+    host.write(&format!("{CRON}/cpu.stat"), "usage_usec 9999999\n");
+    assert_eq!(faults(110).as_deref(), Some("2i"));
+    host.write(&format!("{CRON}/memory.stat"), &stat(3));
+    assert!((12..=17).any(|n| faults(n * 10).as_deref() == Some("3i")));
+}
+
+#[test]
+fn a_cgroup_without_account_of_processor_time_is_always_read() {
+    let host = Host::new(&["host", "hybrid"]);
+    let mut sampler = host.sampler().build();
+    let only = "container_memory,cgroup=/only-in-memory";
+    let mut rss = |at: i64, bytes: u64| {
+        let text = format!("total_rss {bytes}\ntotal_cache 0\n");
+        host.write("sys/fs/cgroup/memory/only-in-memory/memory.stat", &text);
+        field(&lines(sampler.sample(secs(at))), only, "rss_bytes")
+    };
+    for n in 0..9 {
+        assert_eq!(rss(100 + n, n as u64 * 4096), Some(format!("{}i", n * 4096)));
+    }
+}
+
+#[test]
 fn interfaces_file_systems_and_processors_can_be_chosen() {
     let host = Host::new(&["host", "v2"]);
     let mut sampler = host

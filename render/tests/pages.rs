@@ -199,6 +199,30 @@ fn a_panel_is_a_picture_of_its_own() {
 }
 
 #[test]
+fn the_script_finds_the_plot_and_the_values_of_every_chart() {
+    // It reads where a plot lies from the path of the axis: `M500 1785h5380`, in tenths of a pixel.
+    for address in ["/", "/?from=now-7d", "/nodes", "/cgroup?path=/system.slice"] {
+        let body = get(&Synthetic::default(), address).body;
+        let charts: Vec<&str> = body.split("<div class=\"plots\" ").skip(1).collect();
+        assert!(charts.len() >= 4, "{address}");
+        for chart in charts {
+            assert_eq!(chart.matches("class=\"sc-axis\" d=\"M").count(), 2, "{address}: {chart}");
+            let axis = chart.split("class=\"sc-axis\" d=\"M").nth(1).unwrap();
+            let axis = axis.split('"').next().unwrap();
+            let (at, len) = axis.split_once('h').expect("an axis runs to the right");
+            assert!(at.chars().all(|c| c.is_ascii_digit() || c == ' '), "{axis}");
+            assert!(len.starts_with(|c: char| c.is_ascii_digit()), "{axis}");
+            let values = chart.split("data-hover=\"").nth(1).unwrap().split('"').next().unwrap();
+            let series =
+                chart.split("</tbody>").next().unwrap().matches("<th scope=\"row\">").count();
+            for slot in values.split(';') {
+                assert_eq!(slot.split(',').count(), 1 + series, "{slot}");
+            }
+        }
+    }
+}
+
+#[test]
 fn assets_may_be_kept_for_ever_and_pages_not_at_all() {
     let source = Synthetic::default();
     let home = get(&source, "/");

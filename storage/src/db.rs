@@ -20,6 +20,7 @@ use crate::recover;
 use crate::segment::Segment;
 use crate::vfs::{FolderLock, Vfs};
 use crate::view::{View, ViewInner};
+use crate::writer::Scratch;
 use crate::{DbError, OpenError, Writer};
 
 /// An open database; see the [crate](crate) for an example.
@@ -47,6 +48,8 @@ pub(crate) struct Shared {
     pub(crate) rows_written: AtomicU64,
     pub(crate) rows_rejected: AtomicU64,
     pub(crate) last_error: Mutex<Option<String>>,
+    /// Kept between bodies of line protocol.
+    pub(crate) lines: Mutex<Option<Box<Scratch>>>,
     _lock: Box<dyn FolderLock>,
 }
 
@@ -118,6 +121,7 @@ impl Db {
             rows_written: AtomicU64::new(0),
             rows_rejected: AtomicU64::new(0),
             last_error: Mutex::default(),
+            lines: Mutex::default(),
             _lock: found.lock,
         };
         Ok(Db { shared: Arc::new(shared) })
@@ -199,7 +203,8 @@ impl Db {
     ///
     /// # Errors
     ///
-    /// [`DbError::DatabaseNotFound`], [`DbError::PolicyNotFound`].
+    /// [`DbError::DatabaseNotFound`], [`DbError::PolicyNotFound`]; [`DbError::File`] if the index of a segment is
+    /// damaged.
     pub fn view(&self, database: &str, policy: Option<&str>) -> Result<View, DbError> {
         // The version before the catalog: fields of rows in the one are then in the other.
         let version = Arc::clone(&self.shared.version.read());
@@ -210,8 +215,10 @@ impl Db {
         let frozen = version.frozen.iter().map(|frozen| (Arc::clone(&frozen.head), u32::MAX));
         let heads = frozen.chain([(Arc::clone(&version.active), limit)]).collect();
         let segments = version.segments.get(&policy.id).cloned().unwrap_or_default();
+        segments.iter().try_for_each(|segment| segment.check_index())?;
         let (policy, catalog) = (policy.id, Arc::clone(&catalog));
-        Ok(View::of(Arc::new(ViewInner { policy, horizon, heads, segments, catalog })))
+        let fault = Mutex::default();
+        Ok(View::of(Arc::new(ViewInner { policy, horizon, heads, segments, catalog, fault })))
     }
 }
 

@@ -16,7 +16,7 @@
 //! db.writer("demo", None)?.write(&batch)?; // in the log when it returns
 //!
 //! let view = db.view("demo", None)?;
-//! let found = view.series("cpu", &TagFilter::All)?;
+//! let found = view.series("cpu", &TagFilter::All);
 //! for block in view.scan(&found[0], &["usage"], TimeRange::ALL, Direction::Ascending) {
 //!     assert_eq!(block?.columns[0].get_f64(0), Some(12.5));
 //! }
@@ -43,9 +43,9 @@ mod filter;
 mod fold;
 #[cfg(feature = "engine")]
 mod head;
+pub mod line_protocol;
 #[cfg(feature = "engine")]
 mod ingest;
-pub mod line_protocol;
 #[cfg(feature = "engine")]
 mod log;
 #[cfg(feature = "engine")]
@@ -88,5 +88,5 @@ pub use crate::{
     partials::{Aggregates, Number, Partials},
     scan::{Direction, RowBlock, SeriesScan},
     view::{Series, SeriesId, View},
-    writer::Writer,
+    writer::{LinesReport, Writer},
 };

@@ -176,6 +176,14 @@ impl Segment {
         Ok(bytes)
     }
 
+    /// Checks the index, if that has not been done yet.
+    pub(crate) fn check_index(&self) -> Result<(), ReadError> {
+        if self.index_checked.load(Ordering::Relaxed) {
+            return Ok(());
+        }
+        self.with_index(|_| Ok(()))
+    }
+
     /// Calls `read` with the index.
     pub(crate) fn with_index<T>(
         &self,

@@ -48,6 +48,9 @@ pub(crate) fn run(
     chunk_rows: Option<usize>,
     each: &mut Each<'_>,
 ) -> Result<ControlFlow<()>, QueryError> {
+    if plan.start > plan.last {
+        return Ok(ControlFlow::Continue(()));
+    }
     let groups = groups(plan, budget)?;
     let mut order: Vec<_> = groups.into_iter().collect();
     if !plan.ascending {
@@ -83,7 +86,7 @@ fn groups(plan: &Plan, budget: &Budget<'_>) -> Result<Groups, QueryError> {
     for source in &plan.sources {
         match source {
             PlannedSource::Measurement { .. } => {
-                let found = stored(plan, source)?;
+                let found = stored(plan, source);
                 budget.series(found.len())?;
                 for (name, input) in found {
                     add(&name, input);
@@ -120,12 +123,10 @@ fn limit_series(plan: &Plan, groups: &mut Groups) {
 }
 
 /// The series of a measurement whose tags do not already rule them out.
-fn stored(plan: &Plan, source: &PlannedSource) -> Result<Vec<(String, Input)>, QueryError> {
-    let PlannedSource::Measurement { view, name, fields } = source else {
-        return Ok(Vec::new());
-    };
+fn stored(plan: &Plan, source: &PlannedSource) -> Vec<(String, Input)> {
+    let PlannedSource::Measurement { view, name, fields } = source else { return Vec::new() };
     if fields.is_empty() {
-        return Ok(Vec::new());
+        return Vec::new();
     }
     let shared: Rc<[_]> = fields.clone().into();
     let has_field = |name: &str| fields.iter().any(|field| field.name == name);
@@ -137,7 +138,7 @@ fn stored(plan: &Plan, source: &PlannedSource) -> Result<Vec<(String, Input)>, Q
         }),
     };
     let mut inputs = Vec::new();
-    for series in view.series(name, &filter).map_err(QueryError::storage)? {
+    for series in view.series(name, &filter) {
         let decided = match &plan.condition {
             None => Some(true),
             Some(condition) => condition.decided(&|index| {
@@ -153,7 +154,7 @@ fn stored(plan: &Plan, source: &PlannedSource) -> Result<Vec<(String, Input)>, Q
         let source = InputSource::Stored { view: view.clone(), series, fields };
         inputs.push((name.clone(), Input { source, filtered: decided.is_none() }));
     }
-    Ok(inputs)
+    inputs
 }
 
 /// A row per point: fields and tags as they are stored.
@@ -179,6 +180,7 @@ fn raw(
     let mut merge = Merge::new(&group.inputs, wanted, true);
     let mut rows = Rows::new(plan);
     let mut state = needs_state(plan).then(|| State::new(plan));
+    let before = budget.memory_used();
     let (mut skip, mut left) = (plan.offset, plan.limit.unwrap_or(u64::MAX));
     while left > 0
         && let Some(row) = merge.next(budget)?
@@ -189,7 +191,8 @@ fn raw(
         }
         left -= 1;
         if rows.len().is_multiple_of(1024) {
-            budget.memory(Points::estimate_bytes(1024, plan.columns.len()))?;
+            budget.release(before);
+            budget.memory(rows.estimate_bytes())?;
         }
         match &mut state {
             None => rows.push(row.time(), |slot| match slot {
@@ -204,7 +207,7 @@ fn raw(
                 rows.push(row.time(), |slot| state.get(slot));
             }
         }
-        if chunk_rows.is_some_and(|chunk| rows.len() >= chunk) {
+        if chunk_rows.is_some_and(|chunk| rows.len() >= chunk) || rows.is_full() {
             let full = std::mem::replace(&mut rows, Rows::new(plan));
             let mut frame = full.finish(name, tags);
             frame.partial = true;

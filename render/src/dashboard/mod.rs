@@ -246,6 +246,13 @@ impl Panel {
         self
     }
 
+    /// The same with an axis that begins at zero.
+    #[must_use]
+    pub fn zero_based(mut self) -> Self {
+        self.min = Some(0.0);
+        self
+    }
+
     /// The same with at most so many series.
     #[must_use]
     pub fn max_series(mut self, max_series: usize) -> Self {

@@ -36,6 +36,7 @@ impl Site {
             database: &self.host_database,
             min_interval_ns: self.host_interval_ns,
             variables: &variables,
+            keeps_places: true,
         };
         let status = self.status(source, view, &variables);
         let groups = self.groups(source, view, &hosts.chosen, None, &status.totals());
@@ -50,8 +51,7 @@ impl Site {
             self.put_nothing_yet(&mut main);
         } else {
             self.put_tiles(&mut main, source, view, &shown);
-            main.push_str("<h2 class=\"vh\">Charts</h2>\n");
-            self.put_charts(&mut main, source, view, &shown, &[]);
+            self.put_charts(&mut main, source, view, &shown);
             self.put_busiest(&mut main, view, groups, &status.totals());
         }
         self.framed(view, &Content { status: 200, title, section: "Host", main })

@@ -134,7 +134,7 @@ pub(super) fn put_table(
     metrics: &[Metric<'_>],
     rows: &mut [Row],
 ) {
-    let sort = view.get("sort").unwrap_or(metrics.first().map_or("", |metric| metric.name));
+    let sort = view.get("sort").unwrap_or_else(|| first_known(metrics, rows));
     if let Some((index, metric)) = metrics.iter().enumerate().find(|(_, m)| m.name == sort) {
         let value = |row: &Row| row.value(index, metric).unwrap_or(f64::NEG_INFINITY);
         rows.sort_by(|a, b| value(b).partial_cmp(&value(a)).unwrap_or(Ordering::Equal));
@@ -143,7 +143,14 @@ pub(super) fn put_table(
     let all = view.get("rows") == Some("all");
     let shown = if all { rows.len() } else { layout.limit.min(rows.len()) };
 
-    put!(out, "<div class=\"scroll\"><table class=\"usage\"><caption>{}", esc(layout.caption));
+    let by =
+        metrics.iter().find(|metric| metric.name == sort).map_or(layout.heading, |m| m.heading);
+    put!(
+        out,
+        "<div class=\"scroll\"><table class=\"usage\"><caption>{} by {}",
+        esc(layout.caption),
+        esc(by)
+    );
     if shown < rows.len() {
         put!(out, ", {shown} of {}", rows.len());
     }
@@ -174,6 +181,16 @@ pub(super) fn put_table(
             esc(&view.here(&[("rows", value)]))
         );
     }
+}
+
+/// The first metric that any row has a value of: a host may account for memory by group and not for processors.
+fn first_known(metrics: &[Metric<'_>], rows: &[Row]) -> &'static str {
+    let known = |index: usize| {
+        let course = |row: &Row| row.courses.get(index).is_some_and(|c| !c.points.is_empty());
+        rows.iter().any(course)
+    };
+    let found = metrics.iter().enumerate().find(|(index, _)| known(*index));
+    found.map_or("", |(_, metric)| metric.name)
 }
 
 fn full_bar(rows: &[Row], index: usize, metric: &Metric<'_>) -> f64 {

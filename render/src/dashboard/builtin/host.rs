@@ -153,6 +153,7 @@ fn host_charts() -> [Panel; 8] {
                     .label("$tag_resource"),
             ),
         Panel::time_series("load", "Load average")
+            .zero_based()
             .description("Tasks that run or wait, averaged over 1, 5 and 15 minutes.")
             .query(
                 PanelQuery::new(of_host(
