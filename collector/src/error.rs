@@ -19,13 +19,16 @@ pub struct ParseError {
     pub line: usize,
     /// What should have stood there.
     pub expected: &'static str,
-    /// What did: a piece of the line, or `end of file`.
+    /// What did: a piece of the line, `end of line` or `end of file`.
     pub found: String,
 }
 
 impl ParseError {
     /// An error at `line`, quoting the beginning of `found`.
     pub(crate) fn new(line: usize, expected: &'static str, found: &[u8]) -> Self {
+        if found.is_empty() {
+            return ParseError { line, expected, found: "end of line".to_owned() };
+        }
         let cut = &found[..found.len().min(QUOTED_BYTES_MAX)];
         let more = if cut.len() < found.len() { "..." } else { "" };
         ParseError { line, expected, found: format!("{:?}{more}", String::from_utf8_lossy(cut)) }
@@ -33,7 +36,7 @@ impl ParseError {
 
     /// An error at the end of a text whose last line is `line`.
     pub(crate) fn at_end(line: usize, expected: &'static str) -> Self {
-        ParseError { line, expected, found: "end of file".to_owned() }
+        ParseError { line: line.max(1), expected, found: "end of file".to_owned() }
     }
 }
 

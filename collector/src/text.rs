@@ -145,10 +145,6 @@ impl<'a> Fields<'a> {
 
     /// An error about this line.
     pub(crate) fn error(&self, expected: &'static str, found: &[u8]) -> ParseError {
-        if found.is_empty() {
-            let found = "end of line".to_owned();
-            return ParseError { line: self.line, expected, found };
-        }
         ParseError::new(self.line, expected, found)
     }
 }

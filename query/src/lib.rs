@@ -1,10 +1,100 @@
-//! InfluxQL: the language, its parser and its answers. Being built.
+//! InfluxQL over [`stripchart_storage`]: the language, its execution and InfluxDB 1.x's answers.
+//!
+//! ```text
+//! text -> parse_query -> Query -> Engine -> frames -> write_json / write_csv -> text
+//!                                   |
+//!                                   +- plan: names, types, windows     (sees the catalog, reads no row)
+//!                                   +- exec: series, buckets, points   (storage folds, this combines)
+//! ```
+//!
+//! # Example
+//!
+//! ```
+//! use stripchart_core::{Batch, Sink, Timestamp};
+//! use stripchart_query::{Engine, ExecuteOptions, FormatOptions, write_json};
+//! use stripchart_storage::Db;
+//!
+//! let folder = tempfile::tempdir()?;
+//! let engine = Engine::new(Db::open(folder.path())?);
+//! let options = ExecuteOptions::new(Timestamp::from_secs(60)).database("demo");
+//! engine.query("CREATE DATABASE demo", &options)?;
+//!
+//! let mut batch = Batch::new();
+//! let series = batch.series("cpu", [("host", "a")])?;
+//! batch.row(series, Timestamp::from_secs(10)).f64("usage", 1.5);
+//! batch.row(series, Timestamp::from_secs(50)).f64("usage", 2.5);
+//! engine.db().writer("demo", None)?.write(&batch)?;
+//!
+//! let results = engine.query(
+//!     "SELECT mean(usage) FROM cpu WHERE time >= now() - 1m AND time < now() GROUP BY time(30s), host",
+//!     &options,
+//! )?;
+//! let mut text = Vec::new();
+//! write_json(&results, &FormatOptions::default(), &mut text);
+//! assert_eq!(
+//!     String::from_utf8(text)?.trim_end(),
+//!     concat!(
+//!         r#"{"results":[{"statement_id":0,"series":[{"name":"cpu","tags":{"host":"a"},"columns":["time","mean"],"#,
+//!         r#""values":[["1970-01-01T00:00:00Z",1.5],["1970-01-01T00:00:30Z",2.5]]}]}]}"#,
+//!     )
+//! );
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! # The pieces
+//!
+//! | what | type | in short |
+//! | --- | --- | --- |
+//! | the language | [`ast`], [`parse_query`], [`ParseError`] | all statements of InfluxQL; errors carry line and character |
+//! | execution | [`Engine`], [`ExecuteOptions`] | also a [`FrameSource`](stripchart_core::FrameSource), which charts ask |
+//! | protection | [`Limits`], [`Cancel`], [`Deadline`] | checked before and while a statement runs |
+//! | answers | [`StatementResult`], [`QueryError`] | frames, messages, or why not |
+//! | text | [`write_json`], [`JsonWriter`], [`write_csv`] | InfluxDB's, byte for byte |
+//!
+//! # What is answered
+//!
+//! `SELECT` with arithmetic, `WHERE` on tags, fields and time, regular expressions, `GROUP BY` time, tags, `*` and
+//! patterns, `fill`, `ORDER BY time`, `LIMIT`, `OFFSET`, `SLIMIT`, `SOFFSET`, subqueries and `INTO`; the functions count, sum, mean,
+//! median, mode, spread, stddev, integral, distinct, min, max, first, last, percentile, sample, top, bottom, derivative,
+//! non_negative_derivative, difference, non_negative_difference, elapsed, moving_average, cumulative_sum and the
+//! mathematical ones; `SHOW` databases, measurements, series, tag and field keys, tag values, retention policies and
+//! cardinalities; creating and dropping databases, creating, altering and dropping retention policies. What parses and is
+//! not answered fails with `not supported yet` and the name of what is missing; nothing is answered wrongly instead.
+//!
+//! Integer sums wrap, division by zero is zero, and an offset without a series limit leaves nothing: where InfluxDB is
+//! odd, this is odd the same way. Float sums are compensated, so their last bits may be better than InfluxDB's.
+//!
+//! # Costs and limits
+//!
+//! A query runs in its caller's thread and holds one series of the answer at a time besides what the receiver keeps.
+//! count, sum, mean, min, max, first, last and spread over whole series are left to storage's fold, which need not
+//! decode what its statistics cover; other functions read the points of a series into memory. By default a
+//! statement may use one GiB ([`Limits::max_memory_bytes`]) and nothing else is limited.
 
 pub mod ast;
+mod engine;
+mod error;
+mod exec;
+mod functions;
+#[cfg(feature = "http")]
+pub mod http;
+mod into;
+mod limits;
+mod manage;
 mod parse;
+mod plan;
 mod re2;
+mod result;
+mod show;
+mod window;
 
+pub use engine::{Engine, ExecuteOptions};
+pub use error::QueryError;
+pub use limits::{Cancel, Deadline, Limits};
 pub use parse::{
     MAX_EXPRESSION_HEIGHT, MAX_NESTING, ParamValue, Params, ParseError, parse_duration, parse_expr,
     parse_query, parse_query_with, parse_statement, parse_statement_with,
+};
+pub use result::{
+    FormatOptions, JsonWriter, Message, StatementResult, write_csv, write_error, write_json,
 };

@@ -87,7 +87,7 @@ pub(crate) struct Budget<'a> {
 }
 
 impl<'a> Budget<'a> {
-    pub fn new(
+    pub(crate) fn new(
         limits: &'a Limits,
         cancel: Option<&'a Cancel>,
         deadline: Option<Deadline<'a>>,
@@ -97,7 +97,7 @@ impl<'a> Budget<'a> {
     }
 
     /// Counts rows read, and looks whether it is time to stop.
-    pub fn rows(&self, rows: usize) -> Result<(), QueryError> {
+    pub(crate) fn rows(&self, rows: usize) -> Result<(), QueryError> {
         if self.cancel.is_some_and(Cancel::is_cancelled) {
             return Err(QueryError::Cancelled);
         }
@@ -111,7 +111,7 @@ impl<'a> Budget<'a> {
         }
     }
 
-    pub fn series(&self, series: usize) -> Result<(), QueryError> {
+    pub(crate) fn series(&self, series: usize) -> Result<(), QueryError> {
         let found = add(&self.series, series);
         match self.limits.max_series {
             Some(limit) if found > limit => Err(QueryError::Series { found, limit }),
@@ -120,7 +120,7 @@ impl<'a> Budget<'a> {
     }
 
     /// Asks for memory; what is asked for is returned by [`Budget::release`].
-    pub fn memory(&self, bytes: u64) -> Result<(), QueryError> {
+    pub(crate) fn memory(&self, bytes: u64) -> Result<(), QueryError> {
         let found = self.memory.get().saturating_add(bytes);
         match self.limits.max_memory_bytes {
             Some(limit) if found > limit => Err(QueryError::Memory { found, limit }),
@@ -131,12 +131,12 @@ impl<'a> Budget<'a> {
         }
     }
 
-    pub fn memory_used(&self) -> u64 {
+    pub(crate) fn memory_used(&self) -> u64 {
         self.memory.get()
     }
 
     /// Gives memory back, down to what was used before.
-    pub fn release(&self, before: u64) {
+    pub(crate) fn release(&self, before: u64) {
         self.memory.set(before);
     }
 }

@@ -11,14 +11,14 @@ pub(crate) struct Windows {
 
 impl Windows {
     /// The start of the window that `at` lies in, or the least instant if that begins before it.
-    pub fn start(self, at: i64) -> i64 {
+    pub(crate) fn start(self, at: i64) -> i64 {
         let (at, offset) = (i128::from(at), i128::from(self.offset_ns));
         let start = at - (at - offset).rem_euclid(i128::from(self.interval_ns));
         clamp(start)
     }
 
     /// How many windows begin from the one that begins at `first` to the one that `last` lies in.
-    pub fn count(self, first: i64, last: i64) -> u64 {
+    pub(crate) fn count(self, first: i64, last: i64) -> u64 {
         let span = i128::from(self.start(last)) - i128::from(first);
         u64::try_from(span / i128::from(self.interval_ns) + 1).unwrap_or(0)
     }
@@ -40,12 +40,12 @@ pub(crate) struct Buckets {
 
 impl Buckets {
     /// One bucket over everything in `start..=last`, whose row bears `label`.
-    pub fn single(start: i64, last: i64, label: i64) -> Self {
+    pub(crate) fn single(start: i64, last: i64, label: i64) -> Self {
         Buckets { edges: vec![start, last.saturating_add(1)], first_label: label, interval_ns: 0 }
     }
 
     /// The windows from the one of `start` to the one of `last`, cut to `start..=last`.
-    pub fn windows(windows: Windows, start: i64, last: i64) -> Self {
+    pub(crate) fn windows(windows: Windows, start: i64, last: i64) -> Self {
         let first_label = windows.start(start);
         let count = windows.count(first_label, last);
         let mut edges = Vec::with_capacity(usize::try_from(count).unwrap_or(0).saturating_add(1));
@@ -60,24 +60,24 @@ impl Buckets {
     }
 
     /// Their edges, for storage's fold.
-    pub fn edges(&self) -> &[i64] {
+    pub(crate) fn edges(&self) -> &[i64] {
         &self.edges
     }
 
     /// How many.
-    pub fn len(&self) -> usize {
+    pub(crate) fn len(&self) -> usize {
         self.edges.len() - 1
     }
 
     /// The instant that row `index` bears.
-    pub fn label(&self, index: usize) -> i64 {
+    pub(crate) fn label(&self, index: usize) -> i64 {
         let steps = i64::try_from(index).unwrap_or(i64::MAX);
         self.first_label.saturating_add(self.interval_ns.saturating_mul(steps))
     }
 
     /// The bucket in whose window `at` lies. Cut windows count whole: the rows of a subquery bear the starts of their
     /// windows, which may lie before the lower bound.
-    pub fn find(&self, at: i64) -> Option<usize> {
+    pub(crate) fn find(&self, at: i64) -> Option<usize> {
         if self.interval_ns == 0 {
             return Some(0);
         }

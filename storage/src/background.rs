@@ -1,60 +1,103 @@
-//! A thread that drives [`Db::step`], for whoever has none.
+//! A thread that drives [`Db::step`](crate::Db::step), for whoever has none.
 
 use std::fmt;
 use std::io;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
 use parking_lot::{Condvar, Mutex};
 
-use crate::Db;
+use crate::db::Shared;
+use crate::options::SyncPolicy;
 
-/// The longest the thread sleeps, so that a changed clock or policy is noticed.
+/// The longest the thread sleeps, so that a changed clock is noticed.
 const MAX_NAP: Duration = Duration::from_secs(60);
 /// The shortest, so that a failing disk is not asked in a tight loop.
 const MIN_NAP: Duration = Duration::from_millis(10);
 
+/// Wakes threads that wait for something to do.
+#[derive(Debug, Default)]
+pub(crate) struct Wake {
+    /// Whether something came up since a thread looked last.
+    called: Mutex<bool>,
+    changed: Condvar,
+}
+
+impl Wake {
+    pub(crate) fn notify(&self) {
+        *self.called.lock() = true;
+        self.changed.notify_all();
+    }
+
+    fn wait(&self, nap: Duration) {
+        let mut called = self.called.lock();
+        if !*called {
+            self.changed.wait_for(&mut called, nap);
+        }
+        *called = false;
+    }
+}
+
 /// A running thread that does a database's background work; stopped and joined when this is dropped.
+///
+/// It keeps the database open.
 #[must_use = "dropping it stops the thread"]
 pub struct Background {
-    stop: Arc<(Mutex<bool>, Condvar)>,
+    stop: Arc<AtomicBool>,
+    shared: Arc<Shared>,
     thread: Option<JoinHandle<()>>,
 }
 
 impl Background {
-    pub(crate) fn spawn(db: Db) -> io::Result<Background> {
-        let stop = Arc::new((Mutex::new(false), Condvar::new()));
-        let signal = Arc::clone(&stop);
+    pub(crate) fn spawn(shared: Arc<Shared>) -> io::Result<Background> {
+        let stop = Arc::new(AtomicBool::new(false));
+        let (signal, of_thread) = (Arc::clone(&stop), Arc::clone(&shared));
         let thread = std::thread::Builder::new()
             .name("stripchart-db".to_owned())
-            .spawn(move || run(&db, &signal))?;
-        Ok(Background { stop, thread: Some(thread) })
+            .spawn(move || run(&of_thread, &signal))?;
+        Ok(Background { stop, shared, thread: Some(thread) })
     }
 }
 
-fn run(db: &Db, (stop, wake): &(Mutex<bool>, Condvar)) {
-    let _driven = db.shared.driver();
-    loop {
-        let now = db.shared.options.clock.now();
-        let due = db.step(now);
+fn run(shared: &Shared, stop: &AtomicBool) {
+    let _driven = Driven::new(&shared.drivers);
+    while !stop.load(Ordering::SeqCst) {
+        let now = shared.options.clock.now().nanos();
+        let due = shared.step(now);
         let nap = due.at.map_or(MAX_NAP, |at| {
-            Duration::from_nanos(u64::try_from(at.since(now)).unwrap_or(0)).clamp(MIN_NAP, MAX_NAP)
+            Duration::from_nanos(u64::try_from(at.nanos().saturating_sub(now)).unwrap_or(0))
         });
-        let mut stopped = stop.lock();
-        if !*stopped {
-            wake.wait_for(&mut stopped, nap.min(db.shared.longest_nap()));
-        }
-        if *stopped {
-            return;
-        }
+        // What is written while it sleeps is due after an interval, whatever was due before.
+        let most = match shared.options.sync {
+            SyncPolicy::Interval(interval) => MAX_NAP.min(interval),
+            SyncPolicy::Always | SyncPolicy::Never => MAX_NAP,
+        };
+        shared.wake.wait(nap.min(most).max(MIN_NAP));
+    }
+}
+
+/// Somebody drives the background work, until this is dropped.
+struct Driven<'a>(&'a AtomicUsize);
+
+impl<'a> Driven<'a> {
+    fn new(drivers: &'a AtomicUsize) -> Self {
+        drivers.fetch_add(1, Ordering::Relaxed);
+        Driven(drivers)
+    }
+}
+
+impl Drop for Driven<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
     }
 }
 
 impl Drop for Background {
     fn drop(&mut self) {
-        *self.stop.0.lock() = true;
-        self.stop.1.notify_all();
+        self.stop.store(true, Ordering::SeqCst);
+        self.shared.wake.notify();
         if let Some(thread) = self.thread.take() {
             // A panic of the thread has been reported by the panic hook.
             let _ = thread.join();

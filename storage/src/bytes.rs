@@ -49,10 +49,6 @@ impl<'a> Reader<'a> {
         }
     }
 
-    pub(crate) fn skip(&mut self, len: usize) -> Result<(), Bad> {
-        self.take(len).map(drop)
-    }
-
     fn array<const N: usize>(&mut self) -> Result<[u8; N], Bad> {
         let bytes = self.take(N)?;
         bytes.try_into().or_else(|_| self.bad("more bytes", "too few"))

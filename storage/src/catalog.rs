@@ -4,6 +4,8 @@
 //! records of the log like batches are, so that one sequence orders both; the file `catalog` is a checkpoint that is
 //! written before log files are given up (see `docs/format/catalog.md`).
 
+pub(crate) mod file;
+
 use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
@@ -91,6 +93,14 @@ pub struct PolicySpec {
     pub replicas: Option<u32>,
     /// Whether it becomes the database's default. The first policy of a database does so anyway.
     pub default: bool,
+}
+
+impl PolicySpec {
+    /// The time span of a shard, in nanoseconds: the one asked for, or the one that suits the duration.
+    #[must_use]
+    pub fn effective_shard_duration_ns(&self) -> i64 {
+        self.shard_duration_ns.unwrap_or_else(|| default_shard_duration_ns(self.duration_ns))
+    }
 }
 
 /// What to change of a retention policy; `None` leaves a property as it is.
@@ -368,8 +378,7 @@ impl RetentionPolicy {
 fn build_policy(spec: &PolicySpec, id: PolicyId) -> Result<RetentionPolicy, DbError> {
     let name = spec.name.clone().unwrap_or_else(|| AUTOGEN.to_owned());
     check_name(&name)?;
-    let shard_duration_ns =
-        spec.shard_duration_ns.unwrap_or_else(|| default_shard_duration_ns(spec.duration_ns));
+    let shard_duration_ns = spec.effective_shard_duration_ns();
     check_durations(spec.duration_ns, shard_duration_ns)?;
     Ok(RetentionPolicy {
         name,

@@ -1,20 +1,26 @@
 //! The database: a handle, its administration, and the order in which things happen.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::Duration;
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
 use parking_lot::{Mutex, RwLock};
-use stripchart_core::{Accepted, Batch, Timestamp};
+use stripchart_core::Timestamp;
 
-use crate::background::Background;
+use crate::background::{Background, Wake};
 use crate::catalog::{Catalog, Change, PolicyChange, PolicyId, PolicySpec};
+use crate::commit::Commit;
 use crate::head::Head;
-use crate::options::{DbBuilder, SyncPolicy};
-use crate::plan::Plan;
+use crate::ingest::Ingest;
+use crate::maintain::Maintenance;
+use crate::options::DbBuilder;
+use crate::recover;
+use crate::segment::Segment;
+use crate::vfs::{FolderLock, Vfs};
 use crate::view::{View, ViewInner};
+use crate::writer::Scratch;
 use crate::{DbError, OpenError, Writer};
 
 /// An open database; see the [crate](crate) for an example.
@@ -33,22 +39,38 @@ pub(crate) struct Shared {
     pub(crate) ingest: Mutex<Ingest>,
     pub(crate) catalog: RwLock<Arc<Catalog>>,
     pub(crate) version: RwLock<Arc<Version>>,
-    /// Threads that call `step`.
+    pub(crate) commit: Commit,
+    /// Held by whoever seals, merges or drops segments. Taken before `ingest`.
+    pub(crate) maintenance: Mutex<Maintenance>,
+    /// Threads that call `step` by themselves.
     pub(crate) drivers: AtomicUsize,
-}
-
-/// What only one writer at a time has.
-#[derive(Debug, Default)]
-pub(crate) struct Ingest {
-    closed: bool,
-    slots: Vec<Option<u32>>,
+    pub(crate) wake: Wake,
+    pub(crate) rows_written: AtomicU64,
+    pub(crate) rows_rejected: AtomicU64,
+    pub(crate) last_error: Mutex<Option<String>>,
+    /// Kept between bodies of line protocol.
+    pub(crate) lines: Mutex<Option<Box<Scratch>>>,
+    _lock: Box<dyn FolderLock>,
 }
 
 /// Where rows are.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct Version {
     /// The head that takes writes.
     pub(crate) active: Arc<Head>,
+    /// Heads that take no more and are not in segments yet, oldest first.
+    pub(crate) frozen: Vec<Arc<Frozen>>,
+    /// By policy, by rising rank.
+    pub(crate) segments: Arc<BTreeMap<PolicyId, Vec<Arc<Segment>>>>,
+}
+
+/// A head that is to become segments.
+#[derive(Debug)]
+pub(crate) struct Frozen {
+    pub(crate) head: Arc<Head>,
+    /// The last record of the log that it covers, and the catalog after that.
+    pub(crate) last_seq: u64,
+    pub(crate) catalog: Arc<Catalog>,
 }
 
 /// When [`Db::step`] has something to do next.
@@ -77,13 +99,30 @@ impl Db {
     }
 
     pub(crate) fn open_with(options: DbBuilder, path: &Path) -> Result<Db, OpenError> {
+        let found = recover::open(&options, path)?;
+        let now = options.clock.now().nanos();
+        let (file, seq) = (Arc::clone(&found.log.file), found.log.next_seq - 1);
+        let recovered = found.head.inner.read().rows > 0;
+        let version = Version {
+            active: Arc::new(found.head),
+            frozen: Vec::new(),
+            segments: Arc::new(found.segments),
+        };
         let shared = Shared {
             options,
             root: path.to_owned(),
-            ingest: Mutex::default(),
-            catalog: RwLock::default(),
+            ingest: Mutex::new(Ingest::new(found.log, recovered.then_some(now))),
+            catalog: RwLock::new(found.catalog),
+            version: RwLock::new(Arc::new(version)),
+            commit: Commit::new(file, seq),
+            maintenance: Mutex::new(Maintenance::new(found.next_segment, now)),
             drivers: AtomicUsize::new(0),
-            version: RwLock::new(Arc::new(Version { active: Arc::new(Head::new(1)) })),
+            wake: Wake::default(),
+            rows_written: AtomicU64::new(0),
+            rows_rejected: AtomicU64::new(0),
+            last_error: Mutex::default(),
+            lines: Mutex::default(),
+            _lock: found.lock,
         };
         Ok(Db { shared: Arc::new(shared) })
     }
@@ -164,7 +203,8 @@ impl Db {
     ///
     /// # Errors
     ///
-    /// [`DbError::DatabaseNotFound`], [`DbError::PolicyNotFound`].
+    /// [`DbError::DatabaseNotFound`], [`DbError::PolicyNotFound`]; [`DbError::File`] if the index of a segment is
+    /// damaged.
     pub fn view(&self, database: &str, policy: Option<&str>) -> Result<View, DbError> {
         // The version before the catalog: fields of rows in the one are then in the other.
         let version = Arc::clone(&self.shared.version.read());
@@ -172,24 +212,24 @@ impl Db {
         let catalog = self.catalog();
         let policy = catalog.policy(database, policy)?;
         let horizon = policy.horizon(self.shared.options.clock.now().nanos());
-        let heads = vec![(Arc::clone(&version.active), limit)];
-        Ok(View::new(ViewInner {
-            policy: policy.id,
-            horizon,
-            heads,
-            catalog: Arc::clone(&catalog),
-        }))
+        let frozen = version.frozen.iter().map(|frozen| (Arc::clone(&frozen.head), u32::MAX));
+        let heads = frozen.chain([(Arc::clone(&version.active), limit)]).collect();
+        let segments = version.segments.get(&policy.id).cloned().unwrap_or_default();
+        segments.iter().try_for_each(|segment| segment.check_index())?;
+        let (policy, catalog) = (policy.id, Arc::clone(&catalog));
+        let fault = Mutex::default();
+        Ok(View::of(Arc::new(ViewInner { policy, horizon, heads, segments, catalog, fault })))
     }
 }
 
 impl Db {
-    /// Does the background work that is due at `now`: sync by interval, sealing by size and age, retention.
+    /// Does the background work that is due at `now`: sync by interval, sealing by size and age, merging, retention.
     ///
-    /// Whoever embeds the database calls this when the answer says, or [`Db::spawn`]s a thread that does. Failures are
-    /// kept in [`DbStats::last_error`], for there is nobody to be told.
+    /// Whoever embeds the database calls this when the answer says, or [`Db::spawn`]s a thread that does. Without either a
+    /// write seals when memory is full, and data past its retention is invisible but stays on disk. Failures are kept in
+    /// [`DbStats::last_error`], for there is nobody to be told, and tried again at the next step.
     pub fn step(&self, now: Timestamp) -> NextDue {
-        let _ = now;
-        NextDue { at: None }
+        self.shared.step(now.nanos())
     }
 
     /// Starts one thread, named `stripchart-db`, that calls [`Db::step`] when something is due; it ends when the answer
@@ -199,7 +239,7 @@ impl Db {
     ///
     /// The system's, if it gives no thread.
     pub fn spawn(&self) -> std::io::Result<Background> {
-        Background::spawn(self.clone())
+        Background::spawn(Arc::clone(&self.shared))
     }
 
     /// Seals what is in memory and refuses writes from then on; reading goes on. Closing twice is no error.
@@ -209,13 +249,54 @@ impl Db {
     /// A failure of a file; what was acknowledged is in the log nevertheless.
     pub fn close(&self) -> Result<(), DbError> {
         self.shared.ingest.lock().closed = true;
-        Ok(())
+        self.shared.commit.sync_all()?;
+        self.shared.seal()
+    }
+
+    /// Seals what is in memory: afterwards it is in segments, and the log is empty.
+    ///
+    /// Nobody needs to call this; it is for tests, and before a copy of the folder is made.
+    ///
+    /// # Errors
+    ///
+    /// A failure of a file; what was acknowledged is in the log nevertheless.
+    pub fn seal(&self) -> Result<(), DbError> {
+        self.shared.seal()
     }
 
     /// Figures about the database, at this moment.
     #[must_use]
     pub fn stats(&self) -> DbStats {
-        DbStats::default()
+        let shared = &self.shared;
+        let (log_files, log_bytes) = {
+            let ingest = shared.ingest.lock();
+            let files = &ingest.log.files;
+            (files.len() as u64, files.iter().map(|file| file.bytes).sum())
+        };
+        let mut stats = DbStats {
+            log_files,
+            log_bytes,
+            syncs: shared.commit.syncs(),
+            rows_written: shared.rows_written.load(Ordering::Relaxed),
+            rows_rejected: shared.rows_rejected.load(Ordering::Relaxed),
+            read_only: shared.commit.failure(),
+            last_error: shared.last_error.lock().clone(),
+            ..DbStats::default()
+        };
+        let version = Arc::clone(&shared.version.read());
+        let heads = version.frozen.iter().map(|frozen| &frozen.head).chain([&version.active]);
+        for head in heads {
+            let head = head.inner.read();
+            stats.head_rows += head.rows;
+            stats.head_series += head.series_count() as u64;
+            stats.head_bytes += head.bytes as u64;
+        }
+        for segment in version.segments.values().flatten() {
+            stats.segments += 1;
+            stats.segment_rows += segment.footer.rows;
+            stats.segment_bytes += segment.bytes;
+        }
+        stats
     }
 }
 
@@ -252,71 +333,27 @@ pub struct DbStats {
 }
 
 impl Shared {
-    /// Announces that somebody drives the background work, until the answer is dropped.
-    pub(crate) fn driver(&self) -> Driven<'_> {
-        self.drivers.fetch_add(1, Ordering::Relaxed);
-        Driven(&self.drivers)
-    }
-
-    /// How long a driver may sleep at most.
-    pub(crate) fn longest_nap(&self) -> Duration {
-        match self.options.sync {
-            SyncPolicy::Interval(interval) => interval,
-            SyncPolicy::Always | SyncPolicy::Never => Duration::from_secs(60),
-        }
-    }
-}
-
-/// Somebody drives the background work.
-pub(crate) struct Driven<'a>(&'a AtomicUsize);
-
-impl Drop for Driven<'_> {
-    fn drop(&mut self) {
-        self.0.fetch_sub(1, Ordering::Relaxed);
-    }
-}
-
-impl Shared {
     pub(crate) fn catalog(&self) -> Arc<Catalog> {
         Arc::clone(&self.catalog.read())
     }
 
-    pub(crate) fn change(&self, change: &Change) -> Result<(), DbError> {
-        let ingest = self.ingest.lock();
-        if ingest.closed {
-            return Err(DbError::Closed);
-        }
-        if let Some(next) = self.catalog().after(change)? {
-            *self.catalog.write() = Arc::new(next);
-        }
-        Ok(())
+    pub(crate) fn vfs(&self) -> &dyn Vfs {
+        &*self.options.vfs
     }
 
-    pub(crate) fn write(&self, policy: PolicyId, batch: &Batch) -> Result<Accepted, DbError> {
-        let mut ingest = self.ingest.lock();
-        if ingest.closed {
-            return Err(DbError::Closed);
-        }
-        let catalog = self.catalog();
-        let retention = catalog
-            .policy_by_id(policy)
-            .ok_or_else(|| DbError::PolicyNotFound { name: format!("#{policy}, dropped") })?;
-        let horizon = retention.horizon(self.options.clock.now().nanos());
-        let plan = Plan::new(&catalog, policy, batch, horizon);
-        if let Some(next) = plan.catalog_after(&catalog, policy) {
-            *self.catalog.write() = Arc::new(next);
-        }
-        let head = Arc::clone(&self.version.read().active);
-        let mut slots = std::mem::take(&mut ingest.slots);
-        slots.clear();
-        let mut inner = head.inner.write();
-        for (table, plan) in batch.tables().zip(&plan.tables) {
-            inner.resolve(head.generation, policy, batch, table, plan, &mut slots);
-        }
-        inner.apply(policy, batch, &plan, &slots);
-        drop(inner);
-        ingest.slots = slots;
-        Ok(Accepted { rows: plan.rows, rejected: plan.rejected })
+    /// Puts another version in the place of the present one.
+    pub(crate) fn publish(&self, change: impl FnOnce(&mut Version)) {
+        let mut version = self.version.write();
+        let mut next = Version::clone(&version);
+        change(&mut next);
+        *version = Arc::new(next);
+    }
+}
+
+impl Drop for Shared {
+    /// Best effort: what was acknowledged has reached the system, and this brings it to the device.
+    fn drop(&mut self) {
+        let _ = self.commit.sync_all();
     }
 }
 

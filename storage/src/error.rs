@@ -48,6 +48,22 @@ impl ReadError {
         ReadError::Io { path: path.to_owned(), op, source }
     }
 
+    /// The same error once more.
+    pub(crate) fn copy(&self) -> Self {
+        match self {
+            ReadError::Io { path, op, source } => {
+                let source = io::Error::new(source.kind(), source.to_string());
+                ReadError::Io { path: path.clone(), op, source }
+            }
+            ReadError::Corrupt { path, offset, expected, found } => {
+                ReadError::corrupt(path, *offset, expected, found.as_str())
+            }
+            ReadError::Version { path, found, newest } => {
+                ReadError::Version { path: path.clone(), found: *found, newest: *newest }
+            }
+        }
+    }
+
     pub(crate) fn corrupt(
         path: &Path,
         offset: u64,
@@ -203,6 +219,13 @@ pub enum DbError {
         /// Why.
         reason: String,
     },
+    /// A batch too large for one record of the log; split it.
+    TooLarge {
+        /// The bytes it would take.
+        bytes: usize,
+        /// The bytes a record may take.
+        max: usize,
+    },
     /// The database was closed.
     Closed,
     /// A file could not be written or read.
@@ -227,6 +250,12 @@ impl fmt::Display for DbError {
             DbError::InvalidName { name } => write!(f, "invalid name: {name:?}"),
             DbError::InvalidDuration { reason } => f.write_str(reason),
             DbError::ReadOnly { reason } => write!(f, "no writes are taken: {reason}"),
+            DbError::TooLarge { bytes, max } => {
+                write!(
+                    f,
+                    "the batch takes {bytes} bytes, more than the {max} of a record; split it"
+                )
+            }
             DbError::Closed => f.write_str("the database is closed"),
             DbError::File(error) => error.fmt(f),
         }

@@ -58,20 +58,22 @@ impl TagFilter {
     /// Whether a series with this key is meant.
     #[must_use]
     pub fn accepts(&self, key: KeyRef<'_>) -> bool {
-        self.evaluate(&mut |name, test| test(key.tag(name).unwrap_or("")))
+        self.evaluate(&mut |_, name, test| test(key.tag(name).unwrap_or("")))
     }
 
-    /// Whether the filter holds, where `ask(key, test)` tells whether the tag's value passes a test.
+    /// Whether the filter holds, where `ask(leaf, key, test)` tells whether the tag's value passes a test; `leaf` is another
+    /// number for each test of the filter.
     pub(crate) fn evaluate(
         &self,
-        ask: &mut dyn FnMut(&str, &dyn Fn(&str) -> bool) -> bool,
+        ask: &mut dyn FnMut(usize, &str, &dyn Fn(&str) -> bool) -> bool,
     ) -> bool {
+        let leaf = std::ptr::from_ref(self).addr();
         match self {
             TagFilter::All => true,
-            TagFilter::Equal { key, value } => ask(key, &|v| v == value),
-            TagFilter::NotEqual { key, value } => ask(key, &|v| v != value),
-            TagFilter::Matches { key, test } => ask(key, &**test),
-            TagFilter::NotMatches { key, test } => !ask(key, &**test),
+            TagFilter::Equal { key, value } => ask(leaf, key, &|v| v == value),
+            TagFilter::NotEqual { key, value } => ask(leaf, key, &|v| v != value),
+            TagFilter::Matches { key, test } => ask(leaf, key, &**test),
+            TagFilter::NotMatches { key, test } => !ask(leaf, key, &**test),
             TagFilter::And(all) => all.iter().all(|filter| filter.evaluate(ask)),
             TagFilter::Or(any) => any.iter().any(|filter| filter.evaluate(ask)),
             TagFilter::Not(filter) => !filter.evaluate(ask),

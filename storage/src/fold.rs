@@ -1,7 +1,9 @@
 //! Aggregating one field of one series over buckets, by statistics where they suffice.
 
+use crate::partials::Stats;
 use crate::rows::{Rows, Wanted};
-use crate::scan::{clusters, load_cluster};
+use crate::scan::{Piece, PieceRows, clusters, load_cluster};
+use crate::segment::directory::Block;
 use crate::view::{Series, ViewInner};
 use crate::{Partials, ReadError};
 
@@ -17,10 +19,25 @@ pub(crate) fn fold(
     let start = (*first).max(view.horizon);
     let wanted = [wanted];
     for cluster in clusters(view, series, &wanted, start, *end)? {
+        if let Some((bucket, stats)) = by_stats(&cluster, edges, start) {
+            into.add_stats(bucket, stats);
+            continue;
+        }
         let rows = load_cluster(cluster, &wanted, (start, *end))?;
         add_rows(&rows, edges, into);
     }
     Ok(())
+}
+
+/// The bucket that a cluster falls into as a whole, and its statistics, if it is one block that has them.
+fn by_stats<'a>(cluster: &'a [Piece], edges: &[i64], start: i64) -> Option<(usize, &'a Stats)> {
+    let [Piece { bounds: (first, last), rows: PieceRows::Sealed { blocks, .. }, .. }] = cluster
+    else {
+        return None;
+    };
+    let [Some(Block { stats: Some(stats), .. })] = blocks.as_slice() else { return None };
+    let bucket = bucket_of(edges, *first)?;
+    (*first >= start && *last < edges[bucket + 1]).then_some((bucket, stats))
 }
 
 /// The bucket that `at` falls into. Of equal edges the last counts: an empty bucket takes nothing.

@@ -265,6 +265,11 @@ impl HeadInner {
         table.series.iter().map(|slot| (&self.series[*slot as usize].key, *slot))
     }
 
+    /// Calls `each` with the time of every row of a series.
+    pub(crate) fn times(&self, slot: u32, each: impl FnMut(i64)) {
+        self.series[slot as usize].timestamps.iter().copied().for_each(each);
+    }
+
     /// First and last time of a series, of the batches up to `limit`.
     pub(crate) fn bounds(&self, slot: u32, limit: u32) -> Option<(i64, i64)> {
         let series = &self.series[slot as usize];

@@ -32,6 +32,8 @@ mod catalog;
 #[cfg(feature = "engine")]
 mod codec;
 #[cfg(feature = "engine")]
+mod commit;
+#[cfg(feature = "engine")]
 mod db;
 #[cfg(feature = "engine")]
 mod error;
@@ -41,9 +43,17 @@ mod filter;
 mod fold;
 #[cfg(feature = "engine")]
 mod head;
+#[cfg(feature = "engine")]
+mod ingest;
 pub mod line_protocol;
 #[cfg(feature = "engine")]
+mod log;
+#[cfg(feature = "engine")]
+mod maintain;
+#[cfg(feature = "engine")]
 mod map;
+#[cfg(feature = "engine")]
+mod merge;
 #[cfg(feature = "engine")]
 mod options;
 #[cfg(feature = "engine")]
@@ -51,9 +61,15 @@ mod partials;
 #[cfg(feature = "engine")]
 mod plan;
 #[cfg(feature = "engine")]
+mod record;
+#[cfg(feature = "engine")]
+mod recover;
+#[cfg(feature = "engine")]
 mod rows;
 #[cfg(feature = "engine")]
 mod scan;
+#[cfg(feature = "engine")]
+mod segment;
 #[cfg(feature = "engine")]
 pub mod vfs;
 #[cfg(feature = "engine")]
@@ -72,5 +88,5 @@ pub use crate::{
     partials::{Aggregates, Number, Partials},
     scan::{Direction, RowBlock, SeriesScan},
     view::{Series, SeriesId, View},
-    writer::Writer,
+    writer::{LinesReport, Writer},
 };

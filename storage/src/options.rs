@@ -7,6 +7,7 @@ use std::time::{Duration, SystemTime};
 
 use stripchart_core::{Clock, Timestamp};
 
+use crate::vfs::{ReadMode, RealVfs, Vfs};
 use crate::{Db, OpenError};
 
 /// When what was written is forced to the device.
@@ -45,7 +46,10 @@ pub struct DbBuilder {
     pub(crate) head_bytes: usize,
     pub(crate) seal_age: Duration,
     pub(crate) log_file_bytes: u64,
+    pub(crate) merge_bytes: u64,
+    pub(crate) read_mode: ReadMode,
     pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) vfs: Arc<dyn Vfs>,
 }
 
 impl Default for DbBuilder {
@@ -54,7 +58,10 @@ impl Default for DbBuilder {
             sync: SyncPolicy::Always,
             head_bytes: 32 << 20,
             seal_age: Duration::from_secs(3600),
-            log_file_bytes: 16 << 20,
+            log_file_bytes: 4 << 20,
+            merge_bytes: 8 << 20,
+            read_mode: ReadMode::default(),
+            vfs: Arc::new(RealVfs),
             clock: Arc::new(|| Timestamp::from(SystemTime::now())),
         }
     }
@@ -85,10 +92,33 @@ impl DbBuilder {
         self
     }
 
-    /// At what size a new file of the log is begun; default 16 MiB, at least 4 KiB.
+    /// At what size a new file of the log is begun; default 4 MiB, at least 4 KiB.
     #[must_use]
     pub fn log_file_bytes(mut self, log_file_bytes: u64) -> Self {
         self.log_file_bytes = log_file_bytes;
+        self
+    }
+
+    /// Up to what size segments of a shard are merged into one; default 8 MiB.
+    ///
+    /// Merging takes about as much memory, for a moment.
+    #[must_use]
+    pub fn merge_bytes(mut self, merge_bytes: u64) -> Self {
+        self.merge_bytes = merge_bytes;
+        self
+    }
+
+    /// How segments are read; default [`ReadMode::Map`].
+    #[must_use]
+    pub fn read_mode(mut self, read_mode: ReadMode) -> Self {
+        self.read_mode = read_mode;
+        self
+    }
+
+    /// The file system; default the machine's.
+    #[must_use]
+    pub fn vfs(mut self, vfs: Arc<dyn Vfs>) -> Self {
+        self.vfs = vfs;
         self
     }
 

@@ -6,10 +6,13 @@
 //! has seen.
 
 use std::collections::VecDeque;
+use std::sync::Arc;
 use stripchart_core::Column;
 
 use crate::ReadError;
 use crate::rows::{Rows, Wanted, merge};
+use crate::segment::Segment;
+use crate::segment::directory::{Block, Group};
 use crate::view::{Series, ViewInner};
 
 /// Heads rank above segments.
@@ -52,13 +55,15 @@ pub(crate) struct Piece {
 pub(crate) enum PieceRows {
     /// Read already.
     Loaded(Rows),
+    /// A group of rows of a segment, and a block for each field asked for.
+    Sealed { segment: Arc<Segment>, group: Group, blocks: Vec<Option<Block>> },
 }
 
 impl Piece {
     pub(crate) fn load(self, wanted: &[Wanted]) -> Result<Rows, ReadError> {
-        let _ = wanted;
         match self.rows {
             PieceRows::Loaded(rows) => Ok(rows),
+            PieceRows::Sealed { segment, group, blocks } => segment.load(&group, &blocks, wanted),
         }
     }
 }
@@ -72,6 +77,7 @@ pub(crate) fn clusters(
     start: i64,
     end: i64,
 ) -> Result<VecDeque<Vec<Piece>>, ReadError> {
+    view.check()?;
     let mut pieces = pieces(view, series, wanted, start, end)?;
     pieces.sort_by_key(|piece| piece.bounds);
     let mut clusters: VecDeque<Vec<Piece>> = VecDeque::new();
@@ -96,6 +102,23 @@ fn pieces(
     end: i64,
 ) -> Result<Vec<Piece>, ReadError> {
     let mut pieces = Vec::new();
+    for (at, number, bounds) in &series.inner.segments {
+        let segment = &view.segments[*at as usize];
+        if bounds.1 < start || bounds.0 >= end {
+            continue;
+        }
+        let (groups, mut fields) = segment.groups(*number, series.key().measurement(), wanted)?;
+        for (group_at, group) in groups.into_iter().enumerate() {
+            let blocks: Vec<_> = fields.iter_mut().map(|blocks| blocks[group_at].take()).collect();
+            let outside = group.bounds.1 < start || group.bounds.0 >= end;
+            if outside || blocks.iter().all(Option::is_none) {
+                continue;
+            }
+            let bounds = group.bounds;
+            let rows = PieceRows::Sealed { segment: Arc::clone(segment), group, blocks };
+            pieces.push(Piece { bounds, rank: *at, rows });
+        }
+    }
     for (at, slot) in &series.inner.heads {
         let (head, limit) = &view.heads[*at as usize];
         let rows = head.inner.read().read(*slot, *limit, wanted, start, end);

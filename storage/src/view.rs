@@ -3,18 +3,21 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use parking_lot::Mutex;
 use stripchart_core::{KeyRef, SeriesKey, TimeRange, Timestamp};
 
 use crate::catalog::{Catalog, FieldInfo, PolicyId};
 use crate::head::Head;
-use crate::rows::Wanted;
+use crate::rows::{Wanted, index as u32_of};
 use crate::scan::{Direction, SeriesScan};
+use crate::segment::Segment;
 use crate::{Partials, ReadError, TagFilter};
 
 /// A snapshot of a retention policy: what was acknowledged before it was taken is in it, what comes later is not, and
 /// every batch is in it whole or not at all.
 ///
-/// Cheap to take and to clone. Holding one keeps the memory and files it refers to.
+/// Cheap to take and to clone. Holding one keeps the memory and files it refers to. Whatever lists (measurements, series,
+/// tags) cannot fail: the indexes of segments are checked when the view is taken.
 #[derive(Debug, Clone)]
 pub struct View {
     inner: Arc<ViewInner>,
@@ -26,8 +29,19 @@ pub(crate) struct ViewInner {
     pub(crate) catalog: Arc<Catalog>,
     /// Each with the number of its last batch that belongs to the snapshot; oldest first.
     pub(crate) heads: Vec<(Arc<Head>, u32)>,
+    /// Of this policy, by rising rank.
+    pub(crate) segments: Vec<Arc<Segment>>,
     /// The first instant that the retention policy still shows.
     pub(crate) horizon: i64,
+    /// Why something could not be listed.
+    pub(crate) fault: Mutex<Option<ReadError>>,
+}
+
+impl ViewInner {
+    /// An error if something could not be listed before.
+    pub(crate) fn check(&self) -> Result<(), ReadError> {
+        self.fault.lock().as_ref().map_or(Ok(()), |fault| Err(fault.copy()))
+    }
 }
 
 /// Identifies a series: equal for equal keys, in every view.
@@ -68,6 +82,8 @@ pub(crate) struct SeriesInner {
     id: SeriesId,
     /// Index into the view's heads, and the place in that head.
     pub(crate) heads: Vec<(u32, u32)>,
+    /// Index into the view's segments, the number in that segment, and times of the first and the last row there.
+    pub(crate) segments: Vec<(u32, usize, (i64, i64))>,
 }
 
 impl Series {
@@ -88,22 +104,47 @@ impl Series {
 #[derive(Debug, Default)]
 struct Places {
     heads: Vec<(u32, u32)>,
+    segments: Vec<(u32, usize, (i64, i64))>,
 }
 
 impl View {
-    pub(crate) fn new(inner: ViewInner) -> Self {
-        View { inner: Arc::new(inner) }
+    pub(crate) fn of(inner: Arc<ViewInner>) -> Self {
+        View { inner }
+    }
+
+    /// What was listed. An index was found whole when the view was taken; should it be unreadable now nevertheless, the
+    /// device fails, and every scan and fold of this view says so.
+    fn or_nothing<T: Default>(&self, listed: Result<T, ReadError>) -> T {
+        listed.unwrap_or_else(|error| {
+            self.inner.fault.lock().get_or_insert(error);
+            T::default()
+        })
     }
 
     /// The measurements that have series, sorted.
     #[must_use]
     pub fn measurements(&self) -> Vec<String> {
+        self.or_nothing(self.try_measurements())
+    }
+
+    pub(crate) fn try_measurements(&self) -> Result<Vec<String>, ReadError> {
         let mut names = BTreeSet::new();
+        for segment in &self.inner.segments {
+            segment.with_index(|index| {
+                for name in index.measurements() {
+                    let name = name?;
+                    if !names.contains(name) {
+                        names.insert(name.to_owned());
+                    }
+                }
+                Ok(())
+            })?;
+        }
         for (head, _) in &self.inner.heads {
             let head = head.inner.read();
             names.extend(head.measurements(self.inner.policy).map(str::to_owned));
         }
-        names.into_iter().collect()
+        Ok(names.into_iter().collect())
     }
 
     /// The fields of `measurement`, sorted by name; none if there is no such measurement.
@@ -127,12 +168,26 @@ impl View {
     /// The tag keys that series of `measurement` have, sorted.
     #[must_use]
     pub fn tag_keys(&self, measurement: &str) -> Vec<String> {
+        self.or_nothing(self.try_tag_keys(measurement))
+    }
+
+    fn try_tag_keys(&self, measurement: &str) -> Result<Vec<String>, ReadError> {
         let mut keys = BTreeSet::new();
+        for segment in &self.inner.segments {
+            segment.with_index(|index| {
+                let Some(table) = index.table(measurement)? else { return Ok(()) };
+                for series in table.series {
+                    let tags = index.tag_texts(series)?;
+                    keys.extend(tags.into_iter().map(|(key, _)| key.to_owned()));
+                }
+                Ok(())
+            })?;
+        }
         for (head, _) in &self.inner.heads {
             let head = head.inner.read();
             keys.extend(head.tag_keys(self.inner.policy, measurement).map(str::to_owned));
         }
-        keys.into_iter().collect()
+        Ok(keys.into_iter().collect())
     }
 
     /// The series of `measurement` that `filter` accepts, sorted by key.
@@ -140,22 +195,42 @@ impl View {
     /// Costs a look-up per source (head and segments) where the filter demands a tag value, else a test per series.
     #[must_use]
     pub fn series(&self, measurement: &str, filter: &TagFilter) -> Vec<Series> {
-        let mut found: BTreeMap<Arc<str>, Places> = BTreeMap::new();
+        self.or_nothing(self.try_series(measurement, filter))
+    }
+
+    pub(crate) fn try_series(
+        &self,
+        measurement: &str,
+        filter: &TagFilter,
+    ) -> Result<Vec<Series>, ReadError> {
+        let mut found: BTreeMap<SeriesKey, Places> = BTreeMap::new();
+        for (at, segment) in (0u32..).zip(&self.inner.segments) {
+            segment.with_index(|index| {
+                let Some(table) = index.table(measurement)? else { return Ok(()) };
+                for series in index.select(&table, filter)? {
+                    let bounds = index.series(series)?.bounds;
+                    // Damage that the checksum cannot have let through; the series is left out.
+                    let Ok(key) = SeriesKey::new(measurement, index.tag_texts(series)?) else {
+                        continue;
+                    };
+                    found.entry(key).or_default().segments.push((at, series, bounds));
+                }
+                Ok(())
+            })?;
+        }
         for (at, (head, limit)) in self.inner.heads.iter().enumerate() {
             let head = head.inner.read();
             for (key, slot) in head.series(self.inner.policy, measurement, filter) {
-                if head.bounds(slot, *limit).is_some() {
-                    found.entry(key).or_default().heads.push((crate::rows::index(at), slot));
+                if let (Some(_), Ok(key)) = (head.bounds(slot, *limit), KeyRef::parse(&key)) {
+                    found.entry(key.into()).or_default().heads.push((u32_of(at), slot));
                 }
             }
         }
-        let series = found.into_iter().filter_map(|(key, places)| {
-            let parsed = KeyRef::parse(&key).ok()?;
-            let inner =
-                SeriesInner { key: parsed.into(), id: SeriesId::of(&key), heads: places.heads };
-            Some(Series { inner: Arc::new(inner) })
+        let series = found.into_iter().map(|(key, Places { heads, segments })| {
+            let id = SeriesId::of(key.as_ref().as_str());
+            Series { inner: Arc::new(SeriesInner { key, id, heads, segments }) }
         });
-        series.collect()
+        Ok(series.collect())
     }
 
     /// The times of the first and of the last row of a series of this view, both inside; `None` if it has none.
@@ -168,6 +243,7 @@ impl View {
             let (a, b) = bounds.unwrap_or((first, last));
             bounds = Some((a.min(first), b.max(last)));
         };
+        series.inner.segments.iter().for_each(|(_, _, bounds)| widen(*bounds));
         for (at, slot) in &series.inner.heads {
             let (head, limit) = &self.inner.heads[*at as usize];
             head.inner.read().bounds(*slot, *limit).into_iter().for_each(&mut widen);

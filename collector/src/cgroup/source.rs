@@ -16,6 +16,10 @@ use crate::sys::{clock_ticks_per_sec, open_files_max};
 /// Every so many samples a cgroup is read whole, in turn; in between what did not change is not read again.
 const WHOLE_EVERY: u64 = 6;
 
+/// After a folder came or went, all hierarchies are looked at in so many samples more: a runtime makes a cgroup in one
+/// hierarchy after the other, and a sample may fall in between.
+const SETTLING: u64 = 2;
+
 /// The cgroups of the host.
 #[derive(Debug)]
 pub(crate) struct Cgroups {
@@ -31,6 +35,10 @@ pub(crate) struct Cgroups {
     reader: Reader,
     groups: BTreeMap<Box<str>, Group>,
     samples: u64,
+    /// The tree that is looked at in every sample: the one with most folders.
+    lead: usize,
+    /// Up to this sample all trees are looked at.
+    settled_after: u64,
     /// A group was dropped whose folder may still be there.
     unsettled: bool,
 }
@@ -50,6 +58,8 @@ impl Cgroups {
             reader: Reader::new(&Hierarchies::default(), 0),
             groups: BTreeMap::new(),
             samples: 0,
+            lead: 0,
+            settled_after: 0,
             unsettled: false,
         }
     }
@@ -148,10 +158,21 @@ impl Cgroups {
         self.hierarchies = found;
     }
 
-    /// Brings the groups in line with the folders.
-    fn follow(&mut self, cx: &mut Context<'_>) {
+    /// Looks at the folders; answers whether any came or went.
+    ///
+    /// Version 1 has up to five trees, nearly alike. Looking at all of them costs more than reading a quiet cgroup, so
+    /// the others follow one that leads, and are looked at for themselves when the cgroups are read whole.
+    fn refresh(&mut self, cx: &mut Context<'_>) -> bool {
+        let all =
+            self.unsettled || self.samples <= self.settled_after || self.samples % WHOLE_EVERY == 1;
         let mut changed = self.unsettled;
-        for (tree, _) in &mut self.trees {
+        let lead = self.lead;
+        let followers = (0..self.trees.len()).filter(|at| *at != lead);
+        for at in std::iter::once(lead).chain(followers) {
+            let Some((tree, _)) = self.trees.get_mut(at) else { continue };
+            if at != lead && !all && !changed {
+                continue;
+            }
             let refreshed = tree.refresh();
             changed |= refreshed.changed;
             if refreshed.cut {
@@ -160,7 +181,17 @@ impl Cgroups {
                 cx.warnings.warn(tree.root(), message);
             }
         }
-        if !changed {
+        if changed {
+            self.settled_after = self.samples + SETTLING;
+            let nodes = |(_, (tree, _)): &(usize, &(Tree, _))| tree.nodes();
+            self.lead = self.trees.iter().enumerate().max_by_key(nodes).map_or(0, |(at, _)| at);
+        }
+        changed
+    }
+
+    /// Brings the groups in line with the folders.
+    fn follow(&mut self, cx: &mut Context<'_>) {
+        if !self.refresh(cx) {
             return;
         }
         let mut found: BTreeMap<Box<str>, [u64; PLACES]> = BTreeMap::new();

@@ -86,7 +86,7 @@ impl RoundState<'_> {
         thread::scope(|scope| {
             let helpers: Vec<_> = (0..helpers)
                 .map_while(|_| {
-                    let name = "stripchart-fetch".to_owned();
+                    let name = "stripchart-get".to_owned();
                     thread::Builder::new().name(name).spawn_scoped(scope, || self.work()).ok()
                 })
                 .collect();

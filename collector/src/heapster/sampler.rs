@@ -1,6 +1,6 @@
 //! The loop: fetch, process, encode, write; every resolution once.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::error::Error;
 use std::fmt;
 use std::sync::Arc;
@@ -135,21 +135,40 @@ impl ClusterSampler {
             return;
         }
         let mut round = Round::new(timestamp, outcomes.len());
+        let summaries = self.sort_out(outcomes, now, &mut round);
         let mut metrics = MetricBatch::new(timestamp);
-        let mut summaries: Vec<(usize, Box<Summary>)> = Vec::new();
+        summaries.iter().for_each(|summary| decode(summary, now, &mut metrics));
+        self.process(&mut metrics);
+        self.write(&metrics, now, &mut round, sink);
+        *self.report.round.lock() = Some(round);
+    }
+
+    /// Counts what became of the sources, warns of what went wrong, and keeps one summary for each node.
+    fn sort_out(
+        &mut self,
+        outcomes: Vec<Outcome>,
+        now: Timestamp,
+        round: &mut Round,
+    ) -> Vec<Summary> {
+        let mut summaries: Vec<Summary> = Vec::new();
+        let mut source_of: BTreeMap<String, usize> = BTreeMap::new();
         for (index, outcome) in outcomes.into_iter().enumerate() {
             let problem = match outcome {
                 Outcome::Fetched(summary) => {
                     let name = &summary.node.node_name;
-                    let twin = summaries.iter().find(|(_, other)| other.node.node_name == *name);
-                    let problem = twin.map(|(twin, _)| {
-                        let twin = self.sources[*twin].source.name();
-                        format!("node {name:?} came from {twin} already, so this one is left out")
-                    });
-                    if problem.is_none() {
-                        summaries.push((index, summary));
+                    match source_of.get(name) {
+                        None => {
+                            source_of.insert(name.clone(), index);
+                            summaries.push(*summary);
+                            None
+                        }
+                        Some(first) => {
+                            let first = self.sources[*first].source.name();
+                            Some(format!(
+                                "node {name:?} came from {first} already, so this one is left out"
+                            ))
+                        }
                     }
-                    problem
                 }
                 Outcome::Failed(error) => Some(with_causes(&error)),
                 Outcome::NotAsked => {
@@ -158,13 +177,11 @@ impl ClusterSampler {
                 }
             };
             round.failed += usize::from(problem.is_some());
-            self.note(index, now, problem);
+            let SourceState { source, warned, .. } = &mut self.sources[index];
+            self.report.note(source.name(), now, problem, warned);
         }
         round.nodes = summaries.len();
-        summaries.iter().for_each(|(_, summary)| decode(summary, now, &mut metrics));
-        self.process(&mut metrics);
-        self.write(&metrics, now, &mut round, sink);
-        *self.report.round.lock() = Some(round);
+        summaries
     }
 
     fn process(&mut self, metrics: &mut MetricBatch) {
@@ -223,11 +240,6 @@ impl ClusterSampler {
             self.described.extend(new.into_iter().map(|metric| metric.measurement.into_owned()));
         }
         Ok(())
-    }
-
-    fn note(&mut self, index: usize, now: Timestamp, problem: Option<String>) {
-        let SourceState { source, warned, .. } = &mut self.sources[index];
-        self.report.note(source.name(), now, problem, warned);
     }
 }
 

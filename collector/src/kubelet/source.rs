@@ -89,7 +89,8 @@ impl SummarySource {
 
     /// Fetches a document and reads it.
     ///
-    /// Blocks for as long as [`FetchLimits::timeout`] at most; for a file, as long as the file system takes.
+    /// Blocks for as long as [`FetchLimits::timeout`] at most; for a file, as long as the file system takes. To keep to
+    /// that, the HTTP client looks host names up in a thread of its own, which a resolver that hangs may outlast.
     ///
     /// # Errors
     ///

@@ -14,7 +14,7 @@
 use crate::ParseError;
 use crate::text::{Fields, Lines, count, decimal};
 
-/// The whole file; see the [module](self).
+/// The whole file.
 #[derive(Debug, Clone, Copy, PartialEq)]
 #[non_exhaustive]
 pub struct Pressure {
@@ -65,7 +65,7 @@ impl Pressure {
         }
         match some {
             Some(some) => Ok(Pressure { some, full }),
-            None => Err(ParseError::at_end(lines.last_number().max(1), "a line \"some\"")),
+            None => Err(ParseError::at_end(lines.last_number(), "a line \"some\"")),
         }
     }
 }

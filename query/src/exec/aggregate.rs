@@ -32,7 +32,7 @@ pub(crate) struct Scope<'a> {
 
 impl<'a> Scope<'a> {
     /// The points of `call` in the order of the answer, empty windows filled.
-    pub fn points(&self, call: &Call) -> Result<Points, QueryError> {
+    pub(crate) fn points(&self, call: &Call) -> Result<Points, QueryError> {
         match call {
             Call::Transform { f, input } => {
                 let points = match &**input {
@@ -237,8 +237,7 @@ impl<'a> Scope<'a> {
         let refs: Vec<Reference> = [field].into_iter().chain(self.aux()).cloned().collect();
         let mut accumulators = vec![Accumulator::default(); buckets.len()];
         for input in inputs {
-            let mut reader =
-                super::input::Reader::new(input, self.wanted(&refs, true));
+            let mut reader = super::input::Reader::new(input, self.wanted(&refs, true));
             while reader.advance(self.budget)? {
                 let (Some(value), Some(bucket)) = (reader.value(0), buckets.find(reader.time()))
                 else {
@@ -262,18 +261,17 @@ impl<'a> Scope<'a> {
         if !matches!(field.kind, ReferenceKind::Field(_)) {
             return Ok(out);
         }
-        let points = if tags.is_empty() {
-            self.gather(field)?
-        } else {
-            self.best_of_each(f, field, tags)?
-        };
+        let points =
+            if tags.is_empty() { self.gather(field)? } else { self.best_of_each(f, field, tags)? };
         let label = if self.start > MIN_TIME { self.start } else { 0 };
         let own_times = f.keeps_times() || self.own_times();
         let mut from = 0;
         while from < points.len() {
             let (label, to) = match self.plan.windows {
                 None => (label, points.len()),
-                Some(windows) => (windows.start(points.times[from]), end_of(&points, from, windows)),
+                Some(windows) => {
+                    (windows.start(points.times[from]), end_of(&points, from, windows))
+                }
             };
             let before = out.len();
             reduce(f, &points, from..to, label, &mut out);

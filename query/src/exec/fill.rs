@@ -18,7 +18,7 @@ pub(crate) struct Span {
 
 impl Span {
     /// How many windows there are, given the points' own ends.
-    pub fn count(&self, points: &Points) -> u64 {
+    pub(crate) fn count(&self, points: &Points) -> u64 {
         let (Some(first), Some(last)) = (points.times.first(), points.times.last()) else {
             return 0;
         };
@@ -40,9 +40,10 @@ pub(crate) fn fill(points: &Points, mode: &FillMode, span: Span) -> Points {
     let mut previous: Option<usize> = None;
     let beyond = |label: i64| if span.step > 0 { label > end } else { label < end };
     while next < points.len() || !beyond(label) {
-        let due = points.times.get(next).is_some_and(|at| {
-            if span.step > 0 { *at <= label } else { *at >= label }
-        });
+        let due = points
+            .times
+            .get(next)
+            .is_some_and(|at| if span.step > 0 { *at <= label } else { *at >= label });
         if due {
             out.push_from(points.times[next], points, next);
             previous = Some(next);

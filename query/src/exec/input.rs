@@ -27,7 +27,7 @@ pub(crate) enum InputSource {
 
 impl Input {
     /// The value of tag `key`, empty without.
-    pub fn tag(&self, key: &str) -> &str {
+    pub(crate) fn tag(&self, key: &str) -> &str {
         match &self.source {
             InputSource::Stored { series, .. } => series.key().tag(key).unwrap_or(""),
             InputSource::Frame(frame) => frame.tag_value(key).unwrap_or(""),
@@ -35,7 +35,7 @@ impl Input {
     }
 
     /// The type of field `name`, if the series may have it.
-    pub fn field_type(&self, name: &str) -> Option<FieldType> {
+    pub(crate) fn field_type(&self, name: &str) -> Option<FieldType> {
         match &self.source {
             InputSource::Stored { fields, .. } => {
                 fields.iter().find(|field| field.name == name).map(|field| field.field_type)
@@ -45,7 +45,7 @@ impl Input {
     }
 
     /// The times of its first and last rows, both inside; it may reach further than its rows do.
-    pub fn time_bounds(&self) -> Option<(i64, i64)> {
+    pub(crate) fn time_bounds(&self) -> Option<(i64, i64)> {
         match &self.source {
             InputSource::Stored { view, series, .. } => {
                 view.time_bounds(series).map(|(first, last)| (first.nanos(), last.nanos()))
@@ -98,7 +98,7 @@ enum Blocks {
 
 impl<'a> Reader<'a> {
     /// Begins before the first row.
-    pub fn new(input: &Input, wanted: Wanted<'a>) -> Self {
+    pub(crate) fn new(input: &Input, wanted: Wanted<'a>) -> Self {
         let mut names: Vec<String> = Vec::new();
         let mut column = |name: &str, to: FieldType| {
             let index = names.iter().position(|known| known == name).unwrap_or_else(|| {
@@ -145,7 +145,7 @@ impl<'a> Reader<'a> {
     }
 
     /// Goes to the next row; `false` at the end.
-    pub fn advance(&mut self, budget: &Budget<'_>) -> Result<bool, QueryError> {
+    pub(crate) fn advance(&mut self, budget: &Budget<'_>) -> Result<bool, QueryError> {
         if !self.times.is_empty() {
             self.row += 1;
         }
@@ -196,12 +196,12 @@ impl<'a> Reader<'a> {
     }
 
     /// The row's time.
-    pub fn time(&self) -> i64 {
+    pub(crate) fn time(&self) -> i64 {
         self.times.get(self.row).copied().unwrap_or_default()
     }
 
     /// The row's value of the wanted name `index`.
-    pub fn value(&self, index: usize) -> Option<ValueRef<'_>> {
+    pub(crate) fn value(&self, index: usize) -> Option<ValueRef<'_>> {
         self.cell(self.cells.get(index)?)
     }
 

@@ -25,7 +25,7 @@ pub(crate) struct Merge<'a> {
 
 impl<'a> Merge<'a> {
     /// Merges `inputs`, given in order of their keys. If `by_text`, texts decide between equal instants.
-    pub fn new(inputs: &[Input], wanted: Wanted<'a>, by_text: bool) -> Self {
+    pub(crate) fn new(inputs: &[Input], wanted: Wanted<'a>, by_text: bool) -> Self {
         let mut deciders: Vec<usize> = (0..wanted.refs.len()).filter(|_| by_text).collect();
         deciders.sort_by_key(|index| &wanted.refs[*index].name);
         let reader = |input| Reader::new(input, wanted);
@@ -44,7 +44,7 @@ impl<'a> Merge<'a> {
     }
 
     /// The next row, to be read off the reader.
-    pub fn next(&mut self, budget: &Budget<'_>) -> Result<Option<&Reader<'a>>, QueryError> {
+    pub(crate) fn next(&mut self, budget: &Budget<'_>) -> Result<Option<&Reader<'a>>, QueryError> {
         if !self.started {
             self.started = true;
             for index in 0..self.readers.len() {

@@ -5,6 +5,10 @@ use stripchart_core::{Column, FieldType, FieldValue, Frame, ValueRef, Values};
 use crate::functions::{Points, cast, owned};
 use crate::plan::{FillMode, Plan, Slot};
 
+/// Bytes of text in a column of a frame, from which on the next frame begins. Columns hold less than 4 GiB, a value
+/// less than one.
+const MAX_TEXT_BYTES: usize = 1 << 31;
+
 /// A column that takes whatever comes: its type is that of the first value, and becomes float where integers meet
 /// floats. NaN is null.
 #[derive(Debug, Default)]
@@ -12,10 +16,12 @@ pub(crate) struct ColumnBuilder {
     column: Option<Column>,
     /// Nulls before the first value.
     nulls: usize,
+    /// Bytes of text.
+    text_bytes: usize,
 }
 
 impl ColumnBuilder {
-    pub fn push(&mut self, value: Option<ValueRef<'_>>) {
+    pub(crate) fn push(&mut self, value: Option<ValueRef<'_>>) {
         let value = value.filter(|value| !matches!(value, ValueRef::Float(v) if v.is_nan()));
         let Some(value) = value else {
             match &mut self.column {
@@ -24,6 +30,9 @@ impl ColumnBuilder {
             }
             return;
         };
+        if let ValueRef::String(text) = value {
+            self.text_bytes += text.len();
+        }
         let field_type = value.field_type().unwrap_or(FieldType::Float);
         let nulls = self.nulls;
         let column = self.column.get_or_insert_with(|| empty(field_type, nulls));
@@ -45,7 +54,7 @@ impl ColumnBuilder {
     }
 
     /// The column under its name; `default` is its type if no value came.
-    pub fn finish(self, name: &str, default: FieldType) -> Column {
+    pub(crate) fn finish(self, name: &str, default: FieldType) -> Column {
         let mut column = self.column.unwrap_or_else(|| empty(default, self.nulls));
         name.clone_into(&mut column.name);
         column
@@ -78,17 +87,30 @@ pub(crate) struct Rows<'a> {
 }
 
 impl<'a> Rows<'a> {
-    pub fn new(plan: &'a Plan) -> Self {
+    pub(crate) fn new(plan: &'a Plan) -> Self {
         let columns = plan.columns.iter().map(|_| ColumnBuilder::default()).collect();
         Rows { plan, times: Vec::new(), columns }
     }
 
-    pub fn len(&self) -> usize {
+    pub(crate) fn len(&self) -> usize {
         self.times.len()
     }
 
+    /// A rough count of the bytes that the rows take.
+    pub(crate) fn estimate_bytes(&self) -> u64 {
+        let rows = u64::try_from(self.len()).unwrap_or(u64::MAX);
+        let texts: usize = self.columns.iter().map(|column| column.text_bytes).sum();
+        Points::estimate_bytes(rows, self.columns.len())
+            .saturating_add(u64::try_from(texts).unwrap_or(u64::MAX))
+    }
+
+    /// Whether a column has as much text as it should have; it cannot hold twice as much.
+    pub(crate) fn is_full(&self) -> bool {
+        self.columns.iter().any(|column| column.text_bytes >= MAX_TEXT_BYTES)
+    }
+
     /// Appends a row, given the values of the slots.
-    pub fn push<'v>(&mut self, at: i64, value: impl Fn(Slot) -> Option<ValueRef<'v>>)
+    pub(crate) fn push<'v>(&mut self, at: i64, value: impl Fn(Slot) -> Option<ValueRef<'v>>)
     where
         'a: 'v,
     {
@@ -99,7 +121,7 @@ impl<'a> Rows<'a> {
     }
 
     /// The frame of these rows.
-    pub fn finish(self, name: &str, tags: &[(String, String)]) -> Frame {
+    pub(crate) fn finish(self, name: &str, tags: &[(String, String)]) -> Frame {
         let plan = self.plan;
         let columns = self.columns.into_iter().zip(&plan.columns).map(|(column, output)| {
             let field_type = crate::plan::node_type(&output.node, plan);
@@ -160,7 +182,8 @@ pub(crate) fn align(
 }
 
 fn next_time(calls: &[Points], next: &[usize], ascending: bool) -> Option<i64> {
-    let times = calls.iter().zip(next).filter_map(|(points, next)| points.times.get(*next).copied());
+    let times =
+        calls.iter().zip(next).filter_map(|(points, next)| points.times.get(*next).copied());
     if ascending { times.min() } else { times.max() }
 }
 
@@ -199,7 +222,7 @@ pub(crate) struct State<'a> {
 }
 
 impl<'a> State<'a> {
-    pub fn new(plan: &'a Plan) -> Self {
+    pub(crate) fn new(plan: &'a Plan) -> Self {
         State {
             fill: &plan.fill,
             refs: vec![None; plan.refs.len()],
@@ -207,7 +230,7 @@ impl<'a> State<'a> {
         }
     }
 
-    pub fn set(&mut self, slot: Slot, value: Option<ValueRef<'_>>, field_type: FieldType) {
+    pub(crate) fn set(&mut self, slot: Slot, value: Option<ValueRef<'_>>, field_type: FieldType) {
         let place = match slot {
             Slot::Ref(index) => self.refs.get_mut(index),
             Slot::Call(index) => self.calls.get_mut(index),
@@ -221,7 +244,7 @@ impl<'a> State<'a> {
         };
     }
 
-    pub fn get(&self, slot: Slot) -> Option<ValueRef<'_>> {
+    pub(crate) fn get(&self, slot: Slot) -> Option<ValueRef<'_>> {
         match slot {
             Slot::Ref(index) => self.refs.get(index)?.as_ref().map(FieldValue::as_ref),
             Slot::Call(index) => self.calls.get(index)?.as_ref().map(FieldValue::as_ref),

@@ -21,7 +21,7 @@ pub(crate) enum Aggregate {
 
 impl Aggregate {
     /// The type of the answer over values of `field_type`; `None` if the function does not take them.
-    pub fn output(self, field_type: FieldType) -> Option<FieldType> {
+    pub(crate) fn output(self, field_type: FieldType) -> Option<FieldType> {
         match self {
             Aggregate::Count => Some(FieldType::Integer),
             Aggregate::Mean => field_type.is_numeric().then_some(FieldType::Float),
@@ -34,14 +34,14 @@ impl Aggregate {
     }
 
     /// Whether the answer is one of the points.
-    pub fn is_selector(self) -> bool {
+    pub(crate) fn is_selector(self) -> bool {
         matches!(self, Aggregate::Min | Aggregate::Max | Aggregate::First | Aggregate::Last)
     }
 
     /// Whether `new` (value and time) takes the place of `old`.
     ///
     /// Equal extremes: the earlier point stays. Several first or last points at one instant: the greater value counts.
-    pub fn replaces(self, new: (ValueRef<'_>, i64), old: (ValueRef<'_>, i64)) -> bool {
+    pub(crate) fn replaces(self, new: (ValueRef<'_>, i64), old: (ValueRef<'_>, i64)) -> bool {
         let (value, at) = (compare(new.0, old.0), new.1.cmp(&old.1));
         let rank = match self {
             Aggregate::Min => value.then(at),
@@ -89,7 +89,7 @@ pub(crate) fn owned(value: ValueRef<'_>) -> Option<FieldValue> {
 
 impl Accumulator {
     /// Takes a point in; `aux` is asked for the values to take along if the point is chosen.
-    pub fn update(
+    pub(crate) fn update(
         &mut self,
         f: Aggregate,
         at: i64,
@@ -116,8 +116,11 @@ impl Accumulator {
             ValueRef::Unsigned(v) => self.whole = self.whole.wrapping_add(v.cast_signed()),
             ValueRef::Float(v) => {
                 let sum = self.sum + v;
-                self.lost +=
-                    if self.sum.abs() >= v.abs() { (self.sum - sum) + v } else { (v - sum) + self.sum };
+                self.lost += if self.sum.abs() >= v.abs() {
+                    (self.sum - sum) + v
+                } else {
+                    (v - sum) + self.sum
+                };
                 self.sum = sum;
             }
             _ => {}
@@ -134,17 +137,17 @@ impl Accumulator {
     }
 
     /// Whether any point was taken in.
-    pub fn has_points(&self) -> bool {
+    pub(crate) fn has_points(&self) -> bool {
         self.count > 0
     }
 
     /// The point chosen, for a selector.
-    pub fn best(&self) -> Option<&Best> {
+    pub(crate) fn best(&self) -> Option<&Best> {
         self.best.as_ref()
     }
 
     /// The answer over values of `field_type`; `None` without points.
-    pub fn value(&self, f: Aggregate, field_type: FieldType) -> Option<FieldValue> {
+    pub(crate) fn value(&self, f: Aggregate, field_type: FieldType) -> Option<FieldValue> {
         if self.count == 0 {
             return None;
         }

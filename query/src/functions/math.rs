@@ -26,10 +26,13 @@ pub(crate) fn binary<'a>(
         (None, Some(Boolean(b))) => booleans(op, false, b),
         (Some(Boolean(a)), None) => booleans(op, a, false),
         (Some(Boolean(a)), Some(Boolean(b))) => booleans(op, a, b),
-        (Some(String(a)), Some(String(b))) => compared(op, match op {
-            BinaryOp::Eq | BinaryOp::NotEq => Some(a.cmp(b)),
-            _ => None,
-        }),
+        (Some(String(a)), Some(String(b))) => compared(
+            op,
+            match op {
+                BinaryOp::Eq | BinaryOp::NotEq => Some(a.cmp(b)),
+                _ => None,
+            },
+        ),
         (Some(Integer(a)), Some(Integer(b))) => integers(op, a, b),
         (Some(Unsigned(a)), Some(Unsigned(b))) => unsigned(op, a, b),
         (Some(Unsigned(a)), Some(Integer(b))) => unsigned(op, a, b.cast_unsigned()),
@@ -148,7 +151,7 @@ pub(crate) enum MathFunction {
 
 impl MathFunction {
     /// The function called `name`.
-    pub fn from_name(name: &str) -> Option<Self> {
+    pub(crate) fn from_name(name: &str) -> Option<Self> {
         Some(match name {
             "abs" => MathFunction::Abs,
             "acos" => MathFunction::Acos,
@@ -173,7 +176,7 @@ impl MathFunction {
     }
 
     /// How many arguments it takes.
-    pub fn arity(self) -> usize {
+    pub(crate) fn arity(self) -> usize {
         match self {
             MathFunction::Atan2 | MathFunction::Log | MathFunction::Pow => 2,
             _ => 1,
@@ -181,7 +184,7 @@ impl MathFunction {
     }
 
     /// Its value; null if an argument is.
-    pub fn apply<'a>(
+    pub(crate) fn apply<'a>(
         self,
         first: Option<ValueRef<'a>>,
         second: Option<ValueRef<'a>>,
@@ -226,7 +229,7 @@ impl MathFunction {
     }
 
     /// The type of its value over arguments of these types.
-    pub fn output(self, first: FieldType, second: Option<FieldType>) -> FieldType {
+    pub(crate) fn output(self, first: FieldType, second: Option<FieldType>) -> FieldType {
         match self {
             MathFunction::Abs | MathFunction::Ceil | MathFunction::Floor | MathFunction::Round => {
                 first
@@ -264,10 +267,7 @@ mod tests {
         for (op, left, right, want) in cases {
             assert_eq!(binary(op, left, right), want, "{left:?} {op} {right:?}");
         }
-        assert_eq!(
-            binary_in_condition(Div, Some(Integer(3)), Some(Integer(2))),
-            Some(Integer(1))
-        );
+        assert_eq!(binary_in_condition(Div, Some(Integer(3)), Some(Integer(2))), Some(Integer(1)));
     }
 
     #[test]

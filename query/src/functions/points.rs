@@ -15,7 +15,7 @@ pub(crate) struct Points {
 
 impl Points {
     /// None yet, of values of `field_type` and with columns of `aux` types beside.
-    pub fn new(field_type: FieldType, aux: &[FieldType]) -> Self {
+    pub(crate) fn new(field_type: FieldType, aux: &[FieldType]) -> Self {
         let column = |field_type: &FieldType| Column::new("", Values::empty(*field_type));
         Points {
             times: Vec::new(),
@@ -24,23 +24,23 @@ impl Points {
         }
     }
 
-    pub fn len(&self) -> usize {
+    pub(crate) fn len(&self) -> usize {
         self.times.len()
     }
 
-    pub fn field_type(&self) -> FieldType {
+    pub(crate) fn field_type(&self) -> FieldType {
         self.values.values().field_type().unwrap_or(FieldType::Float)
     }
 
     /// Appends a point without companions.
-    pub fn push(&mut self, at: i64, value: Option<ValueRef<'_>>) {
+    pub(crate) fn push(&mut self, at: i64, value: Option<ValueRef<'_>>) {
         self.times.push(at);
         push(&mut self.values, value);
         self.aux.iter_mut().for_each(Column::push_null);
     }
 
     /// Appends point `index` of `from`, at another instant.
-    pub fn push_from(&mut self, at: i64, from: &Points, index: usize) {
+    pub(crate) fn push_from(&mut self, at: i64, from: &Points, index: usize) {
         self.times.push(at);
         push(&mut self.values, from.values.get(index));
         for (to, from) in self.aux.iter_mut().zip(&from.aux) {
@@ -49,12 +49,12 @@ impl Points {
     }
 
     /// The points in the opposite order.
-    pub fn reversed(&self) -> Points {
+    pub(crate) fn reversed(&self) -> Points {
         self.pick((0..self.len()).rev())
     }
 
     /// The points at `indexes`.
-    pub fn pick(&self, indexes: impl Iterator<Item = usize>) -> Points {
+    pub(crate) fn pick(&self, indexes: impl Iterator<Item = usize>) -> Points {
         let aux: Vec<FieldType> = self
             .aux
             .iter()
@@ -66,7 +66,7 @@ impl Points {
     }
 
     /// A rough count of the bytes that `points` points of `columns` columns take.
-    pub fn estimate_bytes(points: u64, columns: usize) -> u64 {
+    pub(crate) fn estimate_bytes(points: u64, columns: usize) -> u64 {
         points.saturating_mul(8 + 9 * (1 + u64::try_from(columns).unwrap_or(u64::MAX)))
     }
 }

@@ -25,7 +25,7 @@ pub(crate) enum Reducer {
 
 impl Reducer {
     /// The type of the answer over values of `field_type`; `None` if the function does not take them.
-    pub fn output(self, field_type: FieldType) -> Option<FieldType> {
+    pub(crate) fn output(self, field_type: FieldType) -> Option<FieldType> {
         let numeric = field_type.is_numeric();
         match self {
             Reducer::Median | Reducer::Stddev | Reducer::Integral { .. } => {
@@ -40,7 +40,7 @@ impl Reducer {
     }
 
     /// Whether the answer is some of the points.
-    pub fn is_selector(self) -> bool {
+    pub(crate) fn is_selector(self) -> bool {
         matches!(
             self,
             Reducer::Percentile(_) | Reducer::Sample(_) | Reducer::Top(_) | Reducer::Bottom(_)
@@ -48,14 +48,20 @@ impl Reducer {
     }
 
     /// Whether the rows keep the instants of the points even under `GROUP BY time`.
-    pub fn keeps_times(self) -> bool {
+    pub(crate) fn keeps_times(self) -> bool {
         matches!(self, Reducer::Sample(_) | Reducer::Top(_) | Reducer::Bottom(_))
     }
 }
 
 /// Appends the answer over the points in `range` (not empty, in order of time) to `out`; a row that is none of the
 /// points bears `label`.
-pub(crate) fn reduce(f: Reducer, points: &Points, range: Range<usize>, label: i64, out: &mut Points) {
+pub(crate) fn reduce(
+    f: Reducer,
+    points: &Points,
+    range: Range<usize>,
+    label: i64,
+    out: &mut Points,
+) {
     match f {
         Reducer::Median => out.push(label, median(points, range)),
         Reducer::Stddev => out.push(label, stddev(points, range)),
@@ -117,9 +123,8 @@ fn stddev(points: &Points, range: Range<usize>) -> Option<ValueRef<'static>> {
     if range.len() < 2 {
         return None;
     }
-    let numbers = || {
-        range.clone().filter_map(|index| value(points, index).as_f64()).filter(|v| !v.is_nan())
-    };
+    let numbers =
+        || range.clone().filter_map(|index| value(points, index).as_f64()).filter(|v| !v.is_nan());
     let (mut count, mut mean) = (0.0, 0.0);
     for number in numbers() {
         count += 1.0;
@@ -294,7 +299,10 @@ mod tests {
         let same_time = run(Reducer::Top(2), &[(1, 1.0), (1, 3.0), (1, 2.0)]);
         assert_eq!(same_time, [(1, Some(3.0)), (1, Some(2.0))]);
         let distinct = run(Reducer::Distinct, &[(1, 9.0), (2, 1.0), (2, 0.5), (3, 9.0)]);
-        assert_eq!(distinct.iter().map(|r| r.1).collect::<Vec<_>>(), [Some(9.0), Some(0.5), Some(1.0)]);
+        assert_eq!(
+            distinct.iter().map(|r| r.1).collect::<Vec<_>>(),
+            [Some(9.0), Some(0.5), Some(1.0)]
+        );
         assert_eq!(run(Reducer::Sample(10), &POINTS).len(), 6);
         assert_eq!(run(Reducer::Sample(2), &POINTS).len(), 2);
     }

@@ -20,7 +20,7 @@ pub(crate) enum Transform {
 
 impl Transform {
     /// The type of the answer over values of `field_type`; `None` if the function does not take them.
-    pub fn output(self, field_type: FieldType) -> Option<FieldType> {
+    pub(crate) fn output(self, field_type: FieldType) -> Option<FieldType> {
         match self {
             Transform::Elapsed { .. } => Some(FieldType::Integer),
             Transform::Derivative { .. } | Transform::MovingAverage(_) => {
@@ -46,8 +46,7 @@ pub(crate) fn transform(f: Transform, points: &Points, ascending: bool) -> Point
             if non_negative && rise < 0.0 {
                 return None;
             }
-            let slope =
-                if elapsed > 0 { rise / (elapsed as f64 / unit_ns as f64) } else { 0.0 };
+            let slope = if elapsed > 0 { rise / (elapsed as f64 / unit_ns as f64) } else { 0.0 };
             out.push(now.0, Some(ValueRef::Float(slope)));
             Some(())
         }),

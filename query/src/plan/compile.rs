@@ -1,7 +1,7 @@
 //! Whether a select list makes sense, judged by its text alone, and in InfluxDB's words where it does not.
 
 use crate::QueryError;
-use crate::ast::{Call, DataType, Expr, Fill, Select, VarRef};
+use crate::ast::{Call, Expr, Fill, Select, VarRef};
 use crate::functions::MathFunction;
 use crate::window::Windows;
 
@@ -294,9 +294,7 @@ impl Compiled {
         }
         match call.args[1] {
             Expr::Integer(n) if n > 0 => self.symbol(&call.name, &call.args[0]),
-            Expr::Integer(n) => {
-                error(format!("sample window must be greater than 1, got {n}"))
-            }
+            Expr::Integer(n) => error(format!("sample window must be greater than 1, got {n}")),
             _ => error("expected integer argument in sample()"),
         }
     }
@@ -402,7 +400,9 @@ impl Compiled {
             return error("mixing aggregate and non-aggregate queries is not supported");
         }
         if self.has_plain_fields && self.calls > 1 {
-            return error("mixing multiple selector functions with tags or fields is not supported");
+            return error(
+                "mixing multiple selector functions with tags or fields is not supported",
+            );
         }
         Ok(())
     }
@@ -422,8 +422,3 @@ const KNOWN_ELSEWHERE: [&str; 11] = [
     "chande_momentum_oscillator",
     "count_hll",
 ];
-
-/// Whether the variable may only be a tag.
-pub(crate) fn only_tag(variable: &VarRef) -> bool {
-    variable.cast == Some(DataType::Tag)
-}

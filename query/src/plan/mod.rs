@@ -61,7 +61,7 @@ pub(crate) struct Plan {
 
 impl Plan {
     /// Whether the rows are the points that a single function selects.
-    pub fn is_selector(&self) -> bool {
+    pub(crate) fn is_selector(&self) -> bool {
         matches!(self.calls.as_slice(), [call] if call.is_selector())
     }
 }
@@ -109,7 +109,7 @@ pub(crate) enum ReferenceKind {
 
 impl ReferenceKind {
     /// The type of the values.
-    pub fn field_type(self) -> FieldType {
+    pub(crate) fn field_type(self) -> FieldType {
         match self {
             ReferenceKind::Field(field_type) => field_type,
             ReferenceKind::Tag => FieldType::String,
@@ -145,7 +145,7 @@ pub(crate) enum TransformInput {
 
 impl Call {
     /// Whether the answer is some of the points.
-    pub fn is_selector(&self) -> bool {
+    pub(crate) fn is_selector(&self) -> bool {
         match self {
             Call::Aggregate { f, .. } => f.is_selector(),
             Call::Reduce { f, .. } => f.is_selector(),
@@ -154,7 +154,7 @@ impl Call {
     }
 
     /// Whether an empty window counts zero.
-    pub fn is_count(&self) -> bool {
+    pub(crate) fn is_count(&self) -> bool {
         matches!(
             self,
             Call::Aggregate { f: Aggregate::Count, .. }
@@ -163,7 +163,7 @@ impl Call {
     }
 
     /// The field it is about at bottom.
-    pub fn field(&self) -> &Reference {
+    pub(crate) fn field(&self) -> &Reference {
         match self {
             Call::Aggregate { field, .. } | Call::Reduce { field, .. } => field,
             Call::Transform { input, .. } => match &**input {
@@ -174,7 +174,7 @@ impl Call {
     }
 
     /// The type of the answer; `None` if the function does not take the field's type.
-    pub fn output(&self) -> Option<FieldType> {
+    pub(crate) fn output(&self) -> Option<FieldType> {
         match self {
             Call::Aggregate { f, field } => f.output(field.kind.field_type()),
             Call::Reduce { f, field, .. } => f.output(field.kind.field_type()),
@@ -186,7 +186,7 @@ impl Call {
     }
 
     /// The unit of the answer, given the field's.
-    pub fn unit(&self, field: Option<Unit>) -> Option<Unit> {
+    pub(crate) fn unit(&self, field: Option<Unit>) -> Option<Unit> {
         match self {
             Call::Aggregate { f: Aggregate::Count, .. } => None,
             Call::Aggregate { .. } => field,

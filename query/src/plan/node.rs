@@ -31,7 +31,7 @@ pub(crate) enum Node {
 
 impl Node {
     /// The value, given those of the slots; `None` is null.
-    pub fn evaluate<'a>(
+    pub(crate) fn evaluate<'a>(
         &'a self,
         lookup: &impl Fn(Slot) -> Option<ValueRef<'a>>,
         in_condition: bool,
@@ -82,14 +82,14 @@ pub(crate) struct Condition {
 
 impl Condition {
     /// Resolves the names of `expr`.
-    pub fn new(expr: &Expr) -> Result<Self, QueryError> {
+    pub(crate) fn new(expr: &Expr) -> Result<Self, QueryError> {
         let mut refs = Vec::new();
         let node = condition_node(expr, &mut refs)?;
         Ok(Condition { node, refs })
     }
 
     /// Whether a row fulfils it.
-    pub fn holds<'a>(&'a self, value: impl Fn(usize) -> Option<ValueRef<'a>>) -> bool {
+    pub(crate) fn holds<'a>(&'a self, value: impl Fn(usize) -> Option<ValueRef<'a>>) -> bool {
         let lookup = |slot| match slot {
             Slot::Ref(index) => value(index),
             Slot::Call(_) => None,
@@ -98,12 +98,15 @@ impl Condition {
     }
 
     /// A filter that lets every series pass that may have rows which fulfil it, where `is_tag` tells tags from fields.
-    pub fn tag_filter(&self, is_tag: &impl Fn(usize) -> bool) -> TagFilter {
+    pub(crate) fn tag_filter(&self, is_tag: &impl Fn(usize) -> bool) -> TagFilter {
         tag_filter(&self.node, &self.refs, is_tag)
     }
 
-    /// What is known of it from a series' tags alone; `tag` gives `None` for what is no tag.
-    pub fn decided<'a>(&'a self, tag: &impl Fn(usize) -> Option<&'a str>) -> Option<bool> {
+    /// What is known of it from a series' tags alone; `tag` gives `None` for what is no tag, `Some(None)` for null.
+    pub(crate) fn decided<'a>(
+        &'a self,
+        tag: &impl Fn(usize) -> Option<Option<&'a str>>,
+    ) -> Option<bool> {
         decided(&self.node, tag)
     }
 }
@@ -213,22 +216,32 @@ fn comparison_filter(op: BinaryOp, key: &str, other: &Node) -> TagFilter {
     }
 }
 
-fn decided<'a>(node: &'a Node, tag: &impl Fn(usize) -> Option<&'a str>) -> Option<bool> {
+fn decided<'a>(node: &'a Node, tag: &impl Fn(usize) -> Option<Option<&'a str>>) -> Option<bool> {
     match node {
-        Node::Binary(BinaryOp::And, left, right) => match (decided(left, tag), decided(right, tag)) {
+        Node::Binary(BinaryOp::And, left, right) => match (decided(left, tag), decided(right, tag))
+        {
             (Some(false), _) | (_, Some(false)) => Some(false),
             (Some(true), Some(true)) => Some(true),
             _ => None,
         },
-        Node::Binary(BinaryOp::Or, left, right) => match (decided(left, tag), decided(right, tag)) {
-            (Some(true), _) | (_, Some(true)) => Some(true),
-            (Some(false), Some(false)) => Some(false),
-            _ => None,
-        },
+        Node::Binary(BinaryOp::Or, left, right) => {
+            match (decided(left, tag), decided(right, tag)) {
+                (Some(true), _) | (_, Some(true)) => Some(true),
+                (Some(false), Some(false)) => Some(false),
+                _ => None,
+            }
+        }
         Node::Literal(FieldValue::Boolean(value)) => Some(*value),
-        Node::Binary(..) if only_tags(node, tag) => {
+        Node::Binary(op, left, right) if only_tags(node, tag) => {
+            // Two tags are equal only if a series has both.
+            if let (Node::Slot(Slot::Ref(left)), Node::Slot(Slot::Ref(right))) = (&**left, &**right)
+            {
+                let (left, right) = (tag(*left).flatten(), tag(*right).flatten());
+                let equal = left == right && left.is_some_and(|value| !value.is_empty());
+                return Some(equal == (*op == BinaryOp::Eq));
+            }
             let lookup = |slot| match slot {
-                Slot::Ref(index) => tag(index).map(ValueRef::String),
+                Slot::Ref(index) => tag(index).flatten().map(ValueRef::String),
                 Slot::Call(_) => None,
             };
             Some(node.evaluate(&lookup, true) == Some(ValueRef::Boolean(true)))
@@ -237,7 +250,7 @@ fn decided<'a>(node: &'a Node, tag: &impl Fn(usize) -> Option<&'a str>) -> Optio
     }
 }
 
-fn only_tags<'a>(node: &Node, tag: &impl Fn(usize) -> Option<&'a str>) -> bool {
+fn only_tags<'a>(node: &Node, tag: &impl Fn(usize) -> Option<Option<&'a str>>) -> bool {
     match node {
         Node::Slot(Slot::Ref(index)) => tag(*index).is_some(),
         Node::Slot(Slot::Call(_)) => false,
@@ -282,8 +295,8 @@ mod tests {
         let condition = condition();
         let with = |host: &'static str, rack: &'static str| {
             condition.decided(&move |index| match index {
-                0 => Some(host),
-                2 => Some(rack),
+                0 => Some(Some(host)),
+                2 => Some(Some(rack)),
                 _ => None,
             })
         };

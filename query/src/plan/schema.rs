@@ -28,7 +28,7 @@ fn rank(field_type: FieldType) -> u8 {
 
 impl Schema {
     /// The union over `sources`.
-    pub fn of(sources: &[PlannedSource]) -> Self {
+    pub(crate) fn of(sources: &[PlannedSource]) -> Self {
         let mut schema = Schema::default();
         for source in sources {
             match source {
@@ -62,7 +62,7 @@ impl Schema {
     }
 
     /// What a name in the select list stands for.
-    pub fn resolve(&self, variable: &VarRef) -> ReferenceKind {
+    pub(crate) fn resolve(&self, variable: &VarRef) -> ReferenceKind {
         let field = self.fields.get(&variable.name).copied();
         let tag = if self.tags.contains(&variable.name) {
             ReferenceKind::Tag
@@ -84,7 +84,7 @@ impl Schema {
 
     /// The fields of a select list with wildcards and patterns written out. Tags stand in it too, save those in
     /// `without` (grouped by); `None` leaves out all of them.
-    pub fn expand(
+    pub(crate) fn expand(
         &self,
         fields: &[Field],
         without: Option<&BTreeSet<String>>,

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use stripchart_core::{FieldType, FieldValue, Timestamp, Unit};
+use stripchart_core::{FieldType, FieldValue, Unit};
 use stripchart_storage::{Db, View};
 
 use super::compile::{check, is_time};
@@ -45,12 +45,12 @@ struct GroupBy {
 }
 
 impl<'a> Planner<'a> {
-    pub fn new(db: &'a Db, options: &'a ExecuteOptions<'a>) -> Self {
+    pub(crate) fn new(db: &'a Db, options: &'a ExecuteOptions<'a>) -> Self {
         Planner { db, options, views: BTreeMap::new() }
     }
 
     /// The view of a database and policy, those of the request where none are named.
-    pub fn view(
+    pub(crate) fn view(
         &mut self,
         database: Option<&str>,
         policy: Option<&str>,
@@ -74,7 +74,7 @@ impl<'a> Planner<'a> {
     }
 
     /// Plans `select`, a subquery if it inherits something.
-    pub fn select(
+    pub(crate) fn select(
         &mut self,
         select: &Select,
         inherited: Option<&Inherited>,
@@ -118,7 +118,13 @@ impl<'a> Planner<'a> {
             select.fields.iter().filter(|field| !is_time(&field.expr)).cloned().collect();
         let fields = schema.expand(&fields, without)?;
 
-        let mut columns = Columns { schema: &schema, windows, refs: Vec::new(), calls: Vec::new(), call_keys: Vec::new() };
+        let mut columns = Columns {
+            schema: &schema,
+            windows,
+            refs: Vec::new(),
+            calls: Vec::new(),
+            call_keys: Vec::new(),
+        };
         let listed = listed_columns(fields, select.target.is_some());
         let names = column_names(&listed);
         let mut output = Vec::new();
@@ -192,9 +198,9 @@ impl<'a> Planner<'a> {
                     group_by.tags.insert(variable.name.clone());
                 }
                 Expr::Wildcard(_) => group_by.all = true,
-                Expr::Regex(regex) => group_by.patterns.push(
-                    regex.compile().map_err(|error| QueryError::invalid(error.to_string()))?,
-                ),
+                Expr::Regex(regex) => group_by
+                    .patterns
+                    .push(regex.compile().map_err(|error| QueryError::invalid(error.to_string()))?),
                 Expr::Call(call) if call.name == "time" => {
                     if group_by.windows.is_some() {
                         return Err(QueryError::invalid("multiple time dimensions not allowed"));
@@ -591,12 +597,4 @@ fn field_unit(name: &str, plan: &Plan) -> Option<Unit> {
             plan.columns.iter().find(|column| column.name == name)?.unit
         }
     })
-}
-
-/// What `now` is, for those who need no more of the options.
-impl Planner<'_> {
-    /// The instant that `now()` means.
-    pub fn now(&self) -> Timestamp {
-        self.options.now
-    }
 }

@@ -23,7 +23,7 @@ pub(crate) struct TimeBounds {
 
 impl TimeBounds {
     /// What lies in both.
-    pub fn intersect(self, other: TimeBounds) -> TimeBounds {
+    pub(crate) fn intersect(self, other: TimeBounds) -> TimeBounds {
         let tighter = |a: Option<i64>, b: Option<i64>, pick: fn(i64, i64) -> i64| match (a, b) {
             (Some(a), Some(b)) => Some(pick(a, b)),
             (a, b) => a.or(b),
@@ -233,10 +233,7 @@ mod tests {
         let all = Expr::Paren(Box::new(Expr::binary(BinaryOp::And, all, upper)));
         let (rest, bounds) = split_condition(&all, NOW).unwrap();
         assert_eq!(rest, Some(Expr::Paren(Box::new(tag))));
-        assert_eq!(
-            bounds,
-            TimeBounds { min: Some(946_684_800_000_000_000), max: Some(99) }
-        );
+        assert_eq!(bounds, TimeBounds { min: Some(946_684_800_000_000_000), max: Some(99) });
     }
 
     #[test]

@@ -400,8 +400,7 @@ mod tests {
 
     #[test]
     fn epochs_divide_toward_zero() {
-        let options =
-            FormatOptions { epoch: Some(Precision::Seconds), ..FormatOptions::default() };
+        let options = FormatOptions { epoch: Some(Precision::Seconds), ..FormatOptions::default() };
         let times = Frame::new("m").column(Column::new("time", Values::Time(vec![-1_500_000_000])));
         assert!(json(&[result(vec![times])], &options).contains("[[-1]]"));
     }

@@ -260,7 +260,8 @@ fn draw_layers(
         grid.reduce(&plot.x);
         layers = grid.stacked(&mirrored);
     }
-    for (index, layer) in layers.iter().enumerate() {
+    // From the top down, so that a layer of no height hides under the edge of the one it lies on.
+    for (index, layer) in layers.iter().enumerate().rev() {
         let label = &chart.series[index].label;
         area::draw(svg, &grid, index, layer, plot, style(chart, index, plot), label);
     }

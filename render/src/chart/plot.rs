@@ -139,7 +139,8 @@ impl<'c> Plot<'c> {
         self.y.y(0.0f64.clamp(self.axis.lo, self.axis.hi))
     }
 
-    /// The lines behind the data.
+    /// The lines behind the data. That of the axis runs from edge to edge of the plot, which is how the script of the
+    /// pages finds them.
     pub(crate) fn draw_grid(&self, svg: &mut Svg<'_>) {
         let (mut grid, mut axis) = (Path::default(), Path::default());
         let (left, right) = (tenths(self.rect.x), tenths(self.rect.right()));

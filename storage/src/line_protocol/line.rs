@@ -34,6 +34,27 @@ pub fn lines(body: &[u8]) -> Lines<'_> {
     Lines { raw: RawLines::new(body) }
 }
 
+/// How many bytes at the front of `body` are whole lines: for whoever reads a long text in pieces and parses as much of
+/// each as is complete. A line feed inside a string ends no line.
+///
+/// ```
+/// use stripchart_storage::line_protocol::whole_lines_len;
+///
+/// assert_eq!(whole_lines_len(b"m v=1\nm text=\"two\nlines\"\nm v="), 26);
+/// assert_eq!(whole_lines_len(b"m text=\"two\n"), 0);
+/// ```
+#[must_use]
+pub fn whole_lines_len(body: &[u8]) -> usize {
+    let mut whole = 0;
+    loop {
+        let end = whole + leaf::line_len(&body[whole..]).0;
+        if end == body.len() {
+            return whole;
+        }
+        whole = end + 1;
+    }
+}
+
 /// Iterates over the lines of a body; see [`lines`].
 #[derive(Debug, Clone)]
 pub struct Lines<'a> {
@@ -161,7 +182,7 @@ pub enum Value<'a> {
 
 impl<'a> Value<'a> {
     /// The value of `raw`, which is a part of `text`.
-    pub(super) fn resolve(text: &'a str, raw: RawValue<'a>) -> Self {
+    fn resolve(text: &'a str, raw: RawValue<'a>) -> Self {
         match raw {
             RawValue::Float(value) => Value::Float(value),
             RawValue::Integer(value) => Value::Integer(value),
@@ -276,7 +297,7 @@ pub(super) const PLAIN: &[u8] = b",= ";
 /// What a backslash makes ordinary in measurements and field keys: the quote too, though it is ordinary there anyway.
 pub(super) const QUOTED: &[u8] = b",= \"";
 /// What a backslash makes ordinary in strings.
-const STRING: &[u8] = b"\"\\";
+pub(super) const STRING: &[u8] = b"\"\\";
 
 /// `text` with the backslashes before `special` characters taken out; others stand for themselves.
 pub(super) fn unescape<'a>(text: &'a str, special: &[u8]) -> Cow<'a, str> {

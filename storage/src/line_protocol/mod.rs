@@ -38,7 +38,7 @@ mod parser;
 mod tests;
 
 pub use error::{ParseError, Reason};
-pub use line::{Line, LineFields, LineTags, Lines, Value, lines};
+pub use line::{Line, LineFields, LineTags, Lines, Value, lines, whole_lines_len};
 pub use parser::{LineParser, ParseReport, parse_lines};
 
 #[cfg(doc)]

@@ -28,8 +28,8 @@ pub(super) fn number(input: &[u8]) -> Parsed<'_, RawValue<'_>> {
 }
 
 /// Integers of up to 18 digits and plain decimals of up to 15; `None` for everything else.
-#[inline]
-fn common(input: &[u8]) -> Option<(usize, RawValue<'_>)> {
+#[inline(always)]
+pub(super) fn common(input: &[u8]) -> Option<(usize, RawValue<'_>)> {
     let negative = input.first() == Some(&b'-');
     let start = usize::from(negative);
     let (whole, mut mantissa) = digits(&input[start..], 0);

@@ -7,13 +7,14 @@
 use std::borrow::Cow;
 use std::fmt;
 
-use stripchart_core::{Batch, BatchSeries, KeyError, MAX_KEY_LEN, Precision, Timestamp};
+use stripchart_core::{Batch, BatchSeries, KeyError, MAX_KEY_LEN, Precision, RowWriter, Timestamp};
 
 use super::error::{Fault, Kind, ParseError};
 use super::grammar::{self, RawValue, Series};
 use super::leaf;
-use super::line::{PLAIN, QUOTED, RawLine, RawLines, Value, fault_of, part, unescape};
+use super::line::{PLAIN, QUOTED, RawLine, RawLines, STRING, fault_of, part, unescape};
 use super::memo::{self, Memo};
+use super::number;
 
 /// Errors that a report keeps.
 const ERRORS_KEPT: usize = 64;
@@ -239,7 +240,10 @@ impl<'a> Row<'a> {
         let last = self.slots.len().checked_sub(1)?;
         for (index, slot) in self.slots.iter_mut().enumerate() {
             let value = rest.strip_prefix(slot.key.as_bytes())?.strip_prefix(b"=")?;
-            (rest, slot.value) = grammar::field_value(value).ok()?;
+            match number::common(value) {
+                Some((len, common)) => (rest, slot.value) = (&value[len..], common),
+                None => (rest, slot.value) = grammar::field_value(value).ok()?,
+            }
             match rest.first() {
                 Some(b',') if index < last => rest = &rest[1..],
                 None | Some(b' ') if index == last => {}
@@ -263,14 +267,26 @@ impl<'a> Row<'a> {
     fn write(&self, text: &'a str, series: BatchSeries, at: Timestamp, batch: &mut Batch) {
         let mut row = batch.row(series, at);
         for slot in self.slots.iter().filter(|slot| !slot.shadowed) {
-            let name = slot.name();
-            match slot.value {
-                RawValue::Float(value) => row.field(&name, value),
-                RawValue::Integer(value) => row.field(&name, value),
-                RawValue::Unsigned(value) => row.field(&name, value),
-                RawValue::Boolean(value) => row.field(&name, value),
-                raw @ RawValue::String(_) => row.field(&name, Value::resolve(text, raw).as_ref()),
+            if slot.escaped {
+                slot.value.add_to(&mut row, &slot.name(), text);
+            } else {
+                slot.value.add_to(&mut row, slot.key, text);
             }
+        }
+    }
+}
+
+impl RawValue<'_> {
+    /// Adds the value, a part of `text`, to `row` as field `name`.
+    #[inline]
+    fn add_to(&self, row: &mut RowWriter<'_>, name: &str, text: &str) {
+        // By reference: to copy the value would be to wait until its parts, just written, can be read as a whole.
+        match self {
+            RawValue::Float(value) => row.field(name, *value),
+            RawValue::Integer(value) => row.field(name, *value),
+            RawValue::Unsigned(value) => row.field(name, *value),
+            RawValue::Boolean(value) => row.field(name, *value),
+            RawValue::String(value) => row.field(name, &*unescape(part(text, value), STRING)),
         }
     }
 }

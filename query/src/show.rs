@@ -1,0 +1,419 @@
+//! The `SHOW` statements.
+//!
+//! They look at a database across its retention policies, as InfluxDB's do. Conditions may be about tags; what they
+//! say of fields makes a series not be shown. A condition on time selects the series that have rows about that time.
+
+mod cardinality;
+mod measurements;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use stripchart_core::{Column, Frame, KeyRef, Strings, Values};
+use stripchart_storage::{Db, TagFilter, View};
+
+use crate::ast::{KeyCondition, MeasurementName, ShowClauses, Source, Statement};
+use crate::plan::time::{TimeBounds, mentions_time, split_condition};
+use crate::plan::{Condition, matching, means_field};
+use crate::{ExecuteOptions, QueryError};
+
+/// Runs a `SHOW` statement.
+pub(crate) fn run(
+    db: &Db,
+    statement: &Statement,
+    options: &ExecuteOptions<'_>,
+) -> Result<Vec<Frame>, QueryError> {
+    let scope = |database: Option<&str>| Scope::new(db, database, options);
+    let of = |clauses: &ShowClauses| scope(clauses.database.as_deref());
+    match statement {
+        Statement::ShowDatabases => Ok(vec![databases(db)]),
+        Statement::ShowRetentionPolicies { database } => {
+            retention_policies(db, database.as_deref().or(options.database))
+        }
+        Statement::ShowMeasurements { measurement, clauses } => {
+            measurements::show(&of(clauses)?, measurement.as_ref(), clauses)
+        }
+        Statement::ShowTagKeys { key, clauses } => tag_keys(&of(clauses)?, key.as_ref(), clauses),
+        Statement::ShowTagValues { key, clauses } => tag_values(&of(clauses)?, key, clauses),
+        Statement::ShowFieldKeys { clauses } => field_keys(&of(clauses)?, clauses),
+        Statement::ShowSeries { clauses } => series(&of(clauses)?, clauses),
+        Statement::ShowCardinality { of: what, exact, clauses } => {
+            cardinality::show(&of(clauses)?, what, *exact, clauses)
+        }
+        // There are none of these, and that is the answer.
+        Statement::ShowUsers => Ok(vec![empty("", &["user", "admin"])]),
+        Statement::ShowSubscriptions => Ok(Vec::new()),
+        Statement::ShowContinuousQueries => {
+            let names = db.catalog();
+            Ok(names.databases().map(|db| empty(db.name(), &["name", "query"])).collect())
+        }
+        other => Err(QueryError::unsupported(verb(other))),
+    }
+}
+
+/// The words of a statement that say what it does.
+fn verb(statement: &Statement) -> String {
+    let text = statement.to_string();
+    let is_keyword = |word: &&str| {
+        word.bytes().all(|b| b.is_ascii_uppercase())
+            && !["FROM", "WHERE", "ON", "FOR", "TO", "WITH"].contains(word)
+    };
+    text.split(' ').take_while(is_keyword).collect::<Vec<_>>().join(" ")
+}
+
+/// The database a statement is about.
+#[derive(Debug)]
+struct Scope<'a> {
+    views: Vec<(String, View)>,
+    options: &'a ExecuteOptions<'a>,
+}
+
+impl<'a> Scope<'a> {
+    fn new(
+        db: &Db,
+        database: Option<&str>,
+        options: &'a ExecuteOptions<'a>,
+    ) -> Result<Self, QueryError> {
+        let name = database.or(options.database).filter(|name| !name.is_empty());
+        let name = name.ok_or(QueryError::DatabaseRequired)?;
+        let catalog = db.catalog();
+        let database = catalog
+            .database(name)
+            .ok_or_else(|| QueryError::DatabaseNotFound { name: name.to_owned() })?;
+        let mut views = Vec::new();
+        for policy in database.policies() {
+            let view = db.view(name, Some(&policy.name)).map_err(QueryError::from_db)?;
+            views.push((policy.name.clone(), view));
+        }
+        Ok(Scope { views, options })
+    }
+
+    /// The measurements that `from` names, all if it names none, with the view that each is in.
+    fn measurements(&self, from: &[Source]) -> Result<Vec<(&View, String)>, QueryError> {
+        let mut found = Vec::new();
+        for (policy, view) in &self.views {
+            if from.is_empty() {
+                found.extend(view.measurements().into_iter().map(|name| (view, name)));
+            }
+            let mut named = BTreeSet::new();
+            for source in from {
+                let Source::Measurement(measurement) = source else { continue };
+                if measurement.policy.as_ref().is_some_and(|wanted| wanted != policy) {
+                    continue;
+                }
+                match &measurement.name {
+                    MeasurementName::Name(name) => {
+                        named.insert(name.clone());
+                    }
+                    MeasurementName::Regex(regex) => named.extend(matching(view, regex)?),
+                }
+            }
+            found.extend(named.into_iter().map(|name| (view, name)));
+        }
+        Ok(found)
+    }
+
+    /// The condition without what it says of time, and that.
+    fn condition(
+        &self,
+        clauses: &ShowClauses,
+    ) -> Result<(Option<Condition>, TimeBounds), QueryError> {
+        let Some(condition) = &clauses.condition else {
+            return Ok((None, TimeBounds::default()));
+        };
+        let (rest, bounds) = split_condition(condition, self.options.now)?;
+        Ok((rest.as_ref().map(Condition::new).transpose()?, bounds))
+    }
+
+    /// Calls `each` with every series that the clauses select, measurement by measurement.
+    ///
+    /// Where `missing_is_null`, a condition on a tag that a series does not have is false, whatever it says.
+    fn for_each_series(
+        &self,
+        clauses: &ShowClauses,
+        missing_is_null: bool,
+        mut each: impl FnMut(KeyRef<'_>),
+    ) -> Result<(), QueryError> {
+        let (condition, bounds) = self.condition(clauses)?;
+        for (view, name) in self.measurements(&clauses.from)? {
+            let fields = view.fields(&name);
+            let has_field = |name: &str| fields.iter().any(|field| field.name == name);
+            for series in view.series(&name, &TagFilter::All) {
+                let key = series.key();
+                let chosen = condition.as_ref().is_none_or(|condition| {
+                    let tag = |index: usize| {
+                        let variable = &condition.refs[index];
+                        let is_tag = !means_field(variable, has_field(&variable.name));
+                        let value = key.tag(&variable.name);
+                        is_tag.then(
+                            || if missing_is_null { value } else { Some(value.unwrap_or("")) },
+                        )
+                    };
+                    condition.decided(&tag) == Some(true)
+                });
+                if chosen && overlaps(view, &series, bounds) {
+                    each(key);
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+fn overlaps(view: &View, series: &stripchart_storage::Series, bounds: TimeBounds) -> bool {
+    if bounds == TimeBounds::default() {
+        return true;
+    }
+    view.time_bounds(series).is_some_and(|(first, last)| {
+        bounds.min.is_none_or(|min| last.nanos() >= min)
+            && bounds.max.is_none_or(|max| first.nanos() <= max)
+    })
+}
+
+/// A frame of columns without rows.
+fn empty(name: &str, columns: &[&str]) -> Frame {
+    columns.iter().fold(Frame::new(name), |frame, column| {
+        frame.column(Column::new(*column, Values::String(Strings::default())))
+    })
+}
+
+fn texts<'t>(name: &str, texts: impl IntoIterator<Item = &'t str>) -> Column {
+    Column::new(name, Values::String(Strings::from_iter(texts)))
+}
+
+/// `rows` after `OFFSET`, at most `LIMIT` of them.
+fn page<T>(rows: impl IntoIterator<Item = T>, limit: Option<u64>, offset: u64) -> Vec<T> {
+    let limit = limit.filter(|limit| *limit > 0);
+    let count = limit.map_or(usize::MAX, |limit| usize::try_from(limit).unwrap_or(usize::MAX));
+    let offset = usize::try_from(offset).unwrap_or(usize::MAX);
+    rows.into_iter().skip(offset).take(count).collect()
+}
+
+fn databases(db: &Db) -> Frame {
+    let catalog = db.catalog();
+    Frame::new("databases").column(texts("name", catalog.databases().map(|db| db.name())))
+}
+
+fn retention_policies(db: &Db, database: Option<&str>) -> Result<Vec<Frame>, QueryError> {
+    let name = database.filter(|name| !name.is_empty()).ok_or(QueryError::DatabaseRequired)?;
+    let catalog = db.catalog();
+    let database = catalog
+        .database(name)
+        .ok_or_else(|| QueryError::DatabaseNotFound { name: name.to_owned() })?;
+    let policies = database.policies();
+    let durations: Vec<String> =
+        policies.iter().map(|p| go_duration(p.duration_ns.unwrap_or(0))).collect();
+    let shards: Vec<String> = policies.iter().map(|p| go_duration(p.shard_duration_ns)).collect();
+    Ok(vec![
+        Frame::default()
+            .column(texts("name", policies.iter().map(|p| p.name.as_str())))
+            .column(texts("duration", durations.iter().map(String::as_str)))
+            .column(texts("shardGroupDuration", shards.iter().map(String::as_str)))
+            .column(Column::new(
+                "replicaN",
+                Values::Integer(policies.iter().map(|p| i64::from(p.replicas)).collect()),
+            ))
+            .column(Column::new(
+                "default",
+                Values::Boolean(policies.iter().map(|p| p.is_default).collect()),
+            )),
+    ])
+}
+
+/// As Go prints durations: `168h0m0s`, `1m30s`, `0s`.
+fn go_duration(nanos: i64) -> String {
+    let seconds = nanos / 1_000_000_000;
+    let (hours, minutes) = (seconds / 3600, seconds / 60 % 60);
+    let rest = nanos % 60_000_000_000;
+    let rest = if rest % 1_000_000_000 == 0 {
+        format!("{}s", rest / 1_000_000_000)
+    } else {
+        format!("{}s", rest as f64 / 1e9)
+    };
+    match (hours, minutes) {
+        (0, 0) => rest,
+        (0, minutes) => format!("{minutes}m{rest}"),
+        (hours, minutes) => format!("{hours}h{minutes}m{rest}"),
+    }
+}
+
+/// A pattern of keys, ready to match.
+enum KeyTest {
+    Equal(String),
+    NotEqual(String),
+    Matches(regex::Regex),
+    NotMatches(regex::Regex),
+    In(Vec<String>),
+}
+
+impl KeyTest {
+    fn new(key: &KeyCondition) -> Result<Self, QueryError> {
+        let compile = |regex: &crate::ast::Regex| {
+            regex.compile().map_err(|error| QueryError::invalid(error.to_string()))
+        };
+        Ok(match key {
+            KeyCondition::Equal(key) => KeyTest::Equal(key.clone()),
+            KeyCondition::NotEqual(key) => KeyTest::NotEqual(key.clone()),
+            KeyCondition::Matches(regex) => KeyTest::Matches(compile(regex)?),
+            KeyCondition::NotMatches(regex) => KeyTest::NotMatches(compile(regex)?),
+            KeyCondition::In(keys) => KeyTest::In(keys.clone()),
+        })
+    }
+
+    fn accepts(&self, key: &str) -> bool {
+        match self {
+            KeyTest::Equal(wanted) => key == wanted,
+            KeyTest::NotEqual(wanted) => key != wanted,
+            KeyTest::Matches(regex) => regex.is_match(key),
+            KeyTest::NotMatches(regex) => !regex.is_match(key),
+            KeyTest::In(keys) => keys.iter().any(|wanted| wanted == key),
+        }
+    }
+}
+
+type ByMeasurement<T> = BTreeMap<String, BTreeSet<T>>;
+
+fn collect_tag_keys(
+    scope: &Scope<'_>,
+    key: Option<&KeyCondition>,
+    clauses: &ShowClauses,
+) -> Result<ByMeasurement<String>, QueryError> {
+    let test = key.map(KeyTest::new).transpose()?;
+    let mut found = ByMeasurement::new();
+    scope.for_each_series(clauses, false, |series| {
+        let keys = series.tags().map(|(key, _)| key);
+        let keys = keys.filter(|key| test.as_ref().is_none_or(|test| test.accepts(key)));
+        let mut keys = keys.peekable();
+        if keys.peek().is_some() {
+            let of_measurement = found.entry(series.measurement().to_owned()).or_default();
+            of_measurement.extend(keys.map(str::to_owned));
+        }
+    })?;
+    Ok(found)
+}
+
+fn tag_keys(
+    scope: &Scope<'_>,
+    key: Option<&KeyCondition>,
+    clauses: &ShowClauses,
+) -> Result<Vec<Frame>, QueryError> {
+    let found = collect_tag_keys(scope, key, clauses)?;
+    let frames = page(found, clauses.slimit, clauses.soffset).into_iter();
+    Ok(frames
+        .filter_map(|(name, keys)| {
+            let keys = page(&keys, clauses.limit, clauses.offset);
+            (!keys.is_empty()).then(|| {
+                Frame::new(name).column(texts("tagKey", keys.into_iter().map(String::as_str)))
+            })
+        })
+        .collect())
+}
+
+fn collect_tag_values(
+    scope: &Scope<'_>,
+    key: &KeyCondition,
+    clauses: &ShowClauses,
+    missing_is_null: bool,
+) -> Result<ByMeasurement<(String, String)>, QueryError> {
+    let test = KeyTest::new(key)?;
+    let mut found = ByMeasurement::new();
+    scope.for_each_series(clauses, missing_is_null, |series| {
+        for (key, value) in series.tags().filter(|(key, _)| test.accepts(key)) {
+            let of_measurement = match found.get_mut(series.measurement()) {
+                Some(known) => known,
+                None => found.entry(series.measurement().to_owned()).or_default(),
+            };
+            of_measurement.insert((key.to_owned(), value.to_owned()));
+        }
+    })?;
+    Ok(found)
+}
+
+fn tag_values(
+    scope: &Scope<'_>,
+    key: &KeyCondition,
+    clauses: &ShowClauses,
+) -> Result<Vec<Frame>, QueryError> {
+    let found = collect_tag_values(scope, key, clauses, false)?;
+    Ok(found
+        .into_iter()
+        .filter_map(|(name, pairs)| {
+            let pairs = page(&pairs, clauses.limit, clauses.offset);
+            (!pairs.is_empty()).then(|| {
+                Frame::new(name)
+                    .column(texts("key", pairs.iter().map(|(key, _)| key.as_str())))
+                    .column(texts("value", pairs.iter().map(|(_, value)| value.as_str())))
+            })
+        })
+        .collect())
+}
+
+fn collect_field_keys(
+    scope: &Scope<'_>,
+    clauses: &ShowClauses,
+) -> Result<ByMeasurement<(String, String)>, QueryError> {
+    let mut found = ByMeasurement::new();
+    for (view, name) in scope.measurements(&clauses.from)? {
+        let fields = view.fields(&name);
+        if !fields.is_empty() {
+            let of_measurement: &mut BTreeSet<_> = found.entry(name).or_default();
+            of_measurement
+                .extend(fields.into_iter().map(|f| (f.name, f.field_type.name().to_owned())));
+        }
+    }
+    Ok(found)
+}
+
+fn field_keys(scope: &Scope<'_>, clauses: &ShowClauses) -> Result<Vec<Frame>, QueryError> {
+    let found = collect_field_keys(scope, clauses)?;
+    Ok(found
+        .into_iter()
+        .filter_map(|(name, fields)| {
+            let fields = page(&fields, clauses.limit, clauses.offset);
+            (!fields.is_empty()).then(|| {
+                Frame::new(name)
+                    .column(texts("fieldKey", fields.iter().map(|(key, _)| key.as_str())))
+                    .column(texts("fieldType", fields.iter().map(|(_, t)| t.as_str())))
+            })
+        })
+        .collect())
+}
+
+fn series(scope: &Scope<'_>, clauses: &ShowClauses) -> Result<Vec<Frame>, QueryError> {
+    let mut keys = BTreeSet::new();
+    scope.for_each_series(clauses, false, |key| {
+        keys.insert(key.to_string());
+    })?;
+    let keys = page(&keys, clauses.limit, clauses.offset);
+    if keys.is_empty() {
+        return Ok(Vec::new());
+    }
+    Ok(vec![Frame::default().column(texts("key", keys.into_iter().map(String::as_str)))])
+}
+
+/// The error of a statement whose condition may not be about time.
+fn refuse_time(clauses: &ShowClauses, statement: &str) -> Result<(), QueryError> {
+    match &clauses.condition {
+        Some(condition) if mentions_time(condition) => {
+            Err(QueryError::invalid(format!("{statement} doesn't support time in WHERE clause")))
+        }
+        _ => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn durations_are_printed_as_go_prints_them() {
+        let cases = [
+            (0, "0s"),
+            (604_800_000_000_000, "168h0m0s"),
+            (90_000_000_000, "1m30s"),
+            (3_660_500_000_000, "1h1m0.5s"),
+        ];
+        for (nanos, want) in cases {
+            assert_eq!(go_duration(nanos), want);
+        }
+    }
+}

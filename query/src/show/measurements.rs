@@ -1,0 +1,107 @@
+//! `SHOW MEASUREMENTS`.
+//!
+//! Its conditions are about measurements, not series: `region !~ /x/` asks for those none of whose series has a region
+//! that matches, and a measurement without the tag fulfils no condition on it.
+
+use std::collections::BTreeSet;
+
+use stripchart_core::Frame;
+use stripchart_storage::TagFilter;
+
+use super::{Scope, page, refuse_time, texts};
+use crate::QueryError;
+use crate::ast::{BinaryOp, Expr, Measurement, MeasurementName, ShowClauses};
+
+pub(super) fn show(
+    scope: &Scope<'_>,
+    measurement: Option<&Measurement>,
+    clauses: &ShowClauses,
+) -> Result<Vec<Frame>, QueryError> {
+    refuse_time(clauses, "SHOW MEASUREMENTS")?;
+    let mut names: BTreeSet<String> = match &clauses.condition {
+        Some(condition) => fulfilling(scope, condition)?,
+        None => all(scope),
+    };
+    match measurement.map(|measurement| &measurement.name) {
+        Some(MeasurementName::Name(name)) => names.retain(|known| known == name),
+        Some(MeasurementName::Regex(regex)) => {
+            let regex = regex.compile().map_err(|e| QueryError::invalid(e.to_string()))?;
+            names.retain(|known| regex.is_match(known));
+        }
+        None => {}
+    }
+    let names = page(&names, clauses.limit, clauses.offset);
+    if names.is_empty() {
+        return Ok(Vec::new());
+    }
+    let names = names.into_iter().map(String::as_str);
+    Ok(vec![Frame::new("measurements").column(texts("name", names))])
+}
+
+fn all(scope: &Scope<'_>) -> BTreeSet<String> {
+    scope.views.iter().flat_map(|(_, view)| view.measurements()).collect()
+}
+
+fn fulfilling(scope: &Scope<'_>, condition: &Expr) -> Result<BTreeSet<String>, QueryError> {
+    match condition {
+        Expr::Paren(inner) => fulfilling(scope, inner),
+        Expr::Binary(binary) => match binary.op {
+            BinaryOp::And => {
+                let right = fulfilling(scope, &binary.right)?;
+                let left = fulfilling(scope, &binary.left)?;
+                Ok(left.into_iter().filter(|name| right.contains(name)).collect())
+            }
+            BinaryOp::Or => {
+                let mut either = fulfilling(scope, &binary.left)?;
+                either.extend(fulfilling(scope, &binary.right)?);
+                Ok(either)
+            }
+            op => comparison(scope, op, &binary.left, &binary.right),
+        },
+        other => Err(QueryError::invalid(format!("invalid condition expression: {other}"))),
+    }
+}
+
+fn comparison(
+    scope: &Scope<'_>,
+    op: BinaryOp,
+    left: &Expr,
+    right: &Expr,
+) -> Result<BTreeSet<String>, QueryError> {
+    let Expr::Variable(tag) = left else {
+        return Err(QueryError::invalid(format!("left side of '{op}' must be a tag key")));
+    };
+    let test: Box<dyn Fn(&str) -> bool> = match (op, right) {
+        (BinaryOp::Match | BinaryOp::NotMatch, Expr::Regex(regex)) => {
+            let regex = regex.compile().map_err(|e| QueryError::invalid(e.to_string()))?;
+            Box::new(move |value| regex.is_match(value))
+        }
+        (BinaryOp::Match | BinaryOp::NotMatch, _) => {
+            return Err(QueryError::invalid(format!(
+                "right side of '{op}' must be a regular expression"
+            )));
+        }
+        (BinaryOp::Eq | BinaryOp::NotEq, Expr::String(text)) => {
+            let text = text.clone();
+            Box::new(move |value| value == text)
+        }
+        _ => {
+            return Err(QueryError::invalid(format!(
+                "right side of '{op}' must be a tag value string"
+            )));
+        }
+    };
+    let wanted = matches!(op, BinaryOp::Eq | BinaryOp::Match);
+    let mut names = BTreeSet::new();
+    for name in all(scope) {
+        let mut values = scope.views.iter().flat_map(|(_, view)| {
+            let series = view.series(&name, &TagFilter::All);
+            series.into_iter().filter_map(|series| series.key().tag(&tag.name).map(str::to_owned))
+        });
+        let Some(first) = values.next() else { continue };
+        if (test(&first) || values.any(|value| test(&value))) == wanted {
+            names.insert(name);
+        }
+    }
+    Ok(names)
+}

@@ -1,0 +1,208 @@
+//! The way of a batch: decide, log, apply, make durable, acknowledge.
+//!
+//! The order of the log is the order of the head, because one lock is held over both; so a replay of the log gives the same
+//! rows. A batch can be read a moment before it is durable, as soon as it is in the head; it is acknowledged only afterwards.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use stripchart_core::{Accepted, Batch};
+
+use crate::DbError;
+use crate::catalog::{Change, PolicyId, file};
+use crate::db::Shared;
+use crate::log::{Kind, Log, MAX_RECORD};
+use crate::options::SyncPolicy;
+use crate::plan::Plan;
+use crate::record::Names;
+
+/// What only one writer at a time has.
+#[derive(Debug)]
+pub(crate) struct Ingest {
+    pub(crate) closed: bool,
+    pub(crate) log: Log,
+    pub(crate) names: Names,
+    /// When the first row came into the active head.
+    pub(crate) head_since: Option<i64>,
+    /// When a writer last synced by interval.
+    last_sync: i64,
+    slots: Vec<Option<u32>>,
+    payload: Vec<u8>,
+}
+
+impl Ingest {
+    pub(crate) fn new(log: Log, head_since: Option<i64>) -> Self {
+        Ingest {
+            closed: false,
+            log,
+            names: Names::default(),
+            head_since,
+            last_sync: i64::MIN,
+            slots: Vec::new(),
+            payload: Vec::new(),
+        }
+    }
+}
+
+impl Shared {
+    /// Changes the catalog, durably whatever the sync policy.
+    pub(crate) fn change(&self, change: &Change) -> Result<(), DbError> {
+        let mut ingest = self.ingest.lock();
+        if ingest.closed {
+            return Err(DbError::Closed);
+        }
+        self.commit.check()?;
+        let Some(next) = self.catalog().after(change)? else { return Ok(()) };
+        let mut payload = Vec::new();
+        file::encode(&next, &mut payload);
+        let seq = self.append(&mut ingest, Kind::Catalog, &payload)?;
+        *self.catalog.write() = Arc::new(next);
+        drop(ingest);
+        self.wake.notify();
+        self.commit.wait(seq)
+    }
+
+    pub(crate) fn write(&self, policy: PolicyId, batch: &Batch) -> Result<Accepted, DbError> {
+        self.make_room()?;
+        let mut ingest = self.ingest.lock();
+        if ingest.closed {
+            return Err(DbError::Closed);
+        }
+        self.commit.check()?;
+        let now = self.options.clock.now().nanos();
+        let catalog = self.catalog();
+        let retention = catalog.policy_by_id(policy).ok_or_else(|| DbError::PolicyNotFound {
+            name: "the writer's, which was dropped".to_owned(),
+        })?;
+        let plan = Plan::new(&catalog, policy, batch, retention.horizon(now));
+        let seq = if plan.rows > 0 {
+            Some(self.log_and_apply(&mut ingest, policy, batch, &plan, now)?)
+        } else {
+            None
+        };
+        let sync = self.sync_due(&mut ingest, now);
+        drop(ingest);
+        self.rows_written.fetch_add(plan.rows as u64, Ordering::Relaxed);
+        self.rows_rejected.fetch_add(plan.rejected.len() as u64, Ordering::Relaxed);
+        match seq {
+            Some(seq) if sync => self.commit.wait(seq)?,
+            _ => {}
+        }
+        Ok(Accepted { rows: plan.rows, rejected: plan.rejected })
+    }
+
+    fn log_and_apply(
+        &self,
+        ingest: &mut Ingest,
+        policy: PolicyId,
+        batch: &Batch,
+        plan: &Plan,
+        now: i64,
+    ) -> Result<u64, DbError> {
+        let head = Arc::clone(&self.version.read().active);
+        let mut slots = std::mem::take(&mut ingest.slots);
+        slots.clear();
+        {
+            let mut inner = head.inner.write();
+            for (table, plan) in batch.tables().zip(&plan.tables) {
+                inner.resolve(head.generation, policy, batch, table, plan, &mut slots);
+            }
+        }
+        let mut payload = std::mem::take(&mut ingest.payload);
+        payload.clear();
+        ingest.names.encode(policy, batch, plan, &slots, &mut payload);
+        let seq = self.append(ingest, Kind::Batch, &payload)?;
+        if let Some(next) = plan.catalog_after(&self.catalog(), policy) {
+            *self.catalog.write() = Arc::new(next);
+        }
+        head.inner.write().apply(policy, batch, plan, &slots);
+        ingest.head_since.get_or_insert(now);
+        // One large batch must not hold memory for ever.
+        if payload.capacity() <= 1 << 20 {
+            ingest.payload = payload;
+        }
+        ingest.slots = slots;
+        Ok(seq)
+    }
+
+    fn append(&self, ingest: &mut Ingest, kind: Kind, payload: &[u8]) -> Result<u64, DbError> {
+        if payload.len() > MAX_RECORD {
+            // Names were given numbers that the file will not explain.
+            ingest.names = Names::default();
+            self.rotate(ingest)?;
+            return Err(DbError::TooLarge { bytes: payload.len(), max: MAX_RECORD });
+        }
+        let seq = ingest.log.append(kind, payload).map_err(|error| self.commit.poison(&error))?;
+        self.commit.wrote(seq);
+        if ingest.log.current_bytes() >= self.options.log_file_bytes {
+            self.rotate(ingest)?;
+        }
+        Ok(seq)
+    }
+
+    /// Begins a new file of the log, if this one has records; all of them are durable then.
+    pub(crate) fn rotate(&self, ingest: &mut Ingest) -> Result<(), DbError> {
+        let before = ingest.log.files.len();
+        ingest.log.rotate(self.vfs()).map_err(|error| self.commit.poison(&error))?;
+        if ingest.log.files.len() > before {
+            ingest.names = Names::default();
+            self.commit.rotated(&ingest.log.file, ingest.log.next_seq - 1);
+        }
+        Ok(())
+    }
+
+    /// Whether this writer is to sync.
+    fn sync_due(&self, ingest: &mut Ingest, now: i64) -> bool {
+        match self.options.sync {
+            SyncPolicy::Always => true,
+            SyncPolicy::Never => false,
+            // Somebody else does.
+            SyncPolicy::Interval(_) if self.drivers.load(Ordering::Relaxed) > 0 => false,
+            SyncPolicy::Interval(interval) => {
+                let interval = i64::try_from(interval.as_nanos()).unwrap_or(i64::MAX);
+                // A clock that went back must not put it off.
+                let since = now.saturating_sub(ingest.last_sync);
+                let due = since >= interval || since < 0;
+                if due {
+                    ingest.last_sync = now;
+                }
+                due
+            }
+        }
+    }
+
+    /// Seals the head if it is full and nobody else does; refuses the write if that fails again and again.
+    fn make_room(&self) -> Result<(), DbError> {
+        let bytes = || self.version.read().active.inner.read().bytes;
+        let limit = self.options.head_bytes;
+        let driven = self.drivers.load(Ordering::Relaxed) > 0;
+        let full = bytes();
+        if full < limit {
+            return Ok(());
+        }
+        if driven && full < limit.saturating_mul(2) {
+            self.wake.notify();
+            return Ok(());
+        }
+        match self.seal_if(|| bytes() >= limit) {
+            Ok(()) => Ok(()),
+            // The rows are safe in the log, and there is some room yet.
+            Err(_) if bytes() < limit.saturating_mul(2) => Ok(()),
+            Err(error) => Err(DbError::ReadOnly {
+                reason: format!("memory is full, and sealing it fails: {}", describe(&error)),
+            }),
+        }
+    }
+}
+
+/// The error and its causes, in one line.
+pub(crate) fn describe(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        text.push_str(": ");
+        text.push_str(&error.to_string());
+        cause = error.source();
+    }
+    text
+}

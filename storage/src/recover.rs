@@ -1,0 +1,339 @@
+//! Opening a folder: look, read, and only then change anything.
+//!
+//! ```text
+//! FOLDER/LOCK                          held while the database is open; holds the process id
+//! FOLDER/catalog                       checkpoint of the catalog; its presence makes the folder a database
+//! FOLDER/log/NNNNNNNNNNNNNNNN.log      the log, from the first record that no segment covers
+//! FOLDER/shards/POLICY/START_END/NNNNNNNNNNNNNNNN.seg
+//! ```
+//!
+//! All that can be refused is refused before the first change, so that a folder which is not opened is as it was. Recovery
+//! can be interrupted anywhere and begun again: replaying a record twice, or one whose rows are in a segment already, writes
+//! the same values over themselves.
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use crate::bytes::Bad;
+use crate::catalog::file::{self, Checkpoint};
+use crate::catalog::{Catalog, PolicyId};
+use crate::head::Head;
+use crate::log::{self, Kind, Log, LogFile, RECORD_HEADER_LEN, Record};
+use crate::options::DbBuilder;
+use crate::plan::Plan;
+use crate::record::Replay;
+use crate::segment::{SUFFIX, Segment};
+use crate::vfs::{FolderLock, Vfs};
+use crate::{OpenError, ReadError};
+
+const LOCK: &str = "LOCK";
+/// The folder of the segments.
+pub(crate) const SHARDS: &str = "shards";
+
+/// What opening found.
+pub(crate) struct Recovered {
+    pub(crate) lock: Box<dyn FolderLock>,
+    pub(crate) catalog: Arc<Catalog>,
+    pub(crate) head: Head,
+    pub(crate) segments: BTreeMap<PolicyId, Vec<Arc<Segment>>>,
+    pub(crate) log: Log,
+    pub(crate) next_segment: u64,
+}
+
+/// Opens or creates the database in `root`.
+pub(crate) fn open(options: &DbBuilder, root: &Path) -> Result<Recovered, OpenError> {
+    let vfs = &*options.vfs;
+    let names = match vfs.list(root) {
+        Ok(names) => names,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Vec::new(),
+        Err(error) => return Err(ReadError::io(root, "list", error).into()),
+    };
+    let exists = check_folder(root, &names)?;
+    if exists {
+        file::read(vfs, root)?;
+    } else {
+        create_folder(vfs, root)?;
+    }
+    let mut lock = take_lock(vfs, root)?;
+    if !exists {
+        file::write(vfs, root, &Checkpoint::default())?;
+    }
+    // Again: whoever held the lock until now may have replaced it.
+    let checkpoint = file::read(vfs, root)?;
+    let mut found = Found::new(checkpoint);
+    found.read_log(vfs, &root.join(log::FOLDER))?;
+    found.read_segments(options, &root.join(SHARDS))?;
+    // From here on the folder is known to be good.
+    for folder in [log::FOLDER, SHARDS] {
+        create_synced(vfs, root, &root.join(folder))?;
+    }
+    let log = found.begin_log(vfs, &root.join(log::FOLDER))?;
+    for path in &found.remove {
+        match vfs.remove_file(path) {
+            // A temporary file whose name was used again in the meantime.
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            other => other.map_err(|e| ReadError::io(path, "remove", e))?,
+        }
+    }
+    lock.sign().map_err(|e| ReadError::io(&root.join(LOCK), "write", e))?;
+    for segments in found.segments.values_mut() {
+        segments.sort_by_key(|segment| (segment.footer.rank, segment.footer.id));
+    }
+    Ok(Recovered {
+        lock,
+        catalog: found.catalog,
+        head: found.head,
+        segments: found.segments,
+        log,
+        next_segment: found.next_segment,
+    })
+}
+
+/// Whether the folder is a database; an error if it is something else.
+fn check_folder(root: &Path, names: &[String]) -> Result<bool, OpenError> {
+    if names.iter().any(|name| name == file::NAME) {
+        return Ok(true);
+    }
+    // What an interrupted creation leaves.
+    let ours = [LOCK, file::TMP_NAME];
+    match names.iter().find(|name| !ours.contains(&name.as_str())) {
+        None => Ok(false),
+        Some(name)
+            if [log::FOLDER, SHARDS].contains(&name.as_str())
+                && names.iter().any(|n| n == LOCK) =>
+        {
+            let path = root.join(file::NAME);
+            Err(ReadError::corrupt(&path, 0, "the catalog of the database", "no such file").into())
+        }
+        Some(name) => Err(OpenError::Foreign { path: root.to_owned(), found: name.clone() }),
+    }
+}
+
+/// Creates the folder and those it is in.
+fn create_folder(vfs: &dyn Vfs, root: &Path) -> Result<(), ReadError> {
+    match vfs.create_dir(root) {
+        Ok(()) => Ok(()),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => match root.parent() {
+            Some(parent) if parent != Path::new("") => {
+                create_folder(vfs, parent)?;
+                vfs.create_dir(root).map_err(|e| ReadError::io(root, "create", e))
+            }
+            _ => Err(ReadError::io(root, "create", error)),
+        },
+        Err(error) => Err(ReadError::io(root, "create", error)),
+    }?;
+    let parent = root.parent().filter(|parent| *parent != Path::new(""));
+    parent
+        .map_or(Ok(()), |parent| vfs.sync_dir(parent).map_err(|e| ReadError::io(parent, "sync", e)))
+}
+
+/// Creates `folder` in `parent`, durably.
+pub(crate) fn create_synced(vfs: &dyn Vfs, parent: &Path, folder: &Path) -> Result<(), ReadError> {
+    vfs.create_dir(folder).map_err(|e| ReadError::io(folder, "create", e))?;
+    vfs.sync_dir(parent).map_err(|e| ReadError::io(parent, "sync", e))
+}
+
+fn take_lock(vfs: &dyn Vfs, root: &Path) -> Result<Box<dyn FolderLock>, OpenError> {
+    let path = root.join(LOCK);
+    match vfs.lock(&path).map_err(|e| ReadError::io(&path, "lock", e))? {
+        Ok(lock) => Ok(lock),
+        Err(pid) => Err(OpenError::Locked { path: root.to_owned(), pid }),
+    }
+}
+
+/// What has been read so far.
+struct Found {
+    catalog: Arc<Catalog>,
+    sealed_seq: u64,
+    head: Head,
+    files: VecDeque<LogFile>,
+    next_number: u64,
+    next_seq: u64,
+    /// The last file of the log: its number and its valid bytes, to be written anew.
+    rewrite: Option<(u64, Vec<u8>)>,
+    segments: BTreeMap<PolicyId, Vec<Arc<Segment>>>,
+    next_segment: u64,
+    /// Left behind by whatever was interrupted.
+    remove: Vec<PathBuf>,
+    slots: Vec<Option<u32>>,
+}
+
+impl Found {
+    fn new(checkpoint: Checkpoint) -> Self {
+        Found {
+            catalog: checkpoint.catalog,
+            sealed_seq: checkpoint.sealed_seq,
+            head: Head::new(1),
+            files: VecDeque::new(),
+            next_number: 1,
+            next_seq: checkpoint.sealed_seq + 1,
+            rewrite: None,
+            segments: BTreeMap::new(),
+            next_segment: 1,
+            remove: Vec::new(),
+            slots: Vec::new(),
+        }
+    }
+
+    /// Replays the log into the head.
+    fn read_log(&mut self, vfs: &dyn Vfs, folder: &Path) -> Result<(), ReadError> {
+        let names = list_or_nothing(vfs, folder)?;
+        self.remove.extend(temporary(folder, &names));
+        let numbers = log::numbers(&names);
+        if numbers.is_empty() && self.sealed_seq > 0 {
+            let expected = "the files of the log";
+            return Err(ReadError::corrupt(folder, 0, expected, "none"));
+        }
+        for (at, number) in numbers.iter().enumerate() {
+            self.read_log_file(vfs, folder, *number, at + 1 == numbers.len())?;
+        }
+        Ok(())
+    }
+
+    fn read_log_file(
+        &mut self,
+        vfs: &dyn Vfs,
+        folder: &Path,
+        number: u64,
+        last: bool,
+    ) -> Result<(), ReadError> {
+        let path = log::path_of(folder, number);
+        // A last file without records is written over.
+        self.next_number = number;
+        let bytes = vfs.read(&path).map_err(|e| ReadError::io(&path, "read", e))?;
+        let scanned = log::scan(&path, &bytes, last)?;
+        let Some(first_seq) = scanned.first_seq else {
+            // Its creation was interrupted. Nothing was in it.
+            return Ok(());
+        };
+        let end = first_seq + scanned.records.len() as u64;
+        if !last && end <= self.sealed_seq + 1 {
+            // Segments cover it; only its removal was interrupted, or undone by a power cut.
+            self.remove.push(path);
+            return Ok(());
+        }
+        let fits = if self.files.is_empty() {
+            first_seq <= self.sealed_seq + 1 && end > self.sealed_seq
+        } else {
+            first_seq == self.next_seq
+        };
+        if !fits {
+            let found =
+                format!("records {first_seq} to before {end} where {} is due", self.next_seq);
+            return Err(ReadError::corrupt(
+                &path,
+                0,
+                "the records of the log without a gap",
+                found,
+            ));
+        }
+        let mut replay = Replay::default();
+        for record in &scanned.records {
+            self.replay(&mut replay, record).map_err(|bad| {
+                let offset = record.offset + RECORD_HEADER_LEN + bad.offset;
+                ReadError::corrupt(&path, offset as u64, bad.expected, bad.found)
+            })?;
+        }
+        self.next_seq = end;
+        if scanned.records.is_empty() && last {
+            return Ok(());
+        }
+        self.files.push_back(LogFile { number, first_seq, bytes: scanned.valid as u64 });
+        self.next_number = number + 1;
+        if last {
+            self.rewrite = Some((number, bytes[..scanned.valid].to_vec()));
+        }
+        Ok(())
+    }
+
+    fn replay(&mut self, replay: &mut Replay, record: &Record<'_>) -> Result<(), Bad> {
+        match record.kind {
+            Kind::Catalog => {
+                // An older one than the checkpoint would undo what came between.
+                if record.seq > self.sealed_seq {
+                    self.catalog = Arc::new(file::decode(record.payload)?);
+                }
+                Ok(())
+            }
+            Kind::Batch => {
+                // Decoded even if covered by segments: it may name series that later records refer to.
+                let (policy, batch) = replay.decode(record.payload)?;
+                if record.seq <= self.sealed_seq || self.catalog.policy_by_id(policy).is_none() {
+                    return Ok(());
+                }
+                let plan = Plan::new(&self.catalog, policy, batch, i64::MIN);
+                if let Some(next) = plan.catalog_after(&self.catalog, policy) {
+                    self.catalog = Arc::new(next);
+                }
+                self.slots.clear();
+                let mut head = self.head.inner.write();
+                for (table, plan) in batch.tables().zip(&plan.tables) {
+                    head.resolve(self.head.generation, policy, batch, table, plan, &mut self.slots);
+                }
+                head.apply(policy, batch, &plan, &self.slots);
+                Ok(())
+            }
+        }
+    }
+
+    /// Opens all segments by their footers.
+    fn read_segments(&mut self, options: &DbBuilder, shards: &Path) -> Result<(), ReadError> {
+        let vfs = &*options.vfs;
+        let mut all = Vec::new();
+        for policy in list_or_nothing(vfs, shards)? {
+            let policy = shards.join(policy);
+            for shard in list_or_nothing(vfs, &policy)? {
+                let folder = policy.join(shard);
+                let names = list_or_nothing(vfs, &folder)?;
+                self.remove.extend(temporary(&folder, &names));
+                for name in names.iter().filter(|name| name.ends_with(SUFFIX)) {
+                    all.push(Segment::open(vfs, &folder.join(name), options.read_mode)?);
+                }
+            }
+        }
+        let replaced: BTreeSet<u64> =
+            all.iter().flat_map(|segment| segment.footer.replaces.iter().copied()).collect();
+        for segment in all {
+            let Segment { footer, path, .. } = &segment;
+            self.next_segment = self.next_segment.max(footer.id + 1);
+            if replaced.contains(&footer.id) || self.catalog.policy_by_id(footer.policy).is_none() {
+                self.remove.push(path.clone());
+            } else {
+                self.segments.entry(footer.policy).or_default().push(Arc::new(segment));
+            }
+        }
+        Ok(())
+    }
+
+    /// Makes what was read durable, and begins a new file.
+    fn begin_log(&mut self, vfs: &dyn Vfs, folder: &Path) -> Result<Log, ReadError> {
+        if let Some((number, valid)) = self.rewrite.take() {
+            log::rewrite(vfs, folder, number, &valid)?;
+        }
+        Log::begin(vfs, folder, std::mem::take(&mut self.files), self.next_number, self.next_seq)
+    }
+}
+
+fn list_or_nothing(vfs: &dyn Vfs, folder: &Path) -> Result<Vec<String>, ReadError> {
+    match vfs.list(folder) {
+        Ok(mut names) => {
+            names.sort_unstable();
+            Ok(names)
+        }
+        // A plain file among the folders is none of ours.
+        Err(error)
+            if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) =>
+        {
+            Ok(Vec::new())
+        }
+        Err(error) => Err(ReadError::io(folder, "list", error)),
+    }
+}
+
+fn temporary(folder: &Path, names: &[String]) -> impl Iterator<Item = PathBuf> {
+    let ends = |name: &&String| name.ends_with(".log.tmp") || name.ends_with(".seg.tmp");
+    let found: Vec<PathBuf> = names.iter().filter(ends).map(|name| folder.join(name)).collect();
+    found.into_iter()
+}
