@@ -211,6 +211,14 @@ fn a_panel_is_a_picture_of_its_own() {
     for missing in ["/render/host-cpu", "/render/host-.svg", "/render/x-cpu.svg", "/nowhere"] {
         assert_eq!(get(&source, missing).status, 404, "{missing}");
     }
+    // Variables that the address does not give take what there is first.
+    for name in
+        ["host-disk", "cgroup-cpu", "cluster-cpu", "node-memory", "namespace-cpu", "pod-cpu"]
+    {
+        let page = get(&source, &format!("/render/{name}.svg"));
+        assert_eq!(page.status, 200, "{name}");
+        assert!(page.body.contains("min"), "{name} has a legend: {}", page.body);
+    }
     let huge = get(&source, "/render/host-cpu.svg?width=999999999&height=0");
     assert!(huge.body.contains("width=\"4096\" height=\"64\""));
 }

@@ -84,7 +84,7 @@ impl Site {
         groups: Groups,
         totals: &Totals,
     ) {
-        out.push_str("<section aria-labelledby=\"groups-h\"><h2 id=\"groups-h\">Busiest control groups</h2>\n");
+        out.push_str("<h2>Busiest control groups</h2>\n");
         let Rows { rows, errors } = groups.0;
         put_errors(out, &errors);
         let paths: Vec<String> = rows.iter().map(|row| row.key[0].clone()).collect();
@@ -100,7 +100,7 @@ impl Site {
         }
         put!(
             out,
-            "<p class=\"note\"><a href=\"{}\">All groups as a tree</a></p></section>\n",
+            "<p class=\"note\"><a href=\"{}\">All groups as a tree</a></p>\n",
             esc(&view.link(&self.at("/cgroup"), &[("path", "/")]))
         );
     }
@@ -177,9 +177,8 @@ impl Site {
         let mut rows: Vec<Row> =
             rows.into_iter().filter(|row| is_child(&row.key[0], path)).collect();
         if !rows.is_empty() {
-            out.push_str("<section aria-labelledby=\"children-h\"><h2 id=\"children-h\">Groups inside</h2>\n");
+            out.push_str("<h2>Groups inside</h2>\n");
             self.put_groups(out, view, "Groups inside", &totals, &mut rows, Some(path));
-            out.push_str("</section>\n");
         }
     }
 

@@ -227,7 +227,7 @@ impl Site {
         }
         put!(
             out,
-            "<section class=\"empty big\"><h2>No cluster yet</h2><p>Database <code>{}</code> has no nodes or pods in this range. To watch a Kubernetes cluster, name its kubelets when starting:</p><pre>full_stack --source=summary:http://127.0.0.1:10255/stats/summary</pre><p>Repeat <code>--source</code> for each node. A Heapster that writes to this server works as well: its measurements are the ones shown here.</p></section>\n",
+            "<section class=\"empty big\"><h2>No cluster yet</h2><p>Database <code>{}</code> has no nodes or pods in this range. To watch a Kubernetes cluster, name its kubelets when starting:</p><pre>full_stack --source=host --source=summary:http://127.0.0.1:10255/stats/summary</pre><p>Repeat <code>--source=summary:...</code> for each node; <code>--source=host</code> keeps this host. A Heapster that writes to this server works as well: its measurements are the ones shown here.</p></section>\n",
             esc(&self.cluster_database)
         );
     }
