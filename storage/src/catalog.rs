@@ -95,6 +95,14 @@ pub struct PolicySpec {
     pub default: bool,
 }
 
+impl PolicySpec {
+    /// A policy called `name`, else as by default.
+    #[must_use]
+    pub fn named(name: impl Into<String>) -> Self {
+        PolicySpec { name: Some(name.into()), ..PolicySpec::default() }
+    }
+}
+
 /// What to change of a retention policy; `None` leaves a property as it is.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct PolicyChange {

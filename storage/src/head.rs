@@ -128,7 +128,7 @@ impl HeadInner {
                 let found = self
                     .hinted(generation, entry.hint(), at, entry.key())
                     .unwrap_or_else(|| self.enter(at, entry.key()));
-                entry.set_hint(u64::from(generation) << 32 | u64::from(found) + 1);
+                entry.set_hint((u64::from(generation) << 32) | (u64::from(found) + 1));
                 *slot = Some(found);
             }
         }
