@@ -57,6 +57,8 @@ mod merge;
 #[cfg(feature = "engine")]
 mod options;
 #[cfg(feature = "engine")]
+mod pack;
+#[cfg(feature = "engine")]
 mod partials;
 #[cfg(feature = "engine")]
 mod plan;
