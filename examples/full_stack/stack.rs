@@ -43,7 +43,7 @@ pub(crate) struct Stack {
 struct Running {
     host: Option<SamplerGuard>,
     cluster: Option<ClusterSamplerGuard>,
-    background: Background,
+    _background: Background,
 }
 
 impl Stack {
@@ -77,7 +77,7 @@ impl Stack {
                 Some(sampler.spawn(sink, clock)?)
             }
         };
-        let running = Running { host, cluster, background: db.spawn()? };
+        let running = Running { host, cluster, _background: db.spawn()? };
         Ok(Stack {
             running: Mutex::new(Some(running)),
             influx: InfluxDb::new(Arc::clone(&engine)),

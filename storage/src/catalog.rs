@@ -101,6 +101,12 @@ impl PolicySpec {
     pub fn effective_shard_duration_ns(&self) -> i64 {
         self.shard_duration_ns.unwrap_or_else(|| default_shard_duration_ns(self.duration_ns))
     }
+
+    /// A policy called `name`, else as by default.
+    #[must_use]
+    pub fn named(name: impl Into<String>) -> Self {
+        PolicySpec { name: Some(name.into()), ..PolicySpec::default() }
+    }
 }
 
 /// What to change of a retention policy; `None` leaves a property as it is.

@@ -203,8 +203,7 @@ impl Db {
     ///
     /// # Errors
     ///
-    /// [`DbError::DatabaseNotFound`], [`DbError::PolicyNotFound`]; [`DbError::File`] if the index of a segment is
-    /// damaged.
+    /// [`DbError::DatabaseNotFound`], [`DbError::PolicyNotFound`].
     pub fn view(&self, database: &str, policy: Option<&str>) -> Result<View, DbError> {
         // The version before the catalog: fields of rows in the one are then in the other.
         let version = Arc::clone(&self.shared.version.read());
@@ -215,10 +214,8 @@ impl Db {
         let frozen = version.frozen.iter().map(|frozen| (Arc::clone(&frozen.head), u32::MAX));
         let heads = frozen.chain([(Arc::clone(&version.active), limit)]).collect();
         let segments = version.segments.get(&policy.id).cloned().unwrap_or_default();
-        segments.iter().try_for_each(|segment| segment.check_index())?;
         let (policy, catalog) = (policy.id, Arc::clone(&catalog));
-        let fault = Mutex::default();
-        Ok(View::of(Arc::new(ViewInner { policy, horizon, heads, segments, catalog, fault })))
+        Ok(View::of(Arc::new(ViewInner { policy, horizon, heads, segments, catalog })))
     }
 }
 

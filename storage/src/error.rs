@@ -48,22 +48,6 @@ impl ReadError {
         ReadError::Io { path: path.to_owned(), op, source }
     }
 
-    /// The same error once more.
-    pub(crate) fn copy(&self) -> Self {
-        match self {
-            ReadError::Io { path, op, source } => {
-                let source = io::Error::new(source.kind(), source.to_string());
-                ReadError::Io { path: path.clone(), op, source }
-            }
-            ReadError::Corrupt { path, offset, expected, found } => {
-                ReadError::corrupt(path, *offset, expected, found.as_str())
-            }
-            ReadError::Version { path, found, newest } => {
-                ReadError::Version { path: path.clone(), found: *found, newest: *newest }
-            }
-        }
-    }
-
     pub(crate) fn corrupt(
         path: &Path,
         offset: u64,

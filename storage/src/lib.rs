@@ -16,7 +16,7 @@
 //! db.writer("demo", None)?.write(&batch)?; // in the log when it returns
 //!
 //! let view = db.view("demo", None)?;
-//! let found = view.series("cpu", &TagFilter::All);
+//! let found = view.series("cpu", &TagFilter::All)?;
 //! for block in view.scan(&found[0], &["usage"], TimeRange::ALL, Direction::Ascending) {
 //!     assert_eq!(block?.columns[0].get_f64(0), Some(12.5));
 //! }
@@ -56,6 +56,8 @@ mod map;
 mod merge;
 #[cfg(feature = "engine")]
 mod options;
+#[cfg(feature = "engine")]
+mod pack;
 #[cfg(feature = "engine")]
 mod partials;
 #[cfg(feature = "engine")]

@@ -7,7 +7,6 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use parking_lot::Mutex;
 use stripchart_core::FieldType;
 
 use crate::catalog::{Catalog, PolicyId};
@@ -107,13 +106,12 @@ fn copy_rows(
         heads: Vec::new(),
         segments: run.to_vec(),
         horizon: i64::MIN,
-        fault: Mutex::default(),
     });
     let view = View::of(Arc::clone(&inner));
-    for measurement in view.try_measurements()? {
+    for measurement in view.measurements()? {
         let wanted = fields_of(run, &measurement)?;
         writer.table(&measurement, wanted.clone())?;
-        for series in view.try_series(&measurement, &TagFilter::All)? {
+        for series in view.series(&measurement, &TagFilter::All)? {
             let all = (i64::MIN, i64::MAX);
             let mut rows = Rows::empty(&wanted);
             for cluster in clusters(&inner, &series, &wanted, all.0, all.1)? {

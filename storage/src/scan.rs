@@ -77,7 +77,6 @@ pub(crate) fn clusters(
     start: i64,
     end: i64,
 ) -> Result<VecDeque<Vec<Piece>>, ReadError> {
-    view.check()?;
     let mut pieces = pieces(view, series, wanted, start, end)?;
     pieces.sort_by_key(|piece| piece.bounds);
     let mut clusters: VecDeque<Vec<Piece>> = VecDeque::new();

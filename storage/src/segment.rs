@@ -33,7 +33,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use self::directory::{Block, Group};
+use self::directory::{Block, Group, Layout};
 use self::index::Index;
 use crate::ReadError;
 use crate::bytes::{Bad, Reader};
@@ -176,14 +176,6 @@ impl Segment {
         Ok(bytes)
     }
 
-    /// Checks the index, if that has not been done yet.
-    pub(crate) fn check_index(&self) -> Result<(), ReadError> {
-        if self.index_checked.load(Ordering::Relaxed) {
-            return Ok(());
-        }
-        self.with_index(|_| Ok(()))
-    }
-
     /// Calls `read` with the index.
     pub(crate) fn with_index<T>(
         &self,
@@ -199,7 +191,7 @@ impl Segment {
         series: usize,
         measurement: &str,
         wanted: &[Wanted],
-    ) -> Result<(Vec<Group>, Vec<Vec<Option<Block>>>), ReadError> {
+    ) -> Result<Layout, ReadError> {
         let (entry, fields) = self.with_index(|index| {
             let mut numbers = vec![None; wanted.len()];
             if let Some(table) = index.table(measurement)? {

@@ -3,7 +3,6 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use parking_lot::Mutex;
 use stripchart_core::{KeyRef, SeriesKey, TimeRange, Timestamp};
 
 use crate::catalog::{Catalog, FieldInfo, PolicyId};
@@ -16,8 +15,7 @@ use crate::{Partials, ReadError, TagFilter};
 /// A snapshot of a retention policy: what was acknowledged before it was taken is in it, what comes later is not, and
 /// every batch is in it whole or not at all.
 ///
-/// Cheap to take and to clone. Holding one keeps the memory and files it refers to. Whatever lists (measurements, series,
-/// tags) cannot fail: the indexes of segments are checked when the view is taken.
+/// Cheap to take and to clone. Holding one keeps the memory and files it refers to.
 #[derive(Debug, Clone)]
 pub struct View {
     inner: Arc<ViewInner>,
@@ -33,15 +31,6 @@ pub(crate) struct ViewInner {
     pub(crate) segments: Vec<Arc<Segment>>,
     /// The first instant that the retention policy still shows.
     pub(crate) horizon: i64,
-    /// Why something could not be listed.
-    pub(crate) fault: Mutex<Option<ReadError>>,
-}
-
-impl ViewInner {
-    /// An error if something could not be listed before.
-    pub(crate) fn check(&self) -> Result<(), ReadError> {
-        self.fault.lock().as_ref().map_or(Ok(()), |fault| Err(fault.copy()))
-    }
 }
 
 /// Identifies a series: equal for equal keys, in every view.
@@ -112,22 +101,12 @@ impl View {
         View { inner }
     }
 
-    /// What was listed. An index was found whole when the view was taken; should it be unreadable now nevertheless, the
-    /// device fails, and every scan and fold of this view says so.
-    fn or_nothing<T: Default>(&self, listed: Result<T, ReadError>) -> T {
-        listed.unwrap_or_else(|error| {
-            self.inner.fault.lock().get_or_insert(error);
-            T::default()
-        })
-    }
-
     /// The measurements that have series, sorted.
-    #[must_use]
-    pub fn measurements(&self) -> Vec<String> {
-        self.or_nothing(self.try_measurements())
-    }
-
-    pub(crate) fn try_measurements(&self) -> Result<Vec<String>, ReadError> {
+    ///
+    /// # Errors
+    ///
+    /// [`ReadError`] if the index of a segment is unreadable.
+    pub fn measurements(&self) -> Result<Vec<String>, ReadError> {
         let mut names = BTreeSet::new();
         for segment in &self.inner.segments {
             segment.with_index(|index| {
@@ -166,12 +145,11 @@ impl View {
     }
 
     /// The tag keys that series of `measurement` have, sorted.
-    #[must_use]
-    pub fn tag_keys(&self, measurement: &str) -> Vec<String> {
-        self.or_nothing(self.try_tag_keys(measurement))
-    }
-
-    fn try_tag_keys(&self, measurement: &str) -> Result<Vec<String>, ReadError> {
+    ///
+    /// # Errors
+    ///
+    /// [`ReadError`] if the index of a segment is unreadable.
+    pub fn tag_keys(&self, measurement: &str) -> Result<Vec<String>, ReadError> {
         let mut keys = BTreeSet::new();
         for segment in &self.inner.segments {
             segment.with_index(|index| {
@@ -193,16 +171,11 @@ impl View {
     /// The series of `measurement` that `filter` accepts, sorted by key.
     ///
     /// Costs a look-up per source (head and segments) where the filter demands a tag value, else a test per series.
-    #[must_use]
-    pub fn series(&self, measurement: &str, filter: &TagFilter) -> Vec<Series> {
-        self.or_nothing(self.try_series(measurement, filter))
-    }
-
-    pub(crate) fn try_series(
-        &self,
-        measurement: &str,
-        filter: &TagFilter,
-    ) -> Result<Vec<Series>, ReadError> {
+    ///
+    /// # Errors
+    ///
+    /// [`ReadError`] if the index of a segment is unreadable.
+    pub fn series(&self, measurement: &str, filter: &TagFilter) -> Result<Vec<Series>, ReadError> {
         let mut found: BTreeMap<SeriesKey, Places> = BTreeMap::new();
         for (at, segment) in (0u32..).zip(&self.inner.segments) {
             segment.with_index(|index| {

@@ -1,5 +1,7 @@
 //! Damaged, foreign and newer folders: refused with a message and left alone, or read right; never a panic.
 
+#![allow(clippy::unwrap_used, reason = "helpers of tests")]
+
 mod common;
 
 use std::path::{Path, PathBuf};
@@ -40,9 +42,9 @@ fn read_all(db: &Db, good: &[String]) -> Result<usize, ReadError> {
         Err(error) => panic!("{error}"),
     };
     let mut rows = 0;
-    for measurement in view.measurements() {
-        let _ = view.tag_keys(&measurement);
-        for series in view.series(&measurement, &TagFilter::All) {
+    for measurement in view.measurements()? {
+        view.tag_keys(&measurement)?;
+        for series in view.series(&measurement, &TagFilter::All)? {
             for field in view.fields(&measurement) {
                 let mut partials = Partials::new(field.field_type, 2, Aggregates::ALL);
                 view.fold(&series, &field.name, &[0, 20, 100], &mut partials)?;

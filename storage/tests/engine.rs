@@ -1,5 +1,7 @@
 //! What a user sees: rows come back, whatever happened to them in between.
 
+#![allow(clippy::unwrap_used, reason = "helpers of tests")]
+
 mod common;
 
 use std::time::Duration;
@@ -81,7 +83,7 @@ fn a_view_does_not_change() {
     let (_, db) = database();
     put(&db, "a", 10, &[("x", 1.0)]).unwrap();
     let view = db.view(DB, None).unwrap();
-    let series = view.series("m", &TagFilter::All);
+    let series = view.series("m", &TagFilter::All).unwrap();
     put(&db, "a", 10, &[("x", 2.0)]).unwrap();
     put(&db, "b", 10, &[("x", 2.0)]).unwrap();
     db.seal().unwrap();
@@ -94,7 +96,7 @@ fn a_view_does_not_change() {
             .collect::<Vec<_>>()
     };
     assert_eq!(read(), [(vec![10], Some(1.0))]);
-    assert_eq!(view.series("m", &TagFilter::All).len(), 1);
+    assert_eq!(view.series("m", &TagFilter::All).unwrap().len(), 1);
     assert_eq!(dump(&db), ["m,host=a 10 x=2.0", "m,host=a 20 x=3.0", "m,host=b 10 x=2.0"]);
 }
 
@@ -111,7 +113,7 @@ fn late_and_repeated_rows_are_merged_field_by_field() {
     let want = ["m,host=a 10 x=7.0 y=9.0", "m,host=a 20 y=3.0", "m,host=a 30 x=1.0"];
     assert_eq!(dump(&db), want);
     let view = db.view(DB, None).unwrap();
-    let series = &view.series("m", &TagFilter::All)[0];
+    let series = &view.series("m", &TagFilter::All).unwrap()[0];
     let down = view.scan(series, &["y", "none"], TimeRange::ALL, Direction::Descending);
     let times: Vec<i64> = down.flat_map(|block| block.unwrap().timestamps).collect();
     assert_eq!(times, [20, 10]);
@@ -309,7 +311,7 @@ fn statistics_and_decoding_agree() {
     let edges: Vec<i64> = (0..12).map(|n| n * 5000).collect();
     let fold = |field: &str, field_type| {
         let view = db.view(DB, None).unwrap();
-        let series = &view.series("m", &TagFilter::All)[0];
+        let series = &view.series("m", &TagFilter::All).unwrap()[0];
         let mut partials = Partials::new(field_type, edges.len() - 1, Aggregates::ALL);
         view.fold(series, field, &edges, &mut partials).unwrap();
         partials

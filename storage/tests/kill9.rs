@@ -4,6 +4,7 @@
 //! The writing process is this test again, with the folder in its environment. It prints a line after each
 //! acknowledgement; what has come through the pipe has been acknowledged.
 
+#![allow(clippy::unwrap_used, reason = "helpers of tests")]
 #![cfg(unix)]
 
 mod common;
@@ -18,6 +19,7 @@ use stripchart_core::{Batch, Sink, TimeRange, Timestamp};
 use stripchart_storage::{Db, Direction, SyncPolicy, TagFilter};
 
 const ROUNDS: u64 = 50;
+/// As many as `acknowledged` has places.
 const WRITERS: u64 = 2;
 const ROWS: i64 = 7;
 const FOLDER: &str = "STRIPCHART_KILL9_FOLDER";
@@ -43,7 +45,7 @@ fn batches(db: &Db, writer: u64) -> i64 {
     let view = db.view(DB, None).unwrap();
     let host = TagFilter::Equal { key: "writer".into(), value: writer.to_string() };
     let mut rows = 0;
-    for series in view.series("m", &host) {
+    for series in view.series("m", &host).unwrap() {
         for block in view.scan(&series, &["v"], TimeRange::ALL, Direction::Ascending) {
             let block = block.unwrap();
             for (at, got) in block.timestamps.iter().enumerate() {
@@ -95,7 +97,7 @@ fn child() {
 fn every_acknowledged_point_survives_kill_9() {
     let folder = tempfile::tempdir().unwrap();
     let mut random = 0x2545_f491_4f6c_dd1d_u64;
-    let mut acknowledged = [-1i64; WRITERS as usize];
+    let mut acknowledged = [-1i64; 2];
     for round in 0..ROUNDS {
         random ^= random << 13;
         random ^= random >> 7;

@@ -1,5 +1,7 @@
 //! Random writes, seals, merges and reopenings against a map: reads are identical, folds equal scans.
 
+#![allow(clippy::unwrap_used, reason = "helpers of tests")]
+
 mod common;
 
 use std::collections::BTreeMap;
@@ -73,7 +75,7 @@ fn check(db: &Db, model: &Model, range: TimeRange, edges: &[i64]) {
     let mut got = Model::new();
     let mut wanted = model.clone();
     wanted.retain(|(_, at, _), _| range.contains(Timestamp::from_nanos(*at)));
-    for series in view.series("m", &TagFilter::All) {
+    for series in view.series("m", &TagFilter::All).unwrap() {
         let host = HOSTS.iter().position(|host| series.key().tag("host") == Some(host)).unwrap();
         let read = |direction| -> Vec<(i64, usize, i64)> {
             let mut cells = Vec::new();

@@ -43,10 +43,10 @@ pub fn put(db: &Db, host: &str, at: i64, fields: &[(&str, f64)]) -> Result<Accep
 pub fn dump(db: &Db) -> Vec<String> {
     let Ok(view) = db.view(DB, None) else { return Vec::new() };
     let mut lines = Vec::new();
-    for measurement in view.measurements() {
+    for measurement in view.measurements().unwrap() {
         let fields = view.fields(&measurement);
         let names: Vec<&str> = fields.iter().map(|field| field.name.as_str()).collect();
-        for series in view.series(&measurement, &TagFilter::All) {
+        for series in view.series(&measurement, &TagFilter::All).unwrap() {
             let mut last = None;
             for block in view.scan(&series, &names, TimeRange::ALL, Direction::Ascending) {
                 let block = block.unwrap();
