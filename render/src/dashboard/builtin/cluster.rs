@@ -162,15 +162,11 @@ pub fn node() -> Dashboard {
         )
 }
 
-<<<<<<< HEAD
 fn namespace_variable() -> Variable {
     Variable::new("namespace", "Namespace", values_of("namespace_name", "uptime", ""))
 }
 
-/// The pods of a namespace: its variable is `namespace`; given [`VariableValue::All`](super::VariableValue::All), of
-=======
 /// The pods of a namespace: its variable is `namespace`; given [`VariableValue::All`](crate::dashboard::VariableValue::All), of
->>>>>>> r1
 /// all namespaces.
 #[must_use]
 pub fn namespace() -> Dashboard {
