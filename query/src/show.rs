@@ -92,7 +92,8 @@ impl<'a> Scope<'a> {
         let mut found = Vec::new();
         for (policy, view) in &self.views {
             if from.is_empty() {
-                found.extend(view.measurements().into_iter().map(|name| (view, name)));
+                let names = view.measurements().map_err(QueryError::storage)?;
+                found.extend(names.into_iter().map(|name| (view, name)));
             }
             let mut named = BTreeSet::new();
             for source in from {
@@ -137,7 +138,7 @@ impl<'a> Scope<'a> {
         for (view, name) in self.measurements(&clauses.from)? {
             let fields = view.fields(&name);
             let has_field = |name: &str| fields.iter().any(|field| field.name == name);
-            for series in view.series(&name, &TagFilter::All) {
+            for series in view.series(&name, &TagFilter::All).map_err(QueryError::storage)? {
                 let key = series.key();
                 let chosen = condition.as_ref().is_none_or(|condition| {
                     let tag = |index: usize| {

@@ -86,7 +86,7 @@ fn groups(plan: &Plan, budget: &Budget<'_>) -> Result<Groups, QueryError> {
     for source in &plan.sources {
         match source {
             PlannedSource::Measurement { .. } => {
-                let found = stored(plan, source);
+                let found = stored(plan, source)?;
                 budget.series(found.len())?;
                 for (name, input) in found {
                     add(&name, input);
@@ -123,10 +123,12 @@ fn limit_series(plan: &Plan, groups: &mut Groups) {
 }
 
 /// The series of a measurement whose tags do not already rule them out.
-fn stored(plan: &Plan, source: &PlannedSource) -> Vec<(String, Input)> {
-    let PlannedSource::Measurement { view, name, fields } = source else { return Vec::new() };
+fn stored(plan: &Plan, source: &PlannedSource) -> Result<Vec<(String, Input)>, QueryError> {
+    let PlannedSource::Measurement { view, name, fields } = source else {
+        return Ok(Vec::new());
+    };
     if fields.is_empty() {
-        return Vec::new();
+        return Ok(Vec::new());
     }
     let shared: Rc<[_]> = fields.clone().into();
     let has_field = |name: &str| fields.iter().any(|field| field.name == name);
@@ -138,7 +140,7 @@ fn stored(plan: &Plan, source: &PlannedSource) -> Vec<(String, Input)> {
         }),
     };
     let mut inputs = Vec::new();
-    for series in view.series(name, &filter) {
+    for series in view.series(name, &filter).map_err(QueryError::storage)? {
         let decided = match &plan.condition {
             None => Some(true),
             Some(condition) => condition.decided(&|index| {
@@ -154,7 +156,7 @@ fn stored(plan: &Plan, source: &PlannedSource) -> Vec<(String, Input)> {
         let source = InputSource::Stored { view: view.clone(), series, fields };
         inputs.push((name.clone(), Input { source, filtered: decided.is_none() }));
     }
-    inputs
+    Ok(inputs)
 }
 
 /// A row per point: fields and tags as they are stored.

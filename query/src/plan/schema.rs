@@ -28,7 +28,7 @@ fn rank(field_type: FieldType) -> u8 {
 
 impl Schema {
     /// The union over `sources`.
-    pub(crate) fn of(sources: &[PlannedSource]) -> Self {
+    pub(crate) fn of(sources: &[PlannedSource]) -> Result<Self, QueryError> {
         let mut schema = Schema::default();
         for source in sources {
             match source {
@@ -36,7 +36,7 @@ impl Schema {
                     for field in fields {
                         schema.add_field(&field.name, field.field_type);
                     }
-                    schema.tags.extend(view.tag_keys(name));
+                    schema.tags.extend(view.tag_keys(name).map_err(QueryError::storage)?);
                 }
                 PlannedSource::Subquery(plan) => {
                     for column in &plan.columns {
@@ -47,7 +47,7 @@ impl Schema {
                 }
             }
         }
-        schema
+        Ok(schema)
     }
 
     fn add_field(&mut self, name: &str, field_type: FieldType) {

@@ -111,7 +111,7 @@ impl<'a> Planner<'a> {
             ascending,
         };
         let sources = self.sources(&select.from, &handed_down)?;
-        let schema = Schema::of(&sources);
+        let schema = Schema::of(&sources)?;
         let dimensions = group_by.dimensions(&schema, inherited);
         let without = (!group_by.all && group_by.patterns.is_empty()).then_some(&group_by.tags);
         let fields: Vec<ast::Field> =
@@ -283,7 +283,8 @@ impl<'a> Planner<'a> {
 /// The measurements that a pattern names.
 pub(crate) fn matching(view: &View, regex: &ast::Regex) -> Result<Vec<String>, QueryError> {
     let regex = regex.compile().map_err(|error| QueryError::invalid(error.to_string()))?;
-    Ok(view.measurements().into_iter().filter(|name| regex.is_match(name)).collect())
+    let names = view.measurements().map_err(QueryError::storage)?;
+    Ok(names.into_iter().filter(|name| regex.is_match(name)).collect())
 }
 
 fn is_utc(zone: &str) -> bool {

@@ -20,7 +20,7 @@ pub(super) fn show(
     refuse_time(clauses, "SHOW MEASUREMENTS")?;
     let mut names: BTreeSet<String> = match &clauses.condition {
         Some(condition) => fulfilling(scope, condition)?,
-        None => all(scope),
+        None => all(scope)?,
     };
     match measurement.map(|measurement| &measurement.name) {
         Some(MeasurementName::Name(name)) => names.retain(|known| known == name),
@@ -38,8 +38,12 @@ pub(super) fn show(
     Ok(vec![Frame::new("measurements").column(texts("name", names))])
 }
 
-fn all(scope: &Scope<'_>) -> BTreeSet<String> {
-    scope.views.iter().flat_map(|(_, view)| view.measurements()).collect()
+fn all(scope: &Scope<'_>) -> Result<BTreeSet<String>, QueryError> {
+    let mut names = BTreeSet::new();
+    for (_, view) in &scope.views {
+        names.extend(view.measurements().map_err(QueryError::storage)?);
+    }
+    Ok(names)
 }
 
 fn fulfilling(scope: &Scope<'_>, condition: &Expr) -> Result<BTreeSet<String>, QueryError> {
@@ -93,13 +97,14 @@ fn comparison(
     };
     let wanted = matches!(op, BinaryOp::Eq | BinaryOp::Match);
     let mut names = BTreeSet::new();
-    for name in all(scope) {
-        let mut values = scope.views.iter().flat_map(|(_, view)| {
-            let series = view.series(&name, &TagFilter::All);
-            series.into_iter().filter_map(|series| series.key().tag(&tag.name).map(str::to_owned))
-        });
+    for name in all(scope)? {
+        let mut series = Vec::new();
+        for (_, view) in &scope.views {
+            series.extend(view.series(&name, &TagFilter::All).map_err(QueryError::storage)?);
+        }
+        let mut values = series.iter().filter_map(|series| series.key().tag(&tag.name));
         let Some(first) = values.next() else { continue };
-        if (test(&first) || values.any(|value| test(&value))) == wanted {
+        if (test(first) || values.any(&test)) == wanted {
             names.insert(name);
         }
     }
