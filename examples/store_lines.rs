@@ -162,10 +162,10 @@ impl Load {
 /// What is there now, measurement by measurement.
 fn show(db: &Db, database: &str) -> Result<(), Box<dyn Error>> {
     let view = db.view(database, None)?;
-    for measurement in view.measurements() {
+    for measurement in view.measurements()? {
         let fields = view.fields(&measurement);
         let names: Vec<_> = fields.iter().map(|field| field.name.as_str()).collect();
-        let series = view.series(&measurement, &TagFilter::All);
+        let series = view.series(&measurement, &TagFilter::All)?;
         println!("{measurement}: {} series, fields {}", series.len(), names.join(", "));
         let Some(first) = series.first() else { continue };
         if let Some(block) = view.scan(first, &names, TimeRange::ALL, Direction::Descending).next()

@@ -1,4 +1,92 @@
 //! Host, cgroup and Kubernetes metrics, collected cheaply in one process.
+//!
+//! A [`Sampler`] reads `/proc`, `/sys` and every cgroup of versions 1 and 2, and writes rows to any
+//! [`Sink`](stripchart_core::Sink): a database, a forwarder, a terminal. It is driven by a caller or by one thread of its own.
+//!
+//! # Example
+//!
+//! ```no_run
+//! use std::{sync::Arc, time::{Duration, SystemTime}};
+//! use stripchart_collector::Sampler;
+//! use stripchart_core::{Accepted, Batch, Sink, SinkError, Timestamp};
+//!
+//! struct Count;
+//! impl Sink for Count {
+//!     fn write(&self, batch: &Batch) -> Result<Accepted, SinkError> {
+//!         println!("{} rows of {} measurements", batch.row_count(), batch.tables().count());
+//!         Ok(Accepted { rows: batch.row_count(), rejected: Vec::new() })
+//!     }
+//! }
+//!
+//! let clock = || Timestamp::from(SystemTime::now());
+//! let sampler = Sampler::builder().interval(Duration::from_secs(10)).build();
+//! let guard = sampler.spawn(Arc::new(Count), Arc::new(clock))?;
+//! std::thread::sleep(Duration::from_secs(60));
+//! for warning in guard.take_warnings() {
+//!     eprintln!("{warning}"); // "/proc/pressure/io: cannot be read (...); its metrics are left out"
+//! }
+//! drop(guard); // stops the thread
+//! # Ok::<(), std::io::Error>(())
+//! ```
+//!
+//! The parsers of kernel files are of use by themselves; they take bytes, know no path and allocate nothing for a value:
+//!
+//! ```
+//! use stripchart_collector::cgroup::v2::{CpuMax, IoStat};
+//!
+//! assert_eq!(CpuMax::parse(b"50000 100000\n")?.limit_millicores(), Some(500.0));
+//! let error = IoStat::parse(b"8:0 rbytes=4096\n8:16 rbytes=lots\n").unwrap_err();
+//! assert_eq!(error.to_string(), "line 2: expected KEY=COUNT, found \"rbytes=lots\"");
+//! # Ok::<(), stripchart_collector::ParseError>(())
+//! ```
+//!
+//! # What is sampled
+//!
+//! | measurement | tags beside `host` | from |
+//! | --- | --- | --- |
+//! | `cpu`, `kernel` | `cpu` (`cpu-total`, `cpu0`, ...) | `/proc/stat`, `/proc/sys/kernel/random/entropy_avail` |
+//! | `mem`, `swap`, `kernel_vmstat` | | `/proc/meminfo`, `/proc/vmstat` |
+//! | `system`, `processes` | | `/proc/loadavg`, `/proc/uptime`, `/proc/stat` |
+//! | `disk` | `path`, `device`, `fstype`, `mode` | `/proc/self/mountinfo`, statvfs |
+//! | `diskio` | `name` | `/proc/diskstats` |
+//! | `net` | `interface` | `/proc/net/dev` |
+//! | `pressure` | `resource` (`cpu`, `memory`, `io`) | `/proc/pressure` |
+//! | `container_cpu`, `container_memory`, `container_io`, `container_pids` | `cgroup`, `container_id`, `pod_uid`, `runtime`, `unit` | cgroup files |
+//!
+//! Names of the host's measurements and fields are Telegraf's. [`Sampler::descriptors`] has the unit and meaning of every
+//! field. What differs from Telegraf:
+//!
+//! * `mem.used` is what is not available, so that shared memory counts as used (Telegraf's until 2025 took it for cache);
+//! * `processes` has no states but `running` and `blocked`, and these count threads: the kernel keeps both numbers, the
+//!   others would take reading a file of every process;
+//! * devices and interfaces that were never used have no rows;
+//! * `pressure` has one row for each resource, with fields `some_avg10` to `full_total_usec`.
+//!
+//! Of cgroups, totals include the cgroups below; I/O is summed over devices, those left out that stand upon others
+//! (device mapper, RAID, loop). The root `/` has what the kernel keeps for it, which for version 2 is no memory; the host's
+//! rows say it better. Under version 1 newer kernels count I/O only once a limit of I/O was set on the device.
+//!
+//! # Faults
+//!
+//! What is missing, forbidden or malformed leaves its fields out and gives one [`Warning`] with path and line, until it is
+//! good again. A cgroup that vanishes while it is read has no rows in that sample. A total that went back, or leapt further
+//! than the hardware can, gives no rate; no rate is ever negative ([`rate`]). Clocks may be set: rows follow the clock,
+//! rates the host's uptime.
+//!
+//! # Costs and limits
+//!
+//! Files of the host are kept open; those of cgroups, too, up to a quarter of the process' limit of open files. In steady
+//! state a cgroup whose processor time and memory did not change costs four short reads; everything is read whole every
+//! sixth sample, limits only then. At most 4096 cgroups ([`SamplerBuilder::cgroups_max`]) and 16 MiB of a file are read.
+//! A network file system whose server is gone blocks whoever asks how full it is: none is asked unless told to.
+//!
+//! # Features
+//!
+//! * `linux` (default): the sampler, with `libc`. Without it only the parsers, which build on any Unix.
+//! * `kubernetes`: the kubelet's Summary model and Heapster's processing of it.
+//! * `http`: fetching those documents from kubelets.
+//!
+//! Siblings: `stripchart-storage` keeps what is sampled, `stripchart-query` asks, `stripchart-render` draws.
 
 #[cfg(feature = "linux")]
 mod background;

@@ -1,5 +1,6 @@
 //! What a sampler does over time: faults, restarts, schedules, sinks.
 
+#![cfg(feature = "linux")]
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on may stop")]
 
 mod common;
@@ -110,6 +111,21 @@ fn a_cgroup_that_is_removed_has_no_rows_and_one_that_comes_again_starts_anew() {
 }
 
 #[test]
+fn a_cgroup_that_loses_a_controller_is_left_out_once_and_comes_back_without() {
+    let host = Host::new(&["host", "v2"]);
+    let mut sampler = host.sampler().descriptors_max(0).build();
+    let cron = "cgroup=/system.slice/cron.service";
+    sampler.sample(secs(100));
+    host.remove_file(&format!("{CRON}/memory.current"));
+    let rows = lines(sampler.sample(secs(110)));
+    assert!(!rows.iter().any(|row| row.contains(cron)), "half of it was read: {rows:#?}");
+    let rows = lines(sampler.sample(secs(120)));
+    assert!(starting(&rows, &format!("container_memory,{cron}")).is_empty());
+    assert_eq!(starting(&rows, &format!("container_cpu,{cron}")).len(), 1);
+    assert_eq!(sampler.take_warnings(), []);
+}
+
+#[test]
 fn a_cgroup_replaced_between_two_samples_starts_anew() {
     let host = Host::new(&["host", "v2"]);
     let mut sampler = host.sampler().build();
@@ -195,6 +211,38 @@ fn a_limit_set_later_is_seen_within_a_few_samples() {
     assert_eq!(limit(100), None);
     host.write(&format!("{CRON}/memory.max"), "1048576\n");
     assert!((11..=16).any(|n| limit(n * 10).as_deref() == Some("1048576i")));
+}
+
+#[test]
+fn a_cgroup_that_does_nothing_is_read_again_once_it_does_something() {
+    let cron = "container_memory,cgroup=/system.slice/cron.service";
+    let stat = |faults: u64| format!("anon 4096\ninactive_file 0\npgfault {faults}\n");
+    // With processor time standing still the faults may be those of before, for a while.
+    let host = Host::new(&["host", "v2"]);
+    let mut sampler = host.sampler().build();
+    let mut faults = |at: i64| field(&lines(sampler.sample(secs(at))), cron, "page_faults_total");
+    host.write(&format!("{CRON}/memory.stat"), &stat(1));
+    assert_eq!(faults(100).as_deref(), Some("1i"));
+    host.write(&format!("{CRON}/memory.stat"), &stat(2));
+    host.write(&format!("{CRON}/cpu.stat"), "usage_usec 9999999\n");
+    assert_eq!(faults(110).as_deref(), Some("2i"));
+    host.write(&format!("{CRON}/memory.stat"), &stat(3));
+    assert!((12..=17).any(|n| faults(n * 10).as_deref() == Some("3i")));
+}
+
+#[test]
+fn a_cgroup_without_account_of_processor_time_is_always_read() {
+    let host = Host::new(&["host", "hybrid"]);
+    let mut sampler = host.sampler().build();
+    let only = "container_memory,cgroup=/only-in-memory";
+    let mut rss = |at: i64, bytes: u64| {
+        let text = format!("total_rss {bytes}\ntotal_cache 0\n");
+        host.write("sys/fs/cgroup/memory/only-in-memory/memory.stat", &text);
+        field(&lines(sampler.sample(secs(at))), only, "rss_bytes")
+    };
+    for (at, n) in (100..).zip(0..9) {
+        assert_eq!(rss(at, n * 4096), Some(format!("{}i", n * 4096)));
+    }
 }
 
 #[test]

@@ -46,8 +46,10 @@
 mod backend;
 mod bind;
 mod body;
+mod chunk;
 mod form;
 mod guard;
+mod local;
 mod query;
 mod reply;
 #[cfg(test)]
@@ -62,8 +64,10 @@ use bytes::Bytes;
 use http::{HeaderName, HeaderValue, Method, Request, Response, StatusCode};
 use stripchart_core::Timestamp;
 
+use crate::{Engine, Limits};
 use backend::Backend;
 use form::Form;
+use local::Local;
 use reply::Reply;
 
 pub use guard::Guard;
@@ -78,6 +82,7 @@ const DEFAULT_MAX_BODY_BYTES: usize = 25_000_000;
 pub struct InfluxDb {
     backend: Arc<dyn Backend>,
     guard: Option<Guard>,
+    limits: Limits,
     max_body_bytes: usize,
     requests: AtomicU64,
 }
@@ -86,6 +91,7 @@ impl fmt::Debug for InfluxDb {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("InfluxDb")
             .field("guard", &self.guard)
+            .field("limits", &self.limits)
             .field("max_body_bytes", &self.max_body_bytes)
             .finish_non_exhaustive()
     }
@@ -107,6 +113,13 @@ impl InfluxDbBuilder {
         self
     }
 
+    /// What a statement may use; the default is that of [`Limits`].
+    #[must_use]
+    pub fn limits(mut self, limits: Limits) -> Self {
+        self.inner.limits = limits;
+        self
+    }
+
     /// Checks every request on InfluxDB's paths with `guard`, and lets pages of the origins that it admits read the
     /// answers (CORS). For servers that have no other paths, or a Grafana that asks from the browser.
     #[must_use]
@@ -123,10 +136,23 @@ impl InfluxDbBuilder {
 }
 
 impl InfluxDb {
+    /// Answers out of `engine` and its database, with default options.
+    #[must_use]
+    pub fn new(engine: Arc<Engine>) -> Self {
+        InfluxDb::with_backend(Arc::new(Local::new(engine)))
+    }
+
+    /// The same with options.
+    #[must_use]
+    pub fn builder(engine: Arc<Engine>) -> InfluxDbBuilder {
+        InfluxDbBuilder { inner: InfluxDb::new(engine) }
+    }
+
     fn with_backend(backend: Arc<dyn Backend>) -> Self {
         InfluxDb {
             backend,
             guard: None,
+            limits: Limits::default(),
             max_body_bytes: DEFAULT_MAX_BODY_BYTES,
             requests: AtomicU64::new(0),
         }
@@ -144,7 +170,9 @@ impl InfluxDb {
             "/write" | "/api/v2/write" => &[Method::POST, Method::OPTIONS],
             _ => return None,
         };
-        if let Some(Err(refusal)) = self.guard.as_ref().map(|guard| guard.check(request)) {
+        if let Some(guard) = &self.guard
+            && let Err(refusal) = guard.check(request)
+        {
             return Some(refusal);
         }
         let reply = if !methods.contains(request.method()) {

@@ -20,6 +20,7 @@ use crate::recover;
 use crate::segment::Segment;
 use crate::vfs::{FolderLock, Vfs};
 use crate::view::{View, ViewInner};
+use crate::writer::Scratch;
 use crate::{DbError, OpenError, Writer};
 
 /// An open database; see the [crate](crate) for an example.
@@ -47,6 +48,8 @@ pub(crate) struct Shared {
     pub(crate) rows_written: AtomicU64,
     pub(crate) rows_rejected: AtomicU64,
     pub(crate) last_error: Mutex<Option<String>>,
+    /// Kept between bodies of line protocol.
+    pub(crate) lines: Mutex<Option<Box<Scratch>>>,
     _lock: Box<dyn FolderLock>,
 }
 
@@ -118,6 +121,7 @@ impl Db {
             rows_written: AtomicU64::new(0),
             rows_rejected: AtomicU64::new(0),
             last_error: Mutex::default(),
+            lines: Mutex::default(),
             _lock: found.lock,
         };
         Ok(Db { shared: Arc::new(shared) })

@@ -11,6 +11,9 @@ use stripchart_core::KeyRef;
 /// A test of a tag's value.
 pub type TagTest = Arc<dyn Fn(&str) -> bool + Send + Sync>;
 
+/// Tells whether the value of a tag passes a test: number of the test, key, test.
+pub(crate) type Ask<'a> = dyn FnMut(usize, &str, &dyn Fn(&str) -> bool) -> bool + 'a;
+
 /// A condition on the tags of a series. A tag that a series does not have equals the empty text, as in InfluxDB.
 #[derive(Clone, Default)]
 #[non_exhaustive]
@@ -63,10 +66,7 @@ impl TagFilter {
 
     /// Whether the filter holds, where `ask(leaf, key, test)` tells whether the tag's value passes a test; `leaf` is another
     /// number for each test of the filter.
-    pub(crate) fn evaluate(
-        &self,
-        ask: &mut dyn FnMut(usize, &str, &dyn Fn(&str) -> bool) -> bool,
-    ) -> bool {
+    pub(crate) fn evaluate(&self, ask: &mut Ask<'_>) -> bool {
         let leaf = std::ptr::from_ref(self).addr();
         match self {
             TagFilter::All => true,

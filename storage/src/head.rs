@@ -4,6 +4,9 @@
 //! reads sorts. Every row carries the number of the batch that brought it: a reader that took its snapshot at batch
 //! `n` leaves out what came later, and so sees whole batches without a copy and without stopping writers.
 //!
+//! Every 32 rows of a series are packed with the codecs of the segments, so that an hour of rows takes little more memory
+//! than it will take on disk.
+//!
 //! A head only grows. When it is sealed, an empty one takes its place, and the old one stays, unchanged, until the last
 //! snapshot that refers to it is gone.
 
@@ -15,8 +18,9 @@ use stripchart_core::{Batch, Column, FieldType, KeyRef, Table, Values};
 
 use crate::TagFilter;
 use crate::catalog::PolicyId;
+use crate::pack::{Packed, copy};
 use crate::plan::{Plan, TablePlan};
-use crate::rows::{Rows, Wanted, empty_columns, pad};
+use crate::rows::{Rows, Wanted, pad};
 
 /// Rows in memory, shared between writers and readers.
 #[derive(Debug)]
@@ -56,14 +60,23 @@ pub(crate) struct HeadTable {
 struct HeadSeries {
     key: Arc<str>,
     table: u32,
+    /// Oldest first.
+    packed: Vec<Packed>,
+    /// The tail: what is not packed yet.
     timestamps: Vec<i64>,
     batches: Vec<u32>,
-    /// One for each field of the table, as far as this series has had them.
+    /// One for each field of the table, as far as the tail has had them.
     columns: Vec<Column>,
+    /// About what the tail takes.
+    tail_bytes: usize,
 }
 
 /// About what a series takes beside its rows and its key.
 const SERIES_BYTES: usize = 320;
+/// Rows of a tail; then they are packed. More make reading the newest rows quicker and take more memory.
+const TAIL_ROWS: usize = 32;
+/// Rows that are packed together at most, however many a batch brings.
+const PACKED_ROWS: usize = 1024;
 /// What a row takes beside its values: time and batch.
 const ROW_BYTES: usize = 12;
 
@@ -128,7 +141,7 @@ impl HeadInner {
                 let found = self
                     .hinted(generation, entry.hint(), at, entry.key())
                     .unwrap_or_else(|| self.enter(at, entry.key()));
-                entry.set_hint(u64::from(generation) << 32 | u64::from(found) + 1);
+                entry.set_hint((u64::from(generation) << 32) | (u64::from(found) + 1));
                 *slot = Some(found);
             }
         }
@@ -161,9 +174,11 @@ impl HeadInner {
         self.series.push(HeadSeries {
             key: text,
             table: at,
+            packed: Vec::new(),
             timestamps: Vec::new(),
             batches: Vec::new(),
             columns: Vec::new(),
+            tail_bytes: 0,
         });
         slot
     }
@@ -200,6 +215,7 @@ impl HeadInner {
             places.push(crate::rows::index(series.timestamps.len()));
             series.timestamps.push(table.timestamps()[row]);
             series.batches.push(number);
+            series.tail_bytes += ROW_BYTES;
         }
         self.rows += places.len() as u64;
         self.bytes += places.len() * ROW_BYTES;
@@ -211,14 +227,24 @@ impl HeadInner {
                 let (Some(slot), Some(value)) = (slots[*series as usize], column.get(row)) else {
                     continue;
                 };
-                self.bytes += 8 + value.as_str().map_or(0, str::len);
+                let bytes = 8 + value.as_str().map_or(0, str::len);
+                self.bytes += bytes;
                 let series = &mut self.series[slot as usize];
+                series.tail_bytes += bytes;
                 let column = series.column(field, &self.tables[at].fields);
                 pad(column, *place as usize);
                 column.push(value);
             }
         }
         self.scratch = places;
+        for (_, series) in plan.kept(table.series()) {
+            let Some(slot) = slots[*series as usize] else { continue };
+            let series = &mut self.series[slot as usize];
+            if series.timestamps.len() >= TAIL_ROWS {
+                let (freed, packed) = series.pack();
+                self.bytes = self.bytes.saturating_sub(freed) + packed;
+            }
+        }
     }
 
     /// The series of `measurement` that `filter` accepts, in no order: key and place.
@@ -266,16 +292,18 @@ impl HeadInner {
     }
 
     /// Calls `each` with the time of every row of a series.
-    pub(crate) fn times(&self, slot: u32, each: impl FnMut(i64)) {
-        self.series[slot as usize].timestamps.iter().copied().for_each(each);
+    pub(crate) fn times(&self, slot: u32, mut each: impl FnMut(i64)) {
+        let series = &self.series[slot as usize];
+        series.packed.iter().flat_map(Packed::times).for_each(&mut each);
+        series.timestamps.iter().copied().for_each(each);
     }
 
-    /// First and last time of a series, of the batches up to `limit`.
+    /// First and last time of a series, if it has rows of the batches up to `limit`; may reach further than those.
     pub(crate) fn bounds(&self, slot: u32, limit: u32) -> Option<(i64, i64)> {
         let series = &self.series[slot as usize];
-        let visible = series.visible(limit);
-        let times = &series.timestamps[..visible];
-        Some((*times.iter().min()?, *times.iter().max()?))
+        let packed = series.packed.iter().filter_map(|packed| packed.bounds(limit));
+        let tail = series.timestamps[..series.visible(limit)].iter().map(|at| (*at, *at));
+        packed.chain(tail).reduce(|a, b| (a.0.min(b.0), a.1.max(b.1)))
     }
 
     /// The rows of a series from `start` to before `end`, of the batches up to `limit`; sorted and merged.
@@ -289,22 +317,24 @@ impl HeadInner {
     ) -> Rows {
         let series = &self.series[slot as usize];
         let fields = &self.tables[series.table as usize].fields;
-        let visible = series.visible(limit);
-        let rows: Vec<usize> =
-            (0..visible).filter(|row| (start..end).contains(&series.timestamps[*row])).collect();
-        let mut out = Rows { timestamps: Vec::new(), columns: empty_columns(wanted) };
-        out.timestamps.extend(rows.iter().map(|row| series.timestamps[*row]));
-        for (want, column) in wanted.iter().zip(&mut out.columns) {
-            let field =
-                fields.iter().position(|(name, t)| **name == *want.name && *t == want.field_type);
-            let Some(from) = field.and_then(|at| series.columns.get(at)) else { continue };
-            for (at, row) in rows.iter().enumerate() {
-                if let Some(value) = from.get(*row) {
-                    pad(column, at);
-                    column.push(value);
-                }
+        let place = |want: &Wanted| {
+            fields.iter().position(|(name, t)| **name == *want.name && *t == want.field_type)
+        };
+        let places: Vec<_> = wanted.iter().map(place).collect();
+        let mut out = Rows::empty(wanted);
+        for packed in &series.packed {
+            packed.read(limit, (start, end), wanted, &places, &mut out);
+        }
+        let base = out.len();
+        let rows: Vec<usize> = (0..series.visible(limit))
+            .filter(|row| (start..end).contains(&series.timestamps[*row]))
+            .collect();
+        for (place, column) in places.iter().zip(&mut out.columns) {
+            if let Some(from) = place.and_then(|at| series.columns.get(at)) {
+                copy(from, &rows, base, column);
             }
         }
+        out.timestamps.extend(rows.iter().map(|row| series.timestamps[*row]));
         out.sorted(wanted)
     }
 }
@@ -328,8 +358,42 @@ impl HeadSeries {
         &mut self.columns[field]
     }
 
-    /// Rows of the batches up to `limit`.
+    /// Packs the tail: the bytes that it took, and those that it takes now.
+    fn pack(&mut self) -> (usize, usize) {
+        let mut size = 0;
+        for from in (0..self.timestamps.len()).step_by(PACKED_ROWS) {
+            let to = self.timestamps.len().min(from + PACKED_ROWS);
+            let packed = if from == 0 && to == self.timestamps.len() {
+                Packed::new(&self.timestamps, &self.batches, &self.columns)
+            } else {
+                let columns: Vec<Column> =
+                    self.columns.iter().map(|column| part(column, from, to)).collect();
+                Packed::new(&self.timestamps[from..to], &self.batches[from..to], &columns)
+            };
+            size += packed.size();
+            self.packed.push(packed);
+        }
+        // After a large batch the memory goes back; usually it is for as many rows as come next.
+        if self.timestamps.capacity() > TAIL_ROWS {
+            (self.timestamps, self.batches) = (Vec::new(), Vec::new());
+        }
+        self.timestamps.clear();
+        self.batches.clear();
+        self.columns.clear();
+        (std::mem::take(&mut self.tail_bytes), size)
+    }
+
+    /// Rows of the tail of the batches up to `limit`.
     fn visible(&self, limit: u32) -> usize {
         self.batches.partition_point(|batch| *batch <= limit)
     }
+}
+
+/// The rows from `from` to before `to` of a column.
+fn part(column: &Column, from: usize, to: usize) -> Column {
+    let field_type = column.values().field_type().unwrap_or(FieldType::Float);
+    let mut out = Column::new("", Values::empty(field_type));
+    let rows: Vec<usize> = (from..to).collect();
+    copy(column, &rows, 0, &mut out);
+    out
 }

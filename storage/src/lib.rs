@@ -57,6 +57,8 @@ mod merge;
 #[cfg(feature = "engine")]
 mod options;
 #[cfg(feature = "engine")]
+mod pack;
+#[cfg(feature = "engine")]
 mod partials;
 #[cfg(feature = "engine")]
 mod plan;
@@ -88,5 +90,5 @@ pub use crate::{
     partials::{Aggregates, Number, Partials},
     scan::{Direction, RowBlock, SeriesScan},
     view::{Series, SeriesId, View},
-    writer::Writer,
+    writer::{LinesReport, Writer},
 };

@@ -71,7 +71,11 @@ pub(crate) fn open(options: &DbBuilder, root: &Path) -> Result<Recovered, OpenEr
     }
     let log = found.begin_log(vfs, &root.join(log::FOLDER))?;
     for path in &found.remove {
-        vfs.remove_file(path).map_err(|e| ReadError::io(path, "remove", e))?;
+        match vfs.remove_file(path) {
+            // A temporary file whose name was used again in the meantime.
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            other => other.map_err(|e| ReadError::io(path, "remove", e))?,
+        }
     }
     lock.sign().map_err(|e| ReadError::io(&root.join(LOCK), "write", e))?;
     for segments in found.segments.values_mut() {

@@ -33,7 +33,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use self::directory::{Block, Group};
+use self::directory::{Block, Group, Layout};
 use self::index::Index;
 use crate::ReadError;
 use crate::bytes::{Bad, Reader};
@@ -191,7 +191,7 @@ impl Segment {
         series: usize,
         measurement: &str,
         wanted: &[Wanted],
-    ) -> Result<(Vec<Group>, Vec<Vec<Option<Block>>>), ReadError> {
+    ) -> Result<Layout, ReadError> {
         let (entry, fields) = self.with_index(|index| {
             let mut numbers = vec![None; wanted.len()];
             if let Some(table) = index.table(measurement)? {

@@ -2,11 +2,14 @@
 
 use std::sync::Arc;
 
-use stripchart_core::{Accepted, Batch, FieldDescriptor, Sink, SinkError};
+use stripchart_core::{
+    Accepted, Batch, FieldDescriptor, Precision, RejectedRow, Sink, SinkError, Timestamp,
+};
 
 use crate::DbError;
 use crate::catalog::{Change, PolicyId};
 use crate::db::Shared;
+use crate::line_protocol::{LineParser, ParseError};
 
 /// Writes batches to a retention policy. Cheap to clone; may be used from several threads.
 ///
@@ -22,6 +25,88 @@ pub struct Writer {
 impl Writer {
     pub(crate) fn new(shared: Arc<Shared>, policy: PolicyId) -> Self {
         Writer { shared, policy }
+    }
+}
+
+/// What became of a line-protocol body.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[non_exhaustive]
+pub struct LinesReport {
+    /// Rows written.
+    pub rows: usize,
+    /// What was wrong with the first lines that could not be parsed.
+    pub parse_errors: Vec<ParseError>,
+    /// Lines that could not be parsed.
+    pub parse_error_count: usize,
+    /// Rows that were parsed and refused. Their numbers count within their measurement, not lines.
+    pub rejected: Vec<RejectedRow>,
+}
+
+impl Writer {
+    /// Parses a body of InfluxDB's line protocol and writes its good lines, as one batch: all of them survive a crash, or none.
+    ///
+    /// Timestamps are counted in `precision`; lines without one get `default_time`.
+    ///
+    /// ```
+    /// use stripchart_core::{Precision, Timestamp};
+    /// use stripchart_storage::Db;
+    ///
+    /// let folder = tempfile::tempdir()?;
+    /// let db = Db::open(folder.path())?;
+    /// db.create_database("demo", None)?;
+    /// let body = b"cpu,host=a usage=12.5 60\ncpu,host=a usage= 70";
+    /// let report = db.writer("demo", None)?.write_lines(body, Precision::Seconds, Timestamp::EPOCH)?;
+    /// assert_eq!((report.rows, report.parse_errors[0].line), (1, 2));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// As [`Sink::write`]: nothing was written then.
+    pub fn write_lines(
+        &self,
+        body: &[u8],
+        precision: Precision,
+        default_time: Timestamp,
+    ) -> Result<LinesReport, SinkError> {
+        // Taken, not locked: whoever comes meanwhile begins with an empty one.
+        let kept = self.shared.lines.lock().take();
+        let mut scratch = kept.unwrap_or_default();
+        let Scratch { parser, batch } = &mut *scratch;
+        let report = parser.parse(body, precision, default_time, batch);
+        let written = if batch.is_empty() { Ok(Accepted::default()) } else { self.write(batch) };
+        batch.clear();
+        if scratch.is_modest(body.len()) {
+            *self.shared.lines.lock() = Some(scratch);
+        }
+        let Accepted { rows, rejected } = written?;
+        let (parse_errors, parse_error_count) = (report.errors, report.error_count);
+        Ok(LinesReport { rows, parse_errors, parse_error_count, rejected })
+    }
+}
+
+/// What is kept between bodies, so that a series that comes again is neither parsed nor looked up again.
+#[derive(Debug)]
+pub(crate) struct Scratch {
+    parser: LineParser,
+    batch: Batch,
+}
+
+impl Default for Scratch {
+    fn default() -> Self {
+        Scratch { parser: LineParser::with_memo_bytes(MEMO_BYTES), batch: Batch::new() }
+    }
+}
+
+/// Bytes that remembered series take at most.
+const MEMO_BYTES: usize = 1 << 20;
+/// A batch of more series, or from a larger body, is not kept.
+const KEPT_SERIES: usize = 10_000;
+const KEPT_BODY: usize = 1 << 20;
+
+impl Scratch {
+    fn is_modest(&self, body_len: usize) -> bool {
+        self.batch.series_count() <= KEPT_SERIES && body_len <= KEPT_BODY
     }
 }
 

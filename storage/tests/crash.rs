@@ -1,5 +1,7 @@
 //! A crash, or a failing operation, at every point of a workload: what was acknowledged is there, batches are whole.
 
+#![allow(clippy::unwrap_used, reason = "helpers of tests")]
+
 mod common;
 
 use common::{DB, clock, dump, open, options};
@@ -9,7 +11,6 @@ use stripchart_storage::{Db, DbBuilder, PolicySpec, SyncPolicy};
 
 const NOW: i64 = 1_767_225_600_000_000_000;
 const BATCHES: i64 = 14;
-const ROWS: i64 = 3;
 
 fn small(sync: SyncPolicy) -> DbBuilder {
     options(&clock()).sync(sync).log_file_bytes(4096)

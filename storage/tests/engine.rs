@@ -1,5 +1,7 @@
 //! What a user sees: rows come back, whatever happened to them in between.
 
+#![allow(clippy::unwrap_used, reason = "helpers of tests")]
+
 mod common;
 
 use std::time::Duration;

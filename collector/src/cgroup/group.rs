@@ -89,12 +89,12 @@ pub(crate) struct Machine<'a> {
 /// Reads a cgroup; `None` if it vanished meanwhile. `before` is the last reading.
 pub(crate) fn read(
     reader: &mut GroupReader<'_>,
-    files_before: Option<&Reading>,
+    before: Option<&Reading>,
     depth: Depth,
     machine: Machine<'_>,
 ) -> Option<Reading> {
     let mut now = Reading::default();
-    let (was, all) = match files_before {
+    let (was, all) = match before {
         Some(was) if depth == Depth::Changes => (was, false),
         _ => (&Reading::default(), true),
     };
@@ -110,28 +110,28 @@ pub(crate) fn read(
     }
     let usage = if memory_v1 { FileId::V1MemoryUsage } else { FileId::MemoryCurrent };
     now.memory.usage = value(reader, usage);
+    // Without an account of its processor time nothing tells that a cgroup did nothing.
     let quiet = !all
+        && now.cpu.usage_ns.is_some()
         && now.cpu.usage_ns == was.cpu.usage_ns
         && now.memory.usage == was.memory.usage
         && !is_pressed(was);
-    // Averages fall and kernel threads write back without the cgroup using any time: these are always read.
-    if has_v1(reader, Controller::Blkio) {
-        // Version 1 does not throttle its root, and so does not count there either: its zeros are not true.
-        if reader.name != "/" {
-            io_v1(reader, &mut now, was, machine, quiet);
-        }
-    } else {
+    if !has_v1(reader, Controller::Blkio) {
+        // What the cgroup wrote goes to disk later, by threads of the kernel, and is counted then: always read.
         now.io = reader.get(FileId::IoStat, |text| io_v2(text, machine));
+    } else if quiet {
+        now.io = was.io; // version 1 does not count that
+    } else if reader.name != "/" {
+        // Version 1 does not throttle its root, and so does not count there either: its zeros are not true.
+        now.io = io_v1(reader, machine);
     }
     let pids_v1 = has_v1(reader, Controller::Pids);
-    now.pids.current =
-        value(reader, if pids_v1 { FileId::V1PidsCurrent } else { FileId::PidsCurrent });
-
     if quiet {
-        let usage_ns = now.cpu.usage_ns;
         (now.cpu, now.memory, now.io_pressure) = (was.cpu, was.memory, was.io_pressure);
-        now.cpu.usage_ns = usage_ns;
+        now.pids.current = was.pids.current;
     } else {
+        let file = if pids_v1 { FileId::V1PidsCurrent } else { FileId::PidsCurrent };
+        now.pids.current = value(reader, file);
         if cpu_v1 {
             cpu_v1_rest(reader, &mut now.cpu, machine);
         }
@@ -269,33 +269,14 @@ fn limits(
     now.pids.peak = value(reader, FileId::PidsPeak);
 }
 
-/// Bytes first: if they are as before, so are the requests.
-fn io_v1(
-    reader: &mut GroupReader<'_>,
-    now: &mut Reading,
-    was: &Reading,
-    machine: Machine<'_>,
-    quiet: bool,
-) {
+fn io_v1(reader: &mut GroupReader<'_>, machine: Machine<'_>) -> Option<IoReading> {
     let mut either = |recursive: FileId, own: FileId| {
         let sum = |text: &[u8]| io_sum_v1(text, machine);
         reader.get(recursive, sum).or_else(|| reader.get(own, sum))
     };
-    let Some((read_bytes, write_bytes)) = either(FileId::V1IoBytesRecursive, FileId::V1IoBytes)
-    else {
-        return;
-    };
-    let as_before = was
-        .io
-        .filter(|was| quiet && (was.read_bytes, was.write_bytes) == (read_bytes, write_bytes));
-    let (reads, writes) = match as_before {
-        Some(was) => (was.reads, was.writes),
-        None => match either(FileId::V1IosRecursive, FileId::V1Ios) {
-            Some(sums) => sums,
-            None => return,
-        },
-    };
-    now.io = Some(IoReading { read_bytes, write_bytes, reads, writes });
+    let (read_bytes, write_bytes) = either(FileId::V1IoBytesRecursive, FileId::V1IoBytes)?;
+    let (reads, writes) = either(FileId::V1IosRecursive, FileId::V1Ios)?;
+    Some(IoReading { read_bytes, write_bytes, reads, writes })
 }
 
 /// What was read and written.
@@ -333,6 +314,8 @@ pub(crate) struct Group {
     pub(crate) files: Files,
     /// For each place the inode of its folder there; 0 where it has none.
     pub(crate) inodes: [u64; super::files::PLACES],
+    /// Added to the number of a sample, tells whether the cgroup is read whole in it.
+    pub(crate) turn: u64,
     pub(crate) last: Option<Reading>,
     /// The number of the sample that `last` is of.
     pub(crate) sampled: u64,
@@ -340,7 +323,7 @@ pub(crate) struct Group {
 }
 
 impl Group {
-    pub(crate) fn new(inodes: [u64; super::files::PLACES]) -> Self {
-        Group { files: Files::default(), inodes, last: None, sampled: 0, series: None }
+    pub(crate) fn new(inodes: [u64; super::files::PLACES], turn: u64) -> Self {
+        Group { files: Files::default(), inodes, turn, last: None, sampled: 0, series: None }
     }
 }

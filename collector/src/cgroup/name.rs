@@ -18,7 +18,7 @@ use std::borrow::Cow;
 /// Digits of a container's id.
 const ID_LEN: usize = 64;
 
-/// What a cgroup's path tells; see the [module](self).
+/// What a cgroup's path tells.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 #[non_exhaustive]
 pub struct Identity<'a> {

@@ -49,6 +49,11 @@ impl Tree {
         &self.root
     }
 
+    /// Folders, the root included.
+    pub(crate) const fn nodes(&self) -> usize {
+        self.nodes
+    }
+
     /// Looks what has changed.
     pub(crate) fn refresh(&mut self) -> Refreshed {
         let mut walk = Walk {

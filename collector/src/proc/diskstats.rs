@@ -17,7 +17,7 @@ use crate::text::{Line, Lines};
 /// Bytes of a sector in this file.
 const SECTOR_BYTES: u64 = 512;
 
-/// The whole file, checked; see the [module](self).
+/// The whole file, checked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct DiskStats<'a>(&'a [u8]);
 

@@ -12,7 +12,7 @@
 use crate::ParseError;
 use crate::text::{Lines, count};
 
-/// The whole file; see the [module](self).
+/// The whole file.
 #[derive(Debug, Clone, Copy, PartialEq)]
 #[non_exhaustive]
 pub struct LoadAvg {

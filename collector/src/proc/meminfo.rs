@@ -20,7 +20,7 @@ use crate::ParseError;
 use crate::text::{Keyed, Lines, keyed_counts};
 
 keyed_counts! {
-    /// The keys that are kept, in bytes but for the counts of huge pages; see the [module](self).
+    /// The keys that are kept, in bytes but for the counts of huge pages.
     pub struct MemInfo {
         /// Memory that the kernel manages.
         mem_total = b"MemTotal:",

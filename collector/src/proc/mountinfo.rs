@@ -20,7 +20,7 @@ use std::path::Path;
 use crate::ParseError;
 use crate::text::{Line, Lines, device_number};
 
-/// The whole file, checked; see the [module](self).
+/// The whole file, checked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct MountInfo<'a>(&'a [u8]);
 

@@ -18,7 +18,7 @@ use crate::text::{Fields, Line, Lines};
 /// Lines above the first interface.
 const HEADER_LINES: usize = 2;
 
-/// The whole file, checked; see the [module](self).
+/// The whole file, checked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct NetDev<'a>(&'a [u8]);
 

@@ -14,7 +14,7 @@
 use crate::ParseError;
 use crate::text::{Fields, Lines, count, decimal};
 
-/// The whole file; see the [module](self).
+/// The whole file.
 #[derive(Debug, Clone, Copy, PartialEq)]
 #[non_exhaustive]
 pub struct Pressure {

@@ -22,7 +22,7 @@
 use crate::ParseError;
 use crate::text::{Fields, Line, Lines, count};
 
-/// The whole file; see the [module](self) for what its numbers are.
+/// The whole file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Stat<'a> {

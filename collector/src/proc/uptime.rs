@@ -11,7 +11,7 @@
 use crate::ParseError;
 use crate::text::Lines;
 
-/// The whole file; see the [module](self).
+/// The whole file.
 #[derive(Debug, Clone, Copy, PartialEq)]
 #[non_exhaustive]
 pub struct Uptime {

@@ -21,7 +21,7 @@ use crate::ParseError;
 use crate::text::{flat_keyed, keyed_counts};
 
 keyed_counts! {
-    /// The keys that are kept, all running totals; see the [module](self).
+    /// The keys that are kept, all running totals.
     pub struct VmStat {
         /// KiB read from block devices.
         pgpgin = b"pgpgin",

@@ -2,6 +2,7 @@
 
 use stripchart_core::{Precision, RejectReason, Timestamp};
 
+use crate::Limits;
 use crate::ast::Query;
 use crate::result::StatementResult;
 
@@ -14,6 +15,8 @@ pub(super) struct QueryContext<'a> {
     pub(super) policy: Option<&'a str>,
     /// The time of day.
     pub(super) now: Timestamp,
+    /// What each statement may use.
+    pub(super) limits: &'a Limits,
     /// Rows per result, where the answer comes in pieces.
     pub(super) chunk_rows: Option<usize>,
 }
@@ -33,8 +36,10 @@ pub(super) struct WriteContext<'a> {
 pub(super) struct Written {
     /// Rows stored.
     pub(super) rows: usize,
-    /// Lines that are no line protocol.
+    /// The first lines that are no line protocol.
     pub(super) unreadable: Vec<Unreadable>,
+    /// How many such lines there are.
+    pub(super) unreadable_count: usize,
     /// Rows that the database refused, one entry each.
     pub(super) refused: Vec<RejectReason>,
 }

@@ -57,6 +57,7 @@ impl InfluxDb {
             database: form.filled("db"),
             policy: form.filled("rp"),
             now,
+            limits: &self.limits,
             chunk_rows,
         };
         let epoch = form.get("epoch").map(str::trim).filter(|unit| !unit.is_empty());

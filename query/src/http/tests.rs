@@ -77,10 +77,14 @@ impl Backend for Fake {
                     found: FieldType::Integer,
                     expected: FieldType::Float,
                 }),
-                bad if bad.starts_with("bad") => written.unreadable.push(Unreadable {
-                    sentence: format!("unable to parse '{bad}': missing fields"),
-                    position: format!("line {}, column 4: expected a field", index + 1),
-                }),
+                bad if bad.starts_with("bad") => {
+                    written.unreadable_count += 1;
+                    written.unreadable.push(Unreadable {
+                        sentence: format!("unable to parse '{bad}': missing fields"),
+                        position: format!("line {}, column 4: expected a field", index + 1),
+                    });
+                }
+                "many" => written.unreadable_count += 70,
                 "" => {}
                 _ => written.rows += 1,
             }

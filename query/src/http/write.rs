@@ -5,13 +5,10 @@ use http::{Request, StatusCode};
 use stripchart_core::{Precision, Timestamp};
 
 use super::InfluxDb;
-use super::backend::{Unreadable, WriteContext, WriteFailure, Written};
+use super::backend::{WriteContext, WriteFailure, Written};
 use super::body::{self, BodyError};
 use super::form::Form;
 use super::reply::Reply;
-
-/// Lines that an answer quotes; of a million bad ones the first hundred tell what is wrong.
-const MAX_QUOTED_LINES: usize = 100;
 
 /// Where lines go and how their timestamps count.
 struct Destination<'a> {
@@ -121,8 +118,13 @@ fn truncated(now: Timestamp, precision: Precision) -> Timestamp {
 /// The answer about a body of which something was stored, or nothing: InfluxDB's sentence, then the positions.
 fn report(written: &Written) -> Reply {
     let Some(sentence) = sentence(written) else { return Reply::empty(StatusCode::NO_CONTENT) };
-    let positions: Vec<&str> =
-        quoted(&written.unreadable).map(|line| line.position.as_str()).collect();
+    let mut positions: Vec<&str> =
+        written.unreadable.iter().map(|line| line.position.as_str()).collect();
+    let more =
+        format!("and {} more", written.unreadable_count.saturating_sub(written.unreadable.len()));
+    if written.unreadable_count > written.unreadable.len() {
+        positions.push(&more);
+    }
     let message = match positions.is_empty() {
         true => sentence,
         false => format!("{sentence} ({})", positions.join("; ")),
@@ -135,14 +137,10 @@ fn sentence(written: &Written) -> Option<String> {
     if let Some(reason) = written.refused.first() {
         return Some(format!("partial write: {reason} dropped={}", written.refused.len()));
     }
-    let lines: Vec<&str> = quoted(&written.unreadable).map(|line| line.sentence.as_str()).collect();
+    let lines: Vec<&str> = written.unreadable.iter().map(|line| line.sentence.as_str()).collect();
     match (lines.is_empty(), written.rows) {
         (true, _) => None,
         (false, 0) => Some(lines.join("\n")),
         (false, _) => Some(format!("partial write: {} dropped=0", lines.join("\n"))),
     }
-}
-
-fn quoted(lines: &[Unreadable]) -> impl Iterator<Item = &Unreadable> {
-    lines.iter().take(MAX_QUOTED_LINES)
 }

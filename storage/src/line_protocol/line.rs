@@ -40,7 +40,7 @@ pub fn lines(body: &[u8]) -> Lines<'_> {
 /// ```
 /// use stripchart_storage::line_protocol::whole_lines_len;
 ///
-/// assert_eq!(whole_lines_len(b"m v=1\nm text=\"two\nlines\"\nm v="), 26);
+/// assert_eq!(whole_lines_len(b"m v=1\nm text=\"two\nlines\"\nm v="), 25);
 /// assert_eq!(whole_lines_len(b"m text=\"two\n"), 0);
 /// ```
 #[must_use]

@@ -37,6 +37,9 @@ pub(crate) struct Block {
     pub(crate) stats: Option<Stats>,
 }
 
+/// The groups of a series, and for each field asked for its block in every group.
+pub(crate) type Layout = (Vec<Group>, Vec<Vec<Option<Block>>>);
+
 /// Appends the record of a series: its groups, and for each field its number and its block in every group.
 pub(crate) fn encode(
     groups: &[Group],
@@ -102,10 +105,7 @@ fn put_block(group: &Group, block: &Block, out: &mut Vec<u8>) {
 }
 
 /// Reads the groups, and the blocks of those fields that are asked for, by number within the table.
-pub(crate) fn decode(
-    bytes: &[u8],
-    wanted: &[Option<(u32, FieldType)>],
-) -> Result<(Vec<Group>, Vec<Vec<Option<Block>>>), Bad> {
+pub(crate) fn decode(bytes: &[u8], wanted: &[Option<(u32, FieldType)>]) -> Result<Layout, Bad> {
     let mut reader = Reader::new(bytes);
     let count = reader.count(reader.rest())?;
     let mut groups = Vec::new();

@@ -248,7 +248,14 @@ impl<'a> Index<'a> {
 /// Gathers an index.
 #[derive(Debug, Default)]
 pub(crate) struct IndexBuilder {
-    tables: Vec<(String, Vec<(String, FieldType)>, Vec<NewSeries>)>,
+    tables: Vec<NewTable>,
+}
+
+#[derive(Debug)]
+struct NewTable {
+    name: String,
+    fields: Vec<(String, FieldType)>,
+    series: Vec<NewSeries>,
 }
 
 #[derive(Debug)]
@@ -260,7 +267,8 @@ struct NewSeries {
 impl IndexBuilder {
     /// Begins a table; tables come sorted by name.
     pub(crate) fn table(&mut self, name: &str, fields: &[(String, FieldType)]) {
-        self.tables.push((name.to_owned(), fields.to_vec(), Vec::new()));
+        let (name, fields) = (name.to_owned(), fields.to_vec());
+        self.tables.push(NewTable { name, fields, series: Vec::new() });
     }
 
     /// Adds a series to the table begun last; series come sorted by key.
@@ -270,18 +278,18 @@ impl IndexBuilder {
         entry: SeriesEntry,
     ) {
         let tags = tags.map(|(key, value)| (key.to_owned(), value.to_owned())).collect();
-        if let Some((_, _, series)) = self.tables.last_mut() {
-            series.push(NewSeries { tags, entry });
+        if let Some(table) = self.tables.last_mut() {
+            table.series.push(NewSeries { tags, entry });
         }
     }
 
     pub(crate) fn series_count(&self) -> usize {
-        self.tables.iter().map(|(_, _, series)| series.len()).sum()
+        self.tables.iter().map(|table| table.series.len()).sum()
     }
 
     pub(crate) fn encode(&self) -> Vec<u8> {
         let mut texts = std::collections::BTreeSet::new();
-        for (name, fields, series) in &self.tables {
+        for NewTable { name, fields, series } in &self.tables {
             texts.insert(name.as_str());
             texts.extend(fields.iter().map(|(name, _)| name.as_str()));
             let tags = series.iter().flat_map(|series| &series.tags);
@@ -295,15 +303,15 @@ impl IndexBuilder {
         }
         put(&mut starts, text.len());
         let (mut tables, mut fields, mut series, mut tags) = (vec![], vec![], vec![], vec![]);
-        for (name, table_fields, table_series) in &self.tables {
-            tables.extend(number[name.as_str()].to_le_bytes());
+        for table in &self.tables {
+            tables.extend(number[table.name.as_str()].to_le_bytes());
             put(&mut tables, fields.len() / 8);
             put(&mut tables, series.len() / SERIES_LEN);
-            for (name, field_type) in table_fields {
+            for (name, field_type) in &table.fields {
                 fields.extend(number[name.as_str()].to_le_bytes());
                 fields.extend([crate::codec::type_id(*field_type), 0, 0, 0]);
             }
-            for new in table_series {
+            for new in &table.series {
                 put(&mut series, tags.len() / 8);
                 put_entry(&mut series, &new.entry);
                 for (key, value) in &new.tags {

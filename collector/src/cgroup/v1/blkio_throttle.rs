@@ -18,7 +18,7 @@
 use crate::ParseError;
 use crate::text::{Line, Lines, device_number};
 
-/// The whole file, checked; see the [module](self).
+/// The whole file, checked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct BlkioThrottle<'a>(&'a [u8]);
 

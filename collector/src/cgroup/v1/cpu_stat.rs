@@ -16,7 +16,7 @@ use crate::ParseError;
 use crate::text::{flat_keyed, keyed_counts};
 
 keyed_counts! {
-    /// The whole file; see the [module](self).
+    /// The whole file.
     pub struct CpuStat {
         /// Periods that passed while something wanted to run.
         nr_periods = b"nr_periods",

@@ -13,7 +13,7 @@ use crate::ParseError;
 use crate::text::{flat_keyed, keyed_counts};
 
 keyed_counts! {
-    /// The whole file; see the [module](self).
+    /// The whole file.
     pub struct CpuacctStat {
         /// Ticks in programs.
         user = b"user",

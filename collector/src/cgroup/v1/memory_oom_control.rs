@@ -14,7 +14,7 @@ use crate::ParseError;
 use crate::text::{flat_keyed, keyed_counts};
 
 keyed_counts! {
-    /// The whole file; see the [module](self).
+    /// The whole file.
     pub struct MemoryOomControl {
         /// 1 if processes wait for memory instead of being killed.
         oom_kill_disable = b"oom_kill_disable",

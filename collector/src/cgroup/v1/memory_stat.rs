@@ -21,7 +21,7 @@ use crate::ParseError;
 use crate::text::{flat_keyed, keyed_counts};
 
 keyed_counts! {
-    /// The keys that are kept; see the [module](self).
+    /// The keys that are kept.
     pub struct MemoryStat {
         /// The tightest limit of this cgroup and those above.
         hierarchical_memory_limit = b"hierarchical_memory_limit",

@@ -12,7 +12,7 @@ use crate::ParseError;
 use crate::cgroup::Limit;
 use crate::text::Lines;
 
-/// The whole file; see the [module](self).
+/// The whole file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct CpuMax {

@@ -21,7 +21,7 @@ use crate::ParseError;
 use crate::text::{flat_keyed, keyed_counts};
 
 keyed_counts! {
-    /// The whole file; see the [module](self).
+    /// The whole file.
     pub struct CpuStat {
         /// Processor time, microseconds.
         usage_usec = b"usage_usec",

@@ -14,7 +14,7 @@
 use crate::ParseError;
 use crate::text::{Fields, Lines, count, device_number};
 
-/// The whole file, checked; see the [module](self).
+/// The whole file, checked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct IoStat<'a>(&'a [u8]);
 

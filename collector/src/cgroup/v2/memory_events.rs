@@ -17,7 +17,7 @@ use crate::ParseError;
 use crate::text::{flat_keyed, keyed_counts};
 
 keyed_counts! {
-    /// The whole file; see the [module](self).
+    /// The whole file.
     pub struct MemoryEvents {
         /// Times that memory was reclaimed although usage was below `memory.low`.
         low = b"low",

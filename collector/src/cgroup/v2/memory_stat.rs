@@ -20,7 +20,7 @@ use crate::ParseError;
 use crate::text::{flat_keyed, keyed_counts};
 
 keyed_counts! {
-    /// The keys that are kept; see the [module](self).
+    /// The keys that are kept.
     pub struct MemoryStat {
         /// Memory of programs that no file backs.
         anon = b"anon",
