@@ -1,3 +1,5 @@
+//! The README's example: collect, store, query, draw.
+
 use std::{
     error::Error,
     thread,

@@ -107,7 +107,7 @@ impl SamplerBuilder {
         self
     }
 
-    /// How many files of cgroups are kept open at most; default a quarter of this process' limit.
+    /// How many files of cgroups are kept open at most; default a quarter of this process' limit, at most 16384.
     ///
     /// A kept file is read with one system call, others are opened, read and closed, which costs about four times the
     /// processor time. A cgroup has about a dozen files.

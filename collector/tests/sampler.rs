@@ -1,5 +1,6 @@
 //! What a sampler does over time: faults, restarts, schedules, sinks.
 
+#![cfg(feature = "linux")]
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on may stop")]
 
 mod common;
@@ -107,6 +108,21 @@ fn a_cgroup_that_is_removed_has_no_rows_and_one_that_comes_again_starts_anew() {
         assert_eq!(field(&later, cron, "usage_millicores").as_deref(), Some("100"));
         assert_eq!(sampler.take_warnings(), []);
     }
+}
+
+#[test]
+fn a_cgroup_that_loses_a_controller_is_left_out_once_and_comes_back_without() {
+    let host = Host::new(&["host", "v2"]);
+    let mut sampler = host.sampler().descriptors_max(0).build();
+    let cron = "cgroup=/system.slice/cron.service";
+    sampler.sample(secs(100));
+    host.remove_file(&format!("{CRON}/memory.current"));
+    let rows = lines(sampler.sample(secs(110)));
+    assert!(!rows.iter().any(|row| row.contains(cron)), "half of it was read: {rows:#?}");
+    let rows = lines(sampler.sample(secs(120)));
+    assert!(starting(&rows, &format!("container_memory,{cron}")).is_empty());
+    assert_eq!(starting(&rows, &format!("container_cpu,{cron}")).len(), 1);
+    assert_eq!(sampler.take_warnings(), []);
 }
 
 #[test]
@@ -224,8 +240,8 @@ fn a_cgroup_without_account_of_processor_time_is_always_read() {
         host.write("sys/fs/cgroup/memory/only-in-memory/memory.stat", &text);
         field(&lines(sampler.sample(secs(at))), only, "rss_bytes")
     };
-    for n in 0..9 {
-        assert_eq!(rss(100 + n, n as u64 * 4096), Some(format!("{}i", n * 4096)));
+    for (at, n) in (100..).zip(0..9) {
+        assert_eq!(rss(at, n * 4096), Some(format!("{}i", n * 4096)));
     }
 }
 

@@ -2,6 +2,7 @@
 //!
 //! `UPDATE_GOLDEN=1` writes the rows anew, for the difference to be reviewed.
 
+#![cfg(feature = "linux")]
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on may stop")]
 
 mod common;
@@ -10,16 +11,22 @@ use common::{Host, lines, secs};
 use stripchart_collector::Sampler;
 use stripchart_core::{FieldType, ValueRef};
 
-/// Samples the host of `trees` at 100 s, changes it, samples at 110 s, and compares the second sample.
+/// Samples the host of `trees` at 100 s, changes it, samples at 110 s, and compares the second sample; with descriptors
+/// kept, with none, and with a few.
 fn check(name: &str, trees: &[&str], later: &[&str], only: &str) {
-    let host = Host::new(trees);
-    let mut sampler = host.sampler().build();
-    sampler.sample(secs(100));
-    later.iter().for_each(|tree| host.change(tree));
-    let mut got = lines(sampler.sample(secs(110)));
-    got.retain(|line| line.starts_with(only));
-    let got = got.join("\n") + "\n";
-    assert_eq!(sampler.take_warnings(), [], "{name}");
+    let sampled = |descriptors: usize| {
+        let host = Host::new(trees);
+        let mut sampler = host.sampler().descriptors_max(descriptors).build();
+        sampler.sample(secs(100));
+        later.iter().for_each(|tree| host.change(tree));
+        let mut got = lines(sampler.sample(secs(110)));
+        got.retain(|line| line.starts_with(only));
+        assert_eq!(sampler.take_warnings(), [], "{name}");
+        got.join("\n") + "\n"
+    };
+    let got = sampled(1000);
+    assert_eq!(sampled(0), got, "{name}");
+    assert_eq!(sampled(7), got, "{name}");
     let golden = format!("tests/fixtures/trees/{name}.golden.lp");
     if std::env::var_os("UPDATE_GOLDEN").is_some() {
         std::fs::write(&golden, &got).unwrap();

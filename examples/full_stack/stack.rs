@@ -43,7 +43,7 @@ pub(crate) struct Stack {
 struct Running {
     host: Option<SamplerGuard>,
     cluster: Option<ClusterSamplerGuard>,
-    background: Background,
+    _background: Background,
 }
 
 impl Stack {
@@ -77,7 +77,7 @@ impl Stack {
                 Some(sampler.spawn(sink, clock)?)
             }
         };
-        let running = Running { host, cluster, background: db.spawn()? };
+        let running = Running { host, cluster, _background: db.spawn()? };
         Ok(Stack {
             running: Mutex::new(Some(running)),
             influx: InfluxDb::new(Arc::clone(&engine)),
@@ -155,14 +155,19 @@ impl Stack {
 
 /// Makes `database` exist and keep its rows as long as asked for, however long it kept them before.
 fn keep_for(db: &Db, database: &str, policy: &str, args: &Args) -> Result<(), Box<dyn Error>> {
-    let duration_ns = Some(args.retention.nanos()).filter(|nanos| *nanos > 0);
+    let spec = PolicySpec {
+        name: Some(policy.to_owned()),
+        duration_ns: Some(args.retention.nanos()).filter(|nanos| *nanos > 0),
+        ..PolicySpec::default()
+    };
+    let change = PolicyChange {
+        duration_ns: Some(spec.duration_ns),
+        shard_duration_ns: Some(spec.effective_shard_duration_ns()),
+        ..PolicyChange::default()
+    };
     if db.catalog().database(database).is_none() {
-        db.create_database(
-            database,
-            Some(PolicySpec { duration_ns, ..PolicySpec::named(policy) }),
-        )?;
+        db.create_database(database, Some(spec))?;
     }
-    let change = PolicyChange { duration_ns: Some(duration_ns), ..PolicyChange::default() };
     db.alter_retention_policy(database, policy, change)?;
     Ok(())
 }

@@ -46,6 +46,7 @@
 mod backend;
 mod bind;
 mod body;
+mod chunk;
 mod form;
 mod guard;
 mod local;
@@ -169,7 +170,9 @@ impl InfluxDb {
             "/write" | "/api/v2/write" => &[Method::POST, Method::OPTIONS],
             _ => return None,
         };
-        if let Some(Err(refusal)) = self.guard.as_ref().map(|guard| guard.check(request)) {
+        if let Some(guard) = &self.guard
+            && let Err(refusal) = guard.check(request)
+        {
             return Some(refusal);
         }
         let reply = if !methods.contains(request.method()) {

@@ -1,5 +1,6 @@
 //! InfluxDB's interface over a real database: what is written by HTTP is answered by HTTP.
 #![cfg(feature = "http")]
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on may stop")]
 
 use std::sync::Arc;
 
@@ -118,6 +119,12 @@ fn one_series_one_document_where_chunks_are_asked_for() {
     assert!(lines[1].contains("[[3,3]]}],\"partial\":true"), "{}", lines[1]);
     assert!(lines[2].contains("[[4,4]]}]}]"), "{}", lines[2]);
     assert!(lines[3].contains("\"statement_id\":1,\"error\":"), "{}", lines[3]);
+
+    let target = "/query?db=d&epoch=s&chunked=true&chunk_size=2&q=\
+                  SELECT+count(v)+FROM+m+WHERE+time%3C5s+GROUP+BY+time(1s)";
+    let response = server.send("GET", target, "");
+    let body = String::from_utf8(response.body().to_vec()).unwrap();
+    assert_eq!(body.lines().count(), 2, "four windows in two documents: {body}");
 }
 
 #[test]

@@ -10,7 +10,7 @@ use crate::scale::{TimeScale, ValueScale};
 /// Points per column up to which nothing is gained by leaving some out.
 pub(crate) const WORTHWHILE: usize = 4;
 
-/// Appends to `out` where the points are, all of which must be finite: reduced to four a column if `reduce`, each of
+/// Appends to `out` where the points are, all of which must be finite except inside a column: reduced to four a column if `reduce`, each of
 /// them in the middle of its column; otherwise one by one.
 pub(crate) fn trace(
     times: &[i64],

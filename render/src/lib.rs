@@ -61,7 +61,10 @@
 //!
 //! # Features
 //!
-//! - `html` (off by default): whole pages, see the module `page`.
+//! All are off by default; without any, the data model is the only dependency.
+//!
+//! - `html`: whole pages, see the module `page`.
+//! - `chrono-tz`: `Zone::named`, time zones by their names.
 //!
 //! # Siblings
 //!
@@ -82,6 +85,8 @@ mod theme;
 mod ticks;
 mod units;
 mod zone;
+#[cfg(feature = "chrono-tz")]
+mod zone_names;
 
 pub use chart::{Chart, ChartKind, Legend, Level, Stat, Threshold};
 pub use color::Color;

@@ -112,6 +112,18 @@ impl<'a> Series<'a> {
         self
     }
 
+    /// Whether its line is dashed.
+    #[must_use]
+    pub const fn is_dashed(&self) -> bool {
+        self.dashed
+    }
+
+    /// The instants and the numbers.
+    #[must_use]
+    pub fn points(&self) -> (&[i64], &[f64]) {
+        (&self.times, &self.values)
+    }
+
     /// The label.
     #[must_use]
     pub fn label(&self) -> &str {

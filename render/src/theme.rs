@@ -182,7 +182,7 @@ pub(crate) fn embedded_style(out: &mut String) {
 /// The style sheet for pages with charts of [`Theme::Page`].
 ///
 /// Dark where the reader's system prefers it, unless an element around the chart (usually `<html>`) has the
-/// attribute `data-theme="light"`; dark in any case inside `data-theme="dark"`.
+/// attribute `data-theme="light"`; dark in any case inside `data-theme="dark"`. Light on paper.
 ///
 /// The classes are `sc-bg`, `sc-text`, `sc-muted`, `sc-good`, `sc-warning`, `sc-critical` (fill), `sc-grid`, `sc-axis`,
 /// `sc-good-line`, `sc-warning-line`, `sc-critical-line` (stroke), and `sc-s0`… (stroke) and `sc-f0`… (fill) for the places of [`PALETTE`].
@@ -194,10 +194,11 @@ pub(crate) fn embedded_style(out: &mut String) {
 pub fn stylesheet() -> String {
     let mut out = String::new();
     rules(&mut out, false, "");
-    out.push_str("@media(prefers-color-scheme:dark){");
+    out.push_str("@media screen and (prefers-color-scheme:dark){");
     rules(&mut out, true, ":root:not([data-theme=light]) ");
-    out.push('}');
+    out.push_str("}@media screen{");
     rules(&mut out, true, "[data-theme=dark] ");
+    out.push('}');
     out
 }
 

@@ -7,8 +7,8 @@ const DAY: i64 = 86_400;
 
 /// A time zone: its name and its offset from UTC, with the instants where the offset changes.
 ///
-/// It holds no database of zones: an embedder that has one (chrono-tz, the system's files) lists the transitions of
-/// the years it shows.
+/// It holds no database of zones: with the feature `chrono-tz` there is `Zone::named`, and an embedder that has another
+/// one lists the transitions of the years it shows.
 ///
 /// ```
 /// use stripchart_render::Zone;

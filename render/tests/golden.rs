@@ -16,7 +16,7 @@ const START: i64 = 1_795_347_900;
 fn assert_golden(name: &str, svg: &str) {
     let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/golden").join(name);
     if std::env::var_os("UPDATE_GOLDEN").is_some() {
-        std::fs::write(&path, svg).unwrap();
+        std::fs::write(&path, svg).expect("the golden file is writable");
     }
     let want = std::fs::read_to_string(&path).unwrap_or_default();
     assert!(want == svg, "{name} differs from what is drawn; UPDATE_GOLDEN=1 rewrites it");
@@ -33,7 +33,7 @@ fn walk(seed: u64, count: usize) -> Vec<f64> {
         state ^= state << 13;
         state ^= state >> 7;
         state ^= state << 17;
-        i32::try_from(state % 121).unwrap() - 60
+        i32::try_from(state % 121).expect("below 121") - 60
     };
     let mut value = || {
         level += step() + (500 - level) / 12;
@@ -44,8 +44,9 @@ fn walk(seed: u64, count: usize) -> Vec<f64> {
 }
 
 fn series(label: &str, seed: u64, count: usize, every_secs: i64, scale: f64) -> Series<'static> {
-    let times: Vec<i64> =
-        (0..count).map(|i| (START + i64::try_from(i).unwrap() * every_secs) * SECOND).collect();
+    let times: Vec<i64> = (0..count)
+        .map(|i| (START + i64::try_from(i).expect("few") * every_secs) * SECOND)
+        .collect();
     let values: Vec<f64> = walk(seed, count).into_iter().map(|v| v * scale).collect();
     Series::new(label, times, values)
 }

@@ -163,6 +163,20 @@ fn one_point_is_drawn_as_a_dot_of_every_kind() {
 }
 
 #[test]
+fn a_series_of_holes_is_no_larger_than_one_of_points() {
+    let values: Vec<f64> = (0..200_000)
+        .map(|i| if i % 3 == 1 { f64::NAN } else { f64::from(i * 7919 % 1000) })
+        .collect();
+    let times: Vec<i64> = (0..200_000).map(|i| i * 1_000_000_000).collect();
+    for kind in [ChartKind::Line, ChartKind::Step, ChartKind::Area, ChartKind::Bar] {
+        let series = Series::new("holes", &*times, &*values);
+        let svg = Chart::new(kind, "holes").series(series).to_svg();
+        checked(&svg);
+        assert!(svg.len() < 60_000, "{kind:?}: {} bytes", svg.len());
+    }
+}
+
+#[test]
 fn borrowed_and_owned_columns_give_the_same_bytes() {
     let (times, values) = ([0, 10, 20], [1.0, 2.0, 1.5]);
     let draw = |times: Cow<'static, [i64]>, values: Cow<'static, [f64]>| {

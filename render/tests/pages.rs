@@ -145,6 +145,23 @@ fn old_samples_are_marked() {
 }
 
 #[test]
+fn a_young_history_is_shown_close_up() {
+    let marked = |secs: i64, address: &str| {
+        let source = Synthetic { age_ns: Some(secs * 1_000_000_000), ..Synthetic::default() };
+        let body = get(&source, address).body;
+        let at = body.find(" aria-current=\"true\">").expect("a range is marked");
+        let rest = &body[at + " aria-current=\"true\">".len()..];
+        rest[..rest.find('<').expect("a tag")].to_owned()
+    };
+    for (secs, want) in [(10, "5m"), (300, "15m"), (900, "1h"), (1_000_000, "1h")] {
+        for page in ["/", "/cgroup", "/nodes", "/pods"] {
+            assert_eq!(marked(secs, page), want, "{page} after {secs} s");
+        }
+        assert_eq!(marked(secs, "/?from=now-6h"), "6h");
+    }
+}
+
+#[test]
 fn an_empty_database_says_what_to_do() {
     let text = text_of(&get(&Synthetic::empty("stripchart"), "/").body);
     assert!(text.contains("No data yet") && text.contains("within 10 s of the start"), "{text}");
@@ -194,8 +211,40 @@ fn a_panel_is_a_picture_of_its_own() {
     for missing in ["/render/host-cpu", "/render/host-.svg", "/render/x-cpu.svg", "/nowhere"] {
         assert_eq!(get(&source, missing).status, 404, "{missing}");
     }
+    // Variables that the address does not give take what there is first.
+    for name in
+        ["host-disk", "cgroup-cpu", "cluster-cpu", "node-memory", "namespace-cpu", "pod-cpu"]
+    {
+        let page = get(&source, &format!("/render/{name}.svg"));
+        assert_eq!(page.status, 200, "{name}");
+        assert!(page.body.contains("min"), "{name} has a legend: {}", page.body);
+    }
     let huge = get(&source, "/render/host-cpu.svg?width=999999999&height=0");
     assert!(huge.body.contains("width=\"4096\" height=\"64\""));
+}
+
+#[test]
+fn the_script_finds_the_plot_and_the_values_of_every_chart() {
+    // It reads where a plot lies from the path of the axis: `M500 1785h5380`, in tenths of a pixel.
+    for address in ["/", "/?from=now-7d", "/nodes", "/cgroup?path=/system.slice"] {
+        let body = get(&Synthetic::default(), address).body;
+        let charts: Vec<&str> = body.split("<div class=\"plots\" ").skip(1).collect();
+        assert!(charts.len() >= 4, "{address}");
+        for chart in charts {
+            assert_eq!(chart.matches("class=\"sc-axis\" d=\"M").count(), 2, "{address}: {chart}");
+            let axis = chart.split("class=\"sc-axis\" d=\"M").nth(1).unwrap();
+            let axis = axis.split('"').next().unwrap();
+            let (at, len) = axis.split_once('h').expect("an axis runs to the right");
+            assert!(at.chars().all(|c| c.is_ascii_digit() || c == ' '), "{axis}");
+            assert!(len.starts_with(|c: char| c.is_ascii_digit()), "{axis}");
+            let values = chart.split("data-hover=\"").nth(1).unwrap().split('"').next().unwrap();
+            let series =
+                chart.split("</tbody>").next().unwrap().matches("<th scope=\"row\">").count();
+            for slot in values.split(';') {
+                assert_eq!(slot.split(',').count(), 1 + series, "{slot}");
+            }
+        }
+    }
 }
 
 #[test]

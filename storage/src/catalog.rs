@@ -96,6 +96,12 @@ pub struct PolicySpec {
 }
 
 impl PolicySpec {
+    /// The time span of a shard, in nanoseconds: the one asked for, or the one that suits the duration.
+    #[must_use]
+    pub fn effective_shard_duration_ns(&self) -> i64 {
+        self.shard_duration_ns.unwrap_or_else(|| default_shard_duration_ns(self.duration_ns))
+    }
+
     /// A policy called `name`, else as by default.
     #[must_use]
     pub fn named(name: impl Into<String>) -> Self {
@@ -378,8 +384,7 @@ impl RetentionPolicy {
 fn build_policy(spec: &PolicySpec, id: PolicyId) -> Result<RetentionPolicy, DbError> {
     let name = spec.name.clone().unwrap_or_else(|| AUTOGEN.to_owned());
     check_name(&name)?;
-    let shard_duration_ns =
-        spec.shard_duration_ns.unwrap_or_else(|| default_shard_duration_ns(spec.duration_ns));
+    let shard_duration_ns = spec.effective_shard_duration_ns();
     check_durations(spec.duration_ns, shard_duration_ns)?;
     Ok(RetentionPolicy {
         name,

@@ -314,6 +314,8 @@ pub(crate) struct Group {
     pub(crate) files: Files,
     /// For each place the inode of its folder there; 0 where it has none.
     pub(crate) inodes: [u64; super::files::PLACES],
+    /// Added to the number of a sample, tells whether the cgroup is read whole in it.
+    pub(crate) turn: u64,
     pub(crate) last: Option<Reading>,
     /// The number of the sample that `last` is of.
     pub(crate) sampled: u64,
@@ -321,7 +323,7 @@ pub(crate) struct Group {
 }
 
 impl Group {
-    pub(crate) fn new(inodes: [u64; super::files::PLACES]) -> Self {
-        Group { files: Files::default(), inodes, last: None, sampled: 0, series: None }
+    pub(crate) fn new(inodes: [u64; super::files::PLACES], turn: u64) -> Self {
+        Group { files: Files::default(), inodes, turn, last: None, sampled: 0, series: None }
     }
 }

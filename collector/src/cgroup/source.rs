@@ -16,6 +16,9 @@ use crate::sys::{clock_ticks_per_sec, open_files_max};
 /// Every so many samples a cgroup is read whole, in turn; in between what did not change is not read again.
 const WHOLE_EVERY: u64 = 6;
 
+/// Descriptors kept unless told otherwise: each is about half a kilobyte of the kernel's memory.
+const DESCRIPTORS_MAX: usize = 16_384;
+
 /// After a folder came or went, all hierarchies are looked at in so many samples more: a runtime makes a cgroup in one
 /// hierarchy after the other, and a sample may fall in between.
 const SETTLING: u64 = 2;
@@ -35,6 +38,8 @@ pub(crate) struct Cgroups {
     reader: Reader,
     groups: BTreeMap<Box<str>, Group>,
     samples: u64,
+    /// Groups met so far, which spreads them over the samples in which they are read whole.
+    made: u64,
     /// The tree that is looked at in every sample: the one with most folders.
     lead: usize,
     /// Up to this sample all trees are looked at.
@@ -45,8 +50,8 @@ pub(crate) struct Cgroups {
 
 impl Cgroups {
     pub(crate) fn new(settings: &Settings) -> Self {
-        let quarter = usize::try_from(open_files_max() / 4).unwrap_or(usize::MAX);
-        let descriptors_max = settings.descriptors_max.unwrap_or(quarter);
+        let quarter = usize::try_from(open_files_max() / 4).unwrap_or(DESCRIPTORS_MAX);
+        let descriptors_max = settings.descriptors_max.unwrap_or(quarter.min(DESCRIPTORS_MAX));
         Cgroups {
             roots: settings.roots.clone(),
             groups_max: settings.cgroups_max,
@@ -58,6 +63,7 @@ impl Cgroups {
             reader: Reader::new(&Hierarchies::default(), 0),
             groups: BTreeMap::new(),
             samples: 0,
+            made: 0,
             lead: 0,
             settled_after: 0,
             unsettled: false,
@@ -81,8 +87,8 @@ impl Cgroups {
         let machine =
             Machine { ticks_per_sec: self.ticks_per_sec, stacked: host.stacked_devices() };
         let mut gone = Vec::new();
-        for (turn, (name, group)) in (0_u64..).zip(&mut self.groups) {
-            let whole = (self.samples + turn).is_multiple_of(WHOLE_EVERY);
+        for (name, group) in &mut self.groups {
+            let whole = (self.samples + group.turn).is_multiple_of(WHOLE_EVERY);
             if whole {
                 group.files.look_again();
             }
@@ -100,16 +106,7 @@ impl Cgroups {
                 gone.push(name.clone());
                 continue;
             };
-            let series = match group.series {
-                Some(series) => series,
-                None => match GroupSeries::new(cx.batch, cx.host, name) {
-                    Ok(series) => *group.series.insert(series),
-                    Err(error) => {
-                        cx.warnings.warn(Path::new(&**name), format!("left out: {error}"));
-                        continue;
-                    }
-                },
-            };
+            let Some(series) = series_of(group, cx, name) else { continue };
             let before = group
                 .last
                 .as_ref()
@@ -143,6 +140,7 @@ impl Cgroups {
         }
         self.groups.clear();
         self.trees.clear();
+        self.lead = 0;
         self.reader = Reader::new(&found, self.descriptors_max);
         for place in 0..PLACES {
             let Some(root) = self.reader.root(place) else { continue };
@@ -220,7 +218,11 @@ impl Cgroups {
             if self.groups.len() >= self.groups_max && !self.groups.contains_key(&name) {
                 continue;
             }
-            self.groups.entry(name).or_insert_with(|| Group::new(inodes));
+            let made = &mut self.made;
+            self.groups.entry(name).or_insert_with(|| {
+                *made += 1;
+                Group::new(inodes, *made)
+            });
         }
     }
 
@@ -229,4 +231,15 @@ impl Cgroups {
             self.reader.descriptors_left += group.files.kept();
         }
     }
+}
+
+/// The series of `group`, entered in the batch if they are not yet; `None` if its name makes no key.
+fn series_of(group: &mut Group, cx: &mut Context<'_>, name: &str) -> Option<GroupSeries> {
+    if group.series.is_none() {
+        match GroupSeries::new(cx.batch, cx.host, name) {
+            Ok(series) => group.series = Some(series),
+            Err(error) => cx.warnings.warn(Path::new(name), format!("left out: {error}")),
+        }
+    }
+    group.series
 }

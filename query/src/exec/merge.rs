@@ -4,7 +4,7 @@
 //! binary heap as Go's `container/heap` keeps it, where the series just read goes back behind its equals. So the heap
 //! here does the same steps. Where the wanted columns are texts, those decide between equal instants first.
 
-use stripchart_core::ValueRef;
+use stripchart_core::{FieldType, ValueRef};
 
 use super::input::{Input, Reader, Wanted};
 use crate::QueryError;
@@ -14,7 +14,8 @@ use crate::limits::Budget;
 #[derive(Debug)]
 pub(crate) struct Merge<'a> {
     readers: Vec<Reader<'a>>,
-    heap: Vec<usize>,
+    /// The time of each reader's row, beside the reader's place: comparing needs no more, mostly.
+    heap: Vec<(i64, usize)>,
     /// The reader whose row was handed out last.
     current: Option<usize>,
     /// The wanted names in the order in which they decide between equal instants.
@@ -28,6 +29,12 @@ impl<'a> Merge<'a> {
     pub(crate) fn new(inputs: &[Input], wanted: Wanted<'a>, by_text: bool) -> Self {
         let mut deciders: Vec<usize> = (0..wanted.refs.len()).filter(|_| by_text).collect();
         deciders.sort_by_key(|index| &wanted.refs[*index].name);
+        // The first that is no text decides nothing, and ends it.
+        let texts = deciders
+            .iter()
+            .take_while(|index| wanted.refs[**index].kind.field_type() == FieldType::String);
+        let texts = texts.count();
+        deciders.truncate(texts);
         let reader = |input| Reader::new(input, wanted);
         let readers = match wanted.ascending {
             true => inputs.iter().map(reader).collect(),
@@ -49,7 +56,7 @@ impl<'a> Merge<'a> {
             self.started = true;
             for index in 0..self.readers.len() {
                 if self.readers[index].advance(budget)? {
-                    self.heap.push(index);
+                    self.heap.push((self.readers[index].time(), index));
                 }
             }
             for at in (0..self.heap.len() / 2).rev() {
@@ -58,7 +65,7 @@ impl<'a> Merge<'a> {
         } else if let Some(current) = self.current.take()
             && self.readers[current].advance(budget)?
         {
-            self.heap.push(current);
+            self.heap.push((self.readers[current].time(), current));
             self.rise(self.heap.len() - 1);
         }
         self.current = self.pop();
@@ -69,7 +76,7 @@ impl<'a> Merge<'a> {
         let last = self.heap.len().checked_sub(1)?;
         self.heap.swap(0, last);
         self.sink(0, last);
-        self.heap.pop()
+        self.heap.pop().map(|(_, reader)| reader)
     }
 
     fn rise(&mut self, mut at: usize) {
@@ -101,10 +108,14 @@ impl<'a> Merge<'a> {
 
     /// Whether the row at place `a` of the heap goes before that at `b`.
     fn before(&self, a: usize, b: usize) -> bool {
-        let (a, b) = (&self.readers[self.heap[a]], &self.readers[self.heap[b]]);
-        if a.time() != b.time() {
-            return (a.time() < b.time()) == self.ascending;
+        let ((a_time, a), (b_time, b)) = (self.heap[a], self.heap[b]);
+        if a_time != b_time {
+            return (a_time < b_time) == self.ascending;
         }
+        if self.deciders.is_empty() {
+            return false;
+        }
+        let (a, b) = (&self.readers[a], &self.readers[b]);
         for index in &self.deciders {
             match (a.value(*index), b.value(*index)) {
                 (Some(ValueRef::String(a)), Some(ValueRef::String(b))) if a != b => {

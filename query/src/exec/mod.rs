@@ -48,6 +48,9 @@ pub(crate) fn run(
     chunk_rows: Option<usize>,
     each: &mut Each<'_>,
 ) -> Result<ControlFlow<()>, QueryError> {
+    if plan.start > plan.last {
+        return Ok(ControlFlow::Continue(()));
+    }
     let groups = groups(plan, budget)?;
     let mut order: Vec<_> = groups.into_iter().collect();
     if !plan.ascending {
@@ -179,6 +182,7 @@ fn raw(
     let mut merge = Merge::new(&group.inputs, wanted, true);
     let mut rows = Rows::new(plan);
     let mut state = needs_state(plan).then(|| State::new(plan));
+    let before = budget.memory_used();
     let (mut skip, mut left) = (plan.offset, plan.limit.unwrap_or(u64::MAX));
     while left > 0
         && let Some(row) = merge.next(budget)?
@@ -189,7 +193,8 @@ fn raw(
         }
         left -= 1;
         if rows.len().is_multiple_of(1024) {
-            budget.memory(Points::estimate_bytes(1024, plan.columns.len()))?;
+            budget.release(before);
+            budget.memory(rows.estimate_bytes())?;
         }
         match &mut state {
             None => rows.push(row.time(), |slot| match slot {
@@ -204,7 +209,7 @@ fn raw(
                 rows.push(row.time(), |slot| state.get(slot));
             }
         }
-        if chunk_rows.is_some_and(|chunk| rows.len() >= chunk) {
+        if chunk_rows.is_some_and(|chunk| rows.len() >= chunk) || rows.is_full() {
             let full = std::mem::replace(&mut rows, Rows::new(plan));
             let mut frame = full.finish(name, tags);
             frame.partial = true;

@@ -5,6 +5,10 @@ use stripchart_core::{Column, FieldType, FieldValue, Frame, ValueRef, Values};
 use crate::functions::{Points, cast, owned};
 use crate::plan::{FillMode, Plan, Slot};
 
+/// Bytes of text in a column of a frame, from which on the next frame begins. Columns hold less than 4 GiB, a value
+/// less than one.
+const MAX_TEXT_BYTES: usize = 1 << 31;
+
 /// A column that takes whatever comes: its type is that of the first value, and becomes float where integers meet
 /// floats. NaN is null.
 #[derive(Debug, Default)]
@@ -12,6 +16,8 @@ pub(crate) struct ColumnBuilder {
     column: Option<Column>,
     /// Nulls before the first value.
     nulls: usize,
+    /// Bytes of text.
+    text_bytes: usize,
 }
 
 impl ColumnBuilder {
@@ -24,6 +30,9 @@ impl ColumnBuilder {
             }
             return;
         };
+        if let ValueRef::String(text) = value {
+            self.text_bytes += text.len();
+        }
         let field_type = value.field_type().unwrap_or(FieldType::Float);
         let nulls = self.nulls;
         let column = self.column.get_or_insert_with(|| empty(field_type, nulls));
@@ -85,6 +94,19 @@ impl<'a> Rows<'a> {
 
     pub(crate) fn len(&self) -> usize {
         self.times.len()
+    }
+
+    /// A rough count of the bytes that the rows take.
+    pub(crate) fn estimate_bytes(&self) -> u64 {
+        let rows = u64::try_from(self.len()).unwrap_or(u64::MAX);
+        let texts: usize = self.columns.iter().map(|column| column.text_bytes).sum();
+        Points::estimate_bytes(rows, self.columns.len())
+            .saturating_add(u64::try_from(texts).unwrap_or(u64::MAX))
+    }
+
+    /// Whether a column has as much text as it should have; it cannot hold twice as much.
+    pub(crate) fn is_full(&self) -> bool {
+        self.columns.iter().any(|column| column.text_bytes >= MAX_TEXT_BYTES)
     }
 
     /// Appends a row, given the values of the slots.

@@ -116,7 +116,7 @@ fn truncate_unsigned(value: f64) -> u64 {
     value as u64
 }
 
-/// Orders two values of one type; NaN is equal to everything, as all its comparisons are false.
+/// Orders two values of one type; NaN goes last, so that the order is total and sorting by it sound.
 pub(crate) fn compare(a: ValueRef<'_>, b: ValueRef<'_>) -> Ordering {
     match (a, b) {
         (ValueRef::Integer(a), ValueRef::Integer(b)) => a.cmp(&b),
@@ -124,8 +124,13 @@ pub(crate) fn compare(a: ValueRef<'_>, b: ValueRef<'_>) -> Ordering {
         (ValueRef::Boolean(a), ValueRef::Boolean(b)) => a.cmp(&b),
         (ValueRef::String(a), ValueRef::String(b)) => a.cmp(b),
         _ => match (a.as_f64(), b.as_f64()) {
-            (Some(a), Some(b)) => a.partial_cmp(&b).unwrap_or(Ordering::Equal),
+            (Some(a), Some(b)) => compare_floats(a, b),
             _ => Ordering::Equal,
         },
     }
+}
+
+/// As [`compare`], of floats.
+pub(crate) fn compare_floats(a: f64, b: f64) -> Ordering {
+    a.partial_cmp(&b).unwrap_or_else(|| a.is_nan().cmp(&b.is_nan()))
 }

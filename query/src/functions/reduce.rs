@@ -4,9 +4,9 @@ use std::cmp::Ordering;
 use std::collections::HashSet;
 use std::ops::Range;
 
-use stripchart_core::{FieldType, ValueRef};
+use stripchart_core::{FieldType, ValueRef, Values};
 
-use super::points::{Points, compare};
+use super::points::{Points, compare, compare_floats};
 
 /// What is computed.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -103,7 +103,11 @@ fn value(points: &Points, index: usize) -> ValueRef<'_> {
 /// The places of the points, by value; equal ones stay in order of time.
 fn sorted(points: &Points, range: Range<usize>) -> Vec<usize> {
     let mut order: Vec<usize> = range.collect();
-    order.sort_by(|a, b| compare(value(points, *a), value(points, *b)));
+    match points.values.values() {
+        Values::Float(v) => order.sort_by(|a, b| compare_floats(v[*a], v[*b])),
+        Values::Integer(v) => order.sort_by_key(|index| v[*index]),
+        _ => order.sort_by(|a, b| compare(value(points, *a), value(points, *b))),
+    }
     order
 }
 

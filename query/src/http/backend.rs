@@ -34,7 +34,7 @@ pub(super) struct WriteContext<'a> {
 /// What became of a body.
 #[derive(Debug, Default)]
 pub(super) struct Written {
-    /// Rows read, whether stored or refused.
+    /// Rows stored.
     pub(super) rows: usize,
     /// The first lines that are no line protocol.
     pub(super) unreadable: Vec<Unreadable>,

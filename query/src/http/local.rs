@@ -1,69 +1,29 @@
 //! The engine and the database of this process, as the HTTP layer wants them.
 
-use std::fmt;
 use std::ops::ControlFlow;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
-use stripchart_core::{Batch, Frame, Sink, SinkError};
+use stripchart_core::{Frame, SinkError};
 use stripchart_storage::DbError;
-use stripchart_storage::line_protocol::{LineParser, ParseError};
+use stripchart_storage::line_protocol::ParseError;
 
 use super::backend::{
     Backend, Health, QueryContext, Unreadable, WriteContext, WriteFailure, Written,
 };
+use super::chunk;
 use crate::ast::{Query, Statement};
 use crate::result::StatementResult;
 use crate::{Engine, ExecuteOptions, QueryError};
 
-/// Readers kept for the next writes: as many writers at a time find one warm.
-const READERS_KEPT: usize = 2;
-/// A reader that had a larger body gives its memory back.
-const KEPT_BODY_BYTES: usize = 4 << 20;
-/// A batch that has met more series starts anew.
-const KEPT_SERIES: usize = 50_000;
-
-/// Engine and database, and what reading line protocol keeps from one body to the next.
+/// Engine and database.
+#[derive(Debug)]
 pub(super) struct Local {
     engine: Arc<Engine>,
-    readers: Mutex<Vec<Reader>>,
-}
-
-/// A parser that remembers series, and the batch that it fills.
-#[derive(Debug, Default)]
-struct Reader {
-    parser: LineParser,
-    batch: Batch,
-}
-
-impl fmt::Debug for Local {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Local").field("engine", &self.engine).finish_non_exhaustive()
-    }
 }
 
 impl Local {
     pub(super) fn new(engine: Arc<Engine>) -> Self {
-        Local { engine, readers: Mutex::default() }
-    }
-
-    fn take_reader(&self) -> Reader {
-        self.readers.lock().unwrap_or_else(PoisonError::into_inner).pop().unwrap_or_default()
-    }
-
-    /// Keeps `reader` for the next body, unless it has grown large on this one.
-    fn give_back(&self, mut reader: Reader, body_bytes: usize) {
-        if body_bytes > KEPT_BODY_BYTES {
-            return;
-        }
-        if reader.batch.series_count() > KEPT_SERIES {
-            reader.batch.reset();
-        } else {
-            reader.batch.clear();
-        }
-        let mut readers = self.readers.lock().unwrap_or_else(PoisonError::into_inner);
-        if readers.len() < READERS_KEPT {
-            readers.push(reader);
-        }
+        Local { engine }
     }
 
     /// Runs `query` and hands over each frame in a result of its own, as InfluxDB sends chunks.
@@ -98,10 +58,14 @@ impl Local {
             ..StatementResult::default()
         };
         let mut held: Option<Frame> = None;
+        let rows = options.chunk_rows.unwrap_or(usize::MAX);
         let done = self.engine.run(statement, options, &mut |frame| {
-            if let Some(before) = held.replace(frame) {
-                each(piece(Some(before), true));
-            }
+            // Windows and SHOW come in whole frames, however many rows they have.
+            chunk::pieces(frame, rows, |frame| {
+                if let Some(before) = held.replace(frame) {
+                    each(piece(Some(before), true));
+                }
+            });
             ControlFlow::Continue(())
         });
         match done {
@@ -139,13 +103,8 @@ impl Backend for Local {
 
     fn write(&self, body: &[u8], context: &WriteContext<'_>) -> Result<Written, WriteFailure> {
         let writer = self.engine.db().writer(context.database, context.policy).map_err(failure)?;
-        let mut reader = self.take_reader();
-        let report =
-            reader.parser.parse(body, context.precision, context.default_time, &mut reader.batch);
-        let accepted =
-            if report.rows > 0 { writer.write(&reader.batch) } else { Ok(Default::default()) };
-        self.give_back(reader, body.len());
-        let accepted = accepted.map_err(|error| match error {
+        let report = writer.write_lines(body, context.precision, context.default_time);
+        let report = report.map_err(|error| match error {
             SinkError::ReadOnly { .. } | SinkError::Closed => {
                 WriteFailure::Unavailable(error.to_string())
             }
@@ -153,9 +112,9 @@ impl Backend for Local {
         })?;
         Ok(Written {
             rows: report.rows,
-            unreadable: report.errors.iter().map(unreadable).collect(),
-            unreadable_count: report.error_count,
-            refused: accepted.rejected.into_iter().map(|row| row.reason).collect(),
+            unreadable: report.parse_errors.iter().map(unreadable).collect(),
+            unreadable_count: report.parse_error_count,
+            refused: report.rejected.into_iter().map(|row| row.reason).collect(),
         })
     }
 

@@ -1,6 +1,7 @@
 //! Answers: what a statement gave, and its text forms, InfluxDB's JSON and CSV.
 
 mod csv;
+mod digits;
 mod json;
 
 use stripchart_core::{Frame, Precision};

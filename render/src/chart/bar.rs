@@ -1,11 +1,11 @@
 //! Bars over time, each from its instant to the next.
 
+use super::line::Style;
 use super::plot::Plot;
 use super::stack::{Grid, Layer};
 use crate::decimate::{each_column, extremes};
 use crate::scale::{TimeScale, tenths};
 use crate::svg::{Path, Svg};
-use crate::theme::Role;
 
 /// Tenths of a pixel: the narrowest bar, the widest, and the room between them where there is any.
 const NARROWEST: i32 = 10;
@@ -76,7 +76,7 @@ pub(crate) fn draw(
     slots: Slots,
     place: usize,
     bars: impl Iterator<Item = (i32, i32, i32)>,
-    role: Role,
+    style: Style,
     label: &str,
 ) {
     let mut path = Path::default();
@@ -88,7 +88,12 @@ pub(crate) fn draw(
         path.close();
     }
     if !path.is_empty() {
-        svg.raw("<path stroke=\"none\"").fill(role);
-        svg.path_data(&path).raw("><title>").text(label).raw("</title></path>");
+        let paler = !style.dash.is_empty();
+        svg.raw("<path stroke=\"none\"").raw(if paler { " fill-opacity=\".35\"" } else { "" });
+        svg.fill(style.role).path_data(&path).raw("><title>").text(label).raw("</title></path>");
+        if paler {
+            svg.raw("<path stroke-width=\"10\"").stroke(style.role).dash(style.dash, 10);
+            svg.path_data(&path).raw("/>");
+        }
     }
 }

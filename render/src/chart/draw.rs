@@ -22,10 +22,16 @@ pub(super) fn prepared<'c>(chart: &'c Chart<'_>) -> Vec<Prepared<'c>> {
     // A bar belongs to the range as long as some of it is inside.
     let reach = if chart.kind == ChartKind::Bar { interval(chart) } else { 0 };
     let window = chart.range.map(|range| {
-        (range.start.nanos().saturating_sub_unsigned(reach.saturating_sub(1)), range.end.nanos())
+        let (first, last) = inside(range);
+        (first.saturating_sub_unsigned(reach.saturating_sub(1)), last)
     });
     let one = |series| prepare(series, window, chart.null_policy, chart.max_gap);
     chart.series.iter().map(one).collect()
+}
+
+/// The first and the last instant of `range`, whose end lies outside.
+pub(super) fn inside(range: TimeRange) -> (i64, i64) {
+    (range.start.nanos(), range.end.nanos().saturating_sub(1))
 }
 
 /// The time that a bar stands for: the smallest median distance of any series.
@@ -254,7 +260,8 @@ fn draw_layers(
         grid.reduce(&plot.x);
         layers = grid.stacked(&mirrored);
     }
-    for (index, layer) in layers.iter().enumerate() {
+    // From the top down, so that a layer of no height hides under the edge of the one it lies on.
+    for (index, layer) in layers.iter().enumerate().rev() {
         let label = &chart.series[index].label;
         area::draw(svg, &grid, index, layer, plot, style(chart, index, plot), label);
     }
@@ -270,6 +277,7 @@ fn draw_bars(svg: &mut Svg<'_>, chart: &Chart<'_>, grid: &Grid, layers: &[Layer]
         let bars = present.map(|row| {
             (plot.x.x(grid.times[*row]), plot.y.y(layer.low[*row]), plot.y.y(layer.high[*row]))
         });
-        bar::draw(svg, slots, place, bars, role(chart, index), &chart.series[index].label);
+        let style = style(chart, index, plot);
+        bar::draw(svg, slots, place, bars, style, &chart.series[index].label);
     }
 }

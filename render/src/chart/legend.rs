@@ -203,7 +203,15 @@ impl Swatch {
     fn draw(self, svg: &mut Svg<'_>, x: u32, baseline: u32) {
         if self.block {
             place(svg, "<rect x=\"", x + 1, "\" y=\"", baseline - 9);
-            svg.raw("\" width=\"11\" height=\"10\" rx=\"2\"").fill(self.role).raw("/>");
+            svg.raw("\" width=\"11\" height=\"10\" rx=\"2\"").fill(self.role);
+            // As in the chart: pale with a dashed edge once the colours have come round.
+            if self.dash.is_empty() {
+                svg.raw("/>");
+            } else {
+                svg.raw(" fill-opacity=\".35\"/>");
+                place(svg, "<path fill=\"none\" d=\"M", x + 1, " ", baseline - 9);
+                svg.raw("h11v10h-11z\"").stroke(self.role).dash(&[3, 2], 1).raw("/>");
+            }
         } else {
             place(svg, "<path d=\"M", x, " ", baseline - 4);
             svg.raw("h14\" stroke-width=\"2.5\"").stroke(self.role).dash(self.dash, 1).raw("/>");

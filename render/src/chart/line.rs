@@ -1,5 +1,8 @@
 //! Lines from point to point or in steps, and the areas below them.
 
+use std::borrow::Cow;
+use std::ops::Range;
+
 use super::prepare::Prepared;
 use crate::decimate::{WORTHWHILE, trace};
 use crate::scale::{TimeScale, ValueScale};
@@ -30,7 +33,8 @@ pub(crate) fn draw(
     let reduce = points > columns.saturating_mul(WORTHWHILE);
     let (mut line, mut area, mut dots) = (Path::default(), Path::default(), Path::default());
     let (mut corners, mut steps) = (Vec::new(), Vec::new());
-    for rows in &series.segments {
+    let segments = if reduce { closed(series, x) } else { Cow::from(&series.segments) };
+    for rows in segments.iter() {
         corners.clear();
         let (times, values) = (&series.times[rows.clone()], &series.values[rows.clone()]);
         trace(times, values, reduce, x, y, &mut corners);
@@ -65,6 +69,23 @@ pub(crate) fn draw(
         svg.raw("<path stroke-width=\"40\"").stroke(style.role).path_data(&dots).raw("><title>");
         svg.text(label).raw("</title></path>");
     }
+}
+
+/// The segments; if there are more than columns, with those gaps closed that are too short to see because both of
+/// their ends are in one column. That bounds the drawing of a series that is nothing but holes.
+fn closed<'s>(series: &'s Prepared<'_>, x: &TimeScale) -> Cow<'s, [Range<usize>]> {
+    if series.segments.len() <= usize::try_from(x.columns()).unwrap_or(usize::MAX) {
+        return Cow::from(&series.segments);
+    }
+    let mut segments: Vec<Range<usize>> = Vec::new();
+    for rows in &series.segments {
+        let column = x.column(series.times[rows.start]);
+        match segments.last_mut() {
+            Some(last) if x.column(series.times[last.end - 1]) == column => last.end = rows.end,
+            _ => segments.push(rows.clone()),
+        }
+    }
+    segments.into()
 }
 
 /// The corners of a line that keeps its height until the next point.

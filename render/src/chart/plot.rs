@@ -115,7 +115,7 @@ impl<'c> Plot<'c> {
     ) -> Self {
         let widest = axis.ticks.iter().map(|(_, label)| text::width(label, TEXT_PX)).max();
         let margin = SIDE_PX + widest.unwrap_or(0) + 8;
-        let labels = width >= LABELS_FROM_PX && margin <= width / 2;
+        let labels = rows.labels && width >= LABELS_FROM_PX && margin <= width / 2;
         let x = if labels { margin } else { SIDE_PX.min(width / 8) };
         let right = SIDE_PX.min(width / 8);
         let plot_width = width.saturating_sub(x + right).max(1);
@@ -139,7 +139,8 @@ impl<'c> Plot<'c> {
         self.y.y(0.0f64.clamp(self.axis.lo, self.axis.hi))
     }
 
-    /// The lines behind the data.
+    /// The lines behind the data. That of the axis runs from edge to edge of the plot, which is how the script of the
+    /// pages finds them.
     pub(crate) fn draw_grid(&self, svg: &mut Svg<'_>) {
         let (mut grid, mut axis) = (Path::default(), Path::default());
         let (left, right) = (tenths(self.rect.x), tenths(self.rect.right()));
@@ -231,7 +232,8 @@ impl<'c> Plot<'c> {
         if !self.rows.heading {
             return;
         }
-        let title = text::fit(title, TITLE_PX + 1, width.saturating_sub(2 * SIDE_PX));
+        // Bold text is wider than the table of widths knows.
+        let title = text::fit(title, TITLE_PX + 2, width.saturating_sub(2 * SIDE_PX));
         svg.raw("<text x=\"12\" y=\"19\" font-size=\"13\" font-weight=\"600\"");
         svg.fill(Role::Text).raw(">").text(&title).raw("</text>");
     }

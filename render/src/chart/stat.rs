@@ -2,7 +2,7 @@
 
 use stripchart_core::{TimeRange, Timestamp, Unit};
 
-use super::draw::header;
+use super::draw::{header, inside};
 use super::line::{self, Style};
 use super::plot::role_of;
 use super::prepare::{Prepared, prepare};
@@ -125,7 +125,7 @@ impl<'a> Stat<'a> {
 
     /// Appends the stat to `out`: one `<svg>` element and a line feed.
     pub fn render(&self, out: &mut String) {
-        let window = self.range.map(|range| (range.start.nanos(), range.end.nanos()));
+        let window = self.range.map(inside);
         let course = self
             .sparkline
             .as_ref()
@@ -199,8 +199,11 @@ impl<'a> Stat<'a> {
 
     /// As large as fits.
     fn number_size(&self, number: &str, inner: u32) -> u32 {
-        let by_height =
-            if self.sparkline.is_some() { self.height * 3 / 10 } else { self.height / 2 };
+        let by_height = if self.sparkline.is_some() {
+            self.height * 3 / 10
+        } else {
+            (self.height / 2).min(self.height.saturating_sub(38))
+        };
         let by_width = inner * 100 / text::width(number, 100).max(1);
         by_height.min(by_width).clamp(*NUMBER_PX.start(), *NUMBER_PX.end())
     }
@@ -213,7 +216,7 @@ impl<'a> Stat<'a> {
             Some(TimeRange::new(Timestamp::from_nanos(*first), Timestamp::from_nanos(*last)))
         });
         let Some(range) = range else { return };
-        let height = (self.height * 2 / 5).max(2);
+        let height = (self.height * 3 / 8).max(5);
         let low = if Family::of(self.unit).begins_at_zero() { min.min(0.0) } else { min };
         let (low, high) = if low < max { (low, max) } else { (low - 1.0, max + 1.0) };
         let (low, high) = (low.max(-1e300), high.min(1e300));

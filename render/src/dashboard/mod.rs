@@ -26,6 +26,7 @@ mod interval;
 mod macros;
 mod run;
 mod time_spec;
+mod variable;
 
 pub use builtin::{cgroup, cluster, host, namespace, node, pod};
 pub use draw::{Answered, Look, PanelRequest};
@@ -35,6 +36,7 @@ pub use run::Asked;
 #[cfg(feature = "html")]
 pub(crate) use run::is_absence;
 pub use time_spec::{RangeSpec, TimeSpec, TimeSpecError};
+pub use variable::Variable;
 
 use stripchart_core::Unit;
 
@@ -78,37 +80,6 @@ impl Dashboard {
     #[must_use]
     pub fn get(&self, name: &str) -> Option<&Panel> {
         self.panels.iter().find(|panel| panel.name == name)
-    }
-}
-
-/// Something that a reader chooses and queries refer to as `$name`.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Variable {
-    /// The name, without the dollar.
-    pub name: String,
-    /// The name for people.
-    pub label: String,
-    /// The database that `query` is put to; empty for the page's own.
-    pub database: String,
-    /// A statement whose last column lists what can be chosen, such as `SHOW TAG VALUES ...`; may refer to variables
-    /// before it.
-    pub query: String,
-}
-
-impl Variable {
-    /// A variable to choose from what `query` answers.
-    #[must_use]
-    pub fn new(
-        name: impl Into<String>,
-        label: impl Into<String>,
-        query: impl Into<String>,
-    ) -> Self {
-        Variable {
-            name: name.into(),
-            label: label.into(),
-            database: String::new(),
-            query: query.into(),
-        }
     }
 }
 
@@ -243,6 +214,13 @@ impl Panel {
     #[must_use]
     pub fn bounds(mut self, min: f64, max: f64) -> Self {
         (self.min, self.max) = (Some(min), Some(max));
+        self
+    }
+
+    /// The same with an axis that begins at zero.
+    #[must_use]
+    pub fn zero_based(mut self) -> Self {
+        self.min = Some(0.0);
         self
     }
 

@@ -241,9 +241,9 @@ mod tests {
         assert_eq!(labels(&drawn), ["b rx", "b tx"]);
         assert_eq!(placed(drawn, true).iter().map(|s| s.place).collect::<Vec<_>>(), [None; 2]);
         let mut drawn = all();
-        assert_eq!(keep_largest(&mut drawn, 4), 2);
+        assert_eq!(keep_largest(&mut drawn, 4), 3);
         let places: Vec<_> = placed(drawn, true).iter().map(|series| series.place).collect();
-        assert_eq!(places, [Some(0), Some(1), Some(2), Some(0)]);
+        assert_eq!(places, [Some(0), Some(1), Some(0)]);
         let mut drawn = all();
         assert_eq!(keep_largest(&mut drawn, 6), 0);
         drop_zero(&mut drawn);

@@ -20,7 +20,7 @@ fn metrics(totals: &Totals) -> [Metric<'static>; 2] {
     [
         Metric {
             name: "cpu",
-            heading: "CPU",
+            heading: "mean CPU",
             unit: Unit::Millicores,
             statement: CPU,
             mean: true,
@@ -29,7 +29,7 @@ fn metrics(totals: &Totals) -> [Metric<'static>; 2] {
         },
         Metric {
             name: "memory",
-            heading: "Memory",
+            heading: "memory",
             unit: Unit::Bytes,
             statement: MEMORY,
             mean: false,
@@ -84,7 +84,7 @@ impl Site {
         groups: Groups,
         totals: &Totals,
     ) {
-        out.push_str("<section aria-labelledby=\"groups-h\"><h2 id=\"groups-h\">Busiest control groups</h2>\n");
+        out.push_str("<h2>Busiest control groups</h2>\n");
         let Rows { rows, errors } = groups.0;
         put_errors(out, &errors);
         let paths: Vec<String> = rows.iter().map(|row| row.key[0].clone()).collect();
@@ -96,18 +96,11 @@ impl Site {
                 "<div class=\"empty\"><p><strong>No data yet</strong></p><p>No control group of this host has samples in this range.</p></div>\n"
             );
         } else if !rows.is_empty() {
-            self.put_groups(
-                out,
-                view,
-                "Innermost groups, by processor time in this range",
-                totals,
-                &mut rows,
-                None,
-            );
+            self.put_groups(out, view, "Innermost groups", totals, &mut rows, None);
         }
         put!(
             out,
-            "<p class=\"note\"><a href=\"{}\">All groups as a tree</a></p></section>\n",
+            "<p class=\"note\"><a href=\"{}\">All groups as a tree</a></p>\n",
             esc(&view.link(&self.at("/cgroup"), &[("path", "/")]))
         );
     }
@@ -135,7 +128,7 @@ impl Site {
                 out.push_str(" <em class=\"gone\">gone</em>");
             }
         };
-        let layout = Layout { caption, heading: "Group", limit: ROWS, name: &name };
+        let layout = Layout { caption, heading: "name", limit: ROWS, name: &name };
         put_table(out, view, &layout, &metrics(totals), rows);
     }
 
@@ -152,6 +145,7 @@ impl Site {
             database: &self.host_database,
             min_interval_ns: self.host_interval_ns,
             variables: &variables,
+            keeps_places: false,
         };
         let mut main = String::with_capacity(128 * 1024);
         self.put_breadcrumb(&mut main, view, &host, path);
@@ -164,7 +158,7 @@ impl Site {
         if own != path && path != "/" {
             put!(main, "<p class=\"note path\">{}</p>\n", esc(path));
         }
-        self.put_charts(&mut main, source, view, &shown, &[]);
+        self.put_charts(&mut main, source, view, &shown);
         self.put_children(&mut main, source, view, &host, path);
         self.framed(view, &Content { status: 200, title: path, section: "Host", main })
     }
@@ -183,16 +177,8 @@ impl Site {
         let mut rows: Vec<Row> =
             rows.into_iter().filter(|row| is_child(&row.key[0], path)).collect();
         if !rows.is_empty() {
-            out.push_str("<section aria-labelledby=\"children-h\"><h2 id=\"children-h\">Groups inside</h2>\n");
-            self.put_groups(
-                out,
-                view,
-                "Groups inside, by processor time in this range",
-                &totals,
-                &mut rows,
-                Some(path),
-            );
-            out.push_str("</section>\n");
+            out.push_str("<h2>Groups inside</h2>\n");
+            self.put_groups(out, view, "Groups inside", &totals, &mut rows, Some(path));
         }
     }
 

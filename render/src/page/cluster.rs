@@ -12,7 +12,7 @@ use super::{Page, Site, View};
 use crate::dashboard::{self, Dashboard, VariableValue};
 
 /// Rows of a table before one asks for all.
-const ROWS: usize = 25;
+const ROWS: usize = 15;
 
 /// The columns of every table here; `statements` are those of the four metrics.
 fn metrics(statements: &[String; 4]) -> [Metric<'_>; 4] {
@@ -27,9 +27,9 @@ fn metrics(statements: &[String; 4]) -> [Metric<'_>; 4] {
     };
     [
         metric("cpu", "CPU", Unit::Millicores, 0),
-        metric("memory", "Memory", Unit::Bytes, 1),
-        metric("rx", "Received", Unit::BytesPerSecond, 2),
-        metric("tx", "Sent", Unit::BytesPerSecond, 3),
+        metric("memory", "memory", Unit::Bytes, 1),
+        metric("rx", "received", Unit::BytesPerSecond, 2),
+        metric("tx", "sent", Unit::BytesPerSecond, 3),
     ]
 }
 
@@ -70,7 +70,7 @@ impl Site {
                 let link = view.link(&self.at("/nodes"), &[("node", &row.key[0])]);
                 put!(out, "<a href=\"{}\">{}</a>", esc(&link), esc(&row.key[0]));
             };
-            let layout = Layout { caption: "Nodes", heading: "Node", limit: ROWS, name: &name };
+            let layout = Layout { caption: "Nodes", heading: "node", limit: ROWS, name: &name };
             put_table(&mut main, view, &layout, &metrics, &mut rows);
             self.put_dashboard(&mut main, source, view, &dashboard::cluster(), &[]);
         }
@@ -149,7 +149,7 @@ impl Site {
             put!(out, " <small>{} {pods}</small>", esc(&row.key[1]));
         };
         let layout =
-            Layout { caption: "Namespaces", heading: "Namespace", limit: ROWS, name: &name };
+            Layout { caption: "Namespaces", heading: "namespace", limit: ROWS, name: &name };
         put_table(out, view, &layout, metrics, &mut namespaces);
     }
 
@@ -169,7 +169,7 @@ impl Site {
                 put!(out, " <small>{}</small>", esc(&row.key[0]));
             }
         };
-        let layout = Layout { caption: "Pods", heading: "Pod", limit: ROWS, name: &name };
+        let layout = Layout { caption: "Pods", heading: "pod", limit: ROWS, name: &name };
         put_table(out, view, &layout, metrics, pods);
     }
 
@@ -198,8 +198,9 @@ impl Site {
             database: &self.cluster_database,
             min_interval_ns: self.cluster_interval_ns,
             variables,
+            keeps_places: false,
         };
-        self.put_charts(out, source, view, &shown, &[]);
+        self.put_charts(out, source, view, &shown);
     }
 
     /// The page of one node or pod: breadcrumb and charts.
@@ -226,7 +227,7 @@ impl Site {
         }
         put!(
             out,
-            "<section class=\"empty big\"><h2>No cluster yet</h2><p>Database <code>{}</code> has no nodes or pods in this range. To watch a Kubernetes cluster, name its kubelets when starting:</p><pre>full_stack --source=summary:http://127.0.0.1:10255/stats/summary</pre><p>Repeat <code>--source</code> for each node. A Heapster that writes to this server works as well: its measurements are the ones shown here.</p></section>\n",
+            "<section class=\"empty big\"><h2>No cluster yet</h2><p>Database <code>{}</code> has no nodes or pods in this range. To watch a Kubernetes cluster, name its kubelets when starting:</p><pre>full_stack --source=host --source=summary:http://127.0.0.1:10255/stats/summary</pre><p>Repeat <code>--source=summary:...</code> for each node; <code>--source=host</code> keeps this host. A Heapster that writes to this server works as well: its measurements are the ones shown here.</p></section>\n",
             esc(&self.cluster_database)
         );
     }

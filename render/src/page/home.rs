@@ -7,7 +7,7 @@ use super::layout::Content;
 use super::panel::{Shown, value_text};
 use super::table::put_errors;
 use super::{Page, Site, View, age_ns, length_text};
-use crate::dashboard::{self, Macros, VariableValue, is_absence};
+use crate::dashboard::{self, Macros, PanelRequest, VariableValue, is_absence};
 
 /// The hosts there are data of, and the one shown.
 pub(super) struct Hosts {
@@ -36,6 +36,7 @@ impl Site {
             database: &self.host_database,
             min_interval_ns: self.host_interval_ns,
             variables: &variables,
+            keeps_places: true,
         };
         let status = self.status(source, view, &variables);
         let groups = self.groups(source, view, &hosts.chosen, None, &status.totals());
@@ -46,54 +47,46 @@ impl Site {
         if let Some(error) = &hosts.error {
             put_errors(&mut main, std::slice::from_ref(error));
         }
-        if status.last_sample_ns.is_none() && hosts.all.is_empty() {
+        if status.last_sample_ns.is_none() && hosts.all.is_empty() && hosts.error.is_none() {
             self.put_nothing_yet(&mut main);
         } else {
             self.put_tiles(&mut main, source, view, &shown);
-            main.push_str("<h2 class=\"vh\">Charts</h2>\n");
-            self.put_charts(&mut main, source, view, &shown, &[]);
+            self.put_charts(&mut main, source, view, &shown);
             self.put_busiest(&mut main, view, groups, &status.totals());
         }
         self.framed(view, &Content { status: 200, title, section: "Host", main })
     }
 
-    /// Who has samples here; asked of `system`, which every host writes.
+    /// Who has samples here.
     pub(super) fn hosts(&self, source: &dyn FrameSource, view: &View<'_>) -> Hosts {
-        let statement = r#"SHOW TAG VALUES FROM "system" WITH KEY = "host""#;
-        let (frames, error) = self.ask(source, view, statement);
-        let mut all: Vec<String> = frames
-            .iter()
-            .filter_map(|frame| frame.get("value").or(frame.columns.last()))
-            .flat_map(|column| (0..column.len()).filter_map(|row| column.get(row)))
-            .filter_map(|value| value.as_str().map(str::to_owned))
-            .collect();
-        all.sort_unstable();
-        all.dedup();
+        let question = PanelRequest {
+            source,
+            database: &self.host_database,
+            now: view.now,
+            range: view.range,
+            min_interval_ns: self.host_interval_ns,
+            max_points: 0,
+            variables: &[],
+        };
+        let variable = dashboard::host().variables.into_iter().next().unwrap_or_default();
+        let (all, error) = match variable.choices(&question) {
+            Ok(all) => (all, None),
+            Err(error) => (Vec::new(), Some(error.to_string()).filter(|error| !is_absence(error))),
+        };
         let asked = view.get("host").map(str::to_owned);
         let chosen = asked.or_else(|| all.first().cloned()).unwrap_or_default();
         Hosts { all, chosen, error }
     }
 
-    /// Puts one statement to the database of hosts.
-    fn ask(
-        &self,
-        source: &dyn FrameSource,
-        view: &View<'_>,
-        statement: &str,
-    ) -> (Vec<Frame>, Option<String>) {
+    /// Puts one statement to the database of hosts; what fails here is not known, and charts below say why.
+    fn ask(&self, source: &dyn FrameSource, view: &View<'_>, statement: &str) -> Vec<Frame> {
         let request = FrameRequest {
             database: &self.host_database,
             retention_policy: None,
             statement,
             now: view.now,
         };
-        match source.frames(&request) {
-            Ok(frames) => (frames, None),
-            Err(error) => {
-                let error = error.to_string();
-                (Vec::new(), (!is_absence(&error)).then_some(error))
-            }
-        }
+        source.frames(&request).unwrap_or_default()
     }
 
     fn status(
@@ -107,7 +100,7 @@ impl Site {
             let statement = format!(
                 r#"SELECT last("{field}") AS "{field}" FROM "{from}" WHERE "host" = '$host'"#
             );
-            let (frames, _) = self.ask(source, view, &macros.expand(&statement));
+            let frames = self.ask(source, view, &macros.expand(&statement));
             let frame = frames.into_iter().next()?;
             let value = frame.get(field)?.get_f64(0)?;
             Some((frame.times()?.first().copied()?, value))

@@ -6,6 +6,7 @@ use super::html::{esc, put};
 use super::panel::time_text;
 use super::request::{MORE_RANGES, RANGES, REFRESHES, Scheme};
 use super::{Page, Site, View};
+use crate::dashboard::TimeSpec;
 
 /// A page before it is framed.
 pub(super) struct Content<'a> {
@@ -76,7 +77,11 @@ impl Site {
 
     fn put_navigation(&self, out: &mut String, view: &View<'_>, section: &str) {
         let home = view.link(&format!("{}/", self.base_path), &[]);
-        put!(out, "<a class=\"brand\" href=\"{}\">{LOGO}<span>stripchart</span></a>\n", esc(&home));
+        put!(
+            out,
+            "<a class=\"brand\" href=\"{}\" aria-label=\"stripchart\">{LOGO}<span>stripchart</span></a>\n",
+            esc(&home)
+        );
         out.push_str("<nav class=\"pages\" aria-label=\"Pages\">");
         for (path, name) in SECTIONS {
             let link = view.link(&format!("{}{path}", self.base_path), &[]);
@@ -114,9 +119,15 @@ fn put_controls(out: &mut String, view: &View<'_>) {
 /// A form for any range.
 fn put_custom(out: &mut String, view: &View<'_>, known: bool) {
     let mark = if known { "" } else { " aria-current=\"true\"" };
+    let text = match view.spec.from {
+        TimeSpec::Now(offset) if !known && view.range.end == view.now => {
+            DurationLiteral::from_nanos(offset.saturating_abs()).to_string()
+        }
+        _ => "Custom".to_owned(),
+    };
     put!(
         out,
-        "<details class=\"menu\"><summary{mark}>Custom</summary><form class=\"pop\" method=\"get\">\n"
+        "<details class=\"menu\"><summary{mark}>{text}</summary><form class=\"pop\" method=\"get\">\n"
     );
     for (name, value) in view.hidden(&["from", "to"]) {
         put!(out, "<input type=\"hidden\" name=\"{}\" value=\"{}\">", esc(name), esc(value));

@@ -12,7 +12,8 @@
 //! | `/render/NAME.svg` | one panel as a file, `NAME` being `host-cpu` and the like | `width`, `height`, and the dashboard's variables |
 //! | `/ui/...` | style sheet, script and icon | |
 //!
-//! All take `from` and `to` (`now-6h`, RFC 3339 or milliseconds since 1970), `refresh` (`off`, `10s`, ...) and `theme`
+//! All take `from` and `to` (`now-6h`, RFC 3339 or milliseconds since 1970; without, the last hour or as much of it as
+//! there is history of), `refresh` (`off`, `10s`, ...) and `theme`
 //! (`light`, `dark`). Nothing is fetched from elsewhere, and nothing needs a script.
 //!
 //! ```
@@ -51,9 +52,9 @@ mod table;
 mod url;
 
 pub use request::PageRequest;
-use request::View;
+use request::{HOUR_NS, View, default_range_ns};
 
-use stripchart_core::{FrameSource, Timestamp};
+use stripchart_core::{FrameRequest, FrameSource, Timestamp};
 
 use layout::Content;
 
@@ -104,10 +105,11 @@ impl Site {
     /// answer shows its error in the place of the picture.
     #[must_use]
     pub fn respond(&self, source: &dyn FrameSource, path: &str, request: &PageRequest) -> Page {
-        let view = View::new(request, format!("{}{path}", self.base_path));
         if let Some(page) = asset::asset(path) {
             return page;
         }
+        let default_ns = self.default_range_ns(source, path, request);
+        let view = View::new(request, self.at(path), default_ns);
         if let Some(name) = path.strip_prefix("/render/") {
             return self.picture(source, &view, name);
         }
@@ -118,6 +120,28 @@ impl Site {
             "/pods" => self.pods(source, &view),
             _ => self.not_found(&view, "There is no such page."),
         }
+    }
+
+    /// What a page shows if the address does not say: an hour, or less while the history is younger.
+    fn default_range_ns(&self, source: &dyn FrameSource, path: &str, request: &PageRequest) -> i64 {
+        let (database, statement) = match path {
+            "" | "/" | "/cgroup" => {
+                (&self.host_database, r#"SELECT first("uptime") FROM "system""#)
+            }
+            "/nodes" | "/pods" => (
+                &self.cluster_database,
+                r#"SELECT first("value") FROM "uptime" WHERE "type" = 'node'"#,
+            ),
+            _ => return HOUR_NS,
+        };
+        if request.get("from").is_some() {
+            return HOUR_NS;
+        }
+        let question =
+            FrameRequest { database, retention_policy: None, statement, now: request.now };
+        let frames = source.frames(&question).unwrap_or_default();
+        let first = frames.first().and_then(|frame| frame.times()?.first().copied());
+        first.map_or(HOUR_NS, |at| default_range_ns(age_ns(request.now, at)))
     }
 
     fn not_found(&self, view: &View<'_>, why: &str) -> Page {

@@ -1,17 +1,19 @@
 //! A drawn panel as part of a page: heading, menu, picture, legend, or the reason why there is none.
 
-use stripchart_core::{DurationLiteral, FrameSource, Unit};
+use stripchart_core::{DurationLiteral, FrameSource, Timestamp, Unit};
 
 use super::html::{esc, put};
 use super::{Site, View, url};
 use crate::dashboard::{Answered, Dashboard, Look, Panel, PanelKind, PanelRequest, VariableValue};
-use crate::{LegendRow, Theme, format_value};
+use crate::{LegendRow, PALETTE, Series, Theme, format_value};
 
 /// Chart sizes in a page, in pixels: for a column of a wide window, and for a telephone, where the wide one would be
 /// shrunk until nobody can read it. The style sheet shows one of them.
 const WIDE: (u32, u32) = (600, 210);
 const NARROW: (u32, u32) = (360, 190);
 const TILE: (u32, u32) = (200, 104);
+/// Instants at which hovering tells the values: every fifth pixel of a wide chart.
+const HOVER_SLOTS: i64 = 120;
 
 /// The database and variables that a dashboard is shown with.
 pub(super) struct Shown<'a> {
@@ -19,6 +21,9 @@ pub(super) struct Shown<'a> {
     pub(super) database: &'a str,
     pub(super) min_interval_ns: i64,
     pub(super) variables: &'a [(String, VariableValue)],
+    /// Whether a chart without data keeps its place, so that the page does not jump when they come. Otherwise it is
+    /// only named below the others.
+    pub(super) keeps_places: bool,
 }
 
 impl Shown<'_> {
@@ -41,24 +46,20 @@ const fn inside(size: (u32, u32), id_prefix: &str) -> Look<'_> {
 }
 
 impl Site {
-    /// The panels called `names` as a grid of charts; all of the dashboard that are no tiles if `names` is empty.
+    /// The panels that are no tiles, as a grid of charts. Those without data are named below it.
     pub(super) fn put_charts(
         &self,
         out: &mut String,
         source: &dyn FrameSource,
         view: &View<'_>,
         shown: &Shown<'_>,
-        names: &[&str],
     ) {
-        let chosen: Vec<&Panel> = match names {
-            [] => shown.dashboard.panels.iter().filter(|p| !is_tile(p)).collect(),
-            names => names.iter().filter_map(|name| shown.dashboard.get(name)).collect(),
-        };
-        out.push_str("<div class=\"grid\">\n");
+        out.push_str("<h2 class=\"vh\">Charts</h2>\n<div class=\"grid\">\n");
         let mut without_data = Vec::new();
-        for panel in chosen {
+        for panel in shown.dashboard.panels.iter().filter(|panel| !is_tile(panel)) {
             let drawing = shown.ask(source, view, panel);
-            if drawing.is_empty() && drawing.errors().next().is_none() && names.is_empty() {
+            let is_answered = drawing.errors().next().is_none();
+            if drawing.is_empty() && is_answered && !shown.keeps_places {
                 without_data.push(drawing.title);
                 continue;
             }
@@ -91,13 +92,14 @@ impl Site {
             put_empty(out, drawing);
         } else {
             let narrow = format!("{id}-n");
+            put_hover(out, drawing);
             put!(out, "<div class=\"plot wide\">{}</div>", drawing.picture(&inside(WIDE, &id)));
             put!(
                 out,
-                "<div class=\"plot narrow\">{}</div>\n",
+                "<div class=\"plot narrow\">{}</div></div>\n",
                 drawing.picture(&inside(NARROW, &narrow))
             );
-            put_legend(out, &drawing.title, &drawing.legend_rows(), drawing.unit());
+            put_legend(out, drawing);
         }
         put_errors(out, drawing);
         if drawing.left_out > 0 {
@@ -184,7 +186,7 @@ fn put_empty(out: &mut String, drawing: &Answered<'_>) {
     let databases: Vec<&str> = drawing.asked.iter().map(|asked| asked.database.as_str()).collect();
     put!(
         out,
-        "<div class=\"empty\"><p><strong>No data yet</strong></p><p>Database {} has nothing for this chart from {} to {}.</p></div>\n",
+        "<div class=\"empty\"><p><strong>No data yet</strong></p><p>Database {} has nothing for this chart from {} to {}; rates begin with the second sample.</p></div>\n",
         esc(databases.first().unwrap_or(&"")),
         time_text(drawing.range.start),
         time_text(drawing.range.end)
@@ -205,16 +207,21 @@ fn put_errors(out: &mut String, drawing: &Answered<'_>) {
 
 /// The series with their colours and numbers: legend for those who see the chart, the chart's text for those who
 /// do not.
-fn put_legend(out: &mut String, title: &str, rows: &[LegendRow], unit: Unit) {
-    put!(out, "<table class=\"legend\"><caption class=\"vh\">{}, by series</caption>", esc(title));
+fn put_legend(out: &mut String, drawing: &Answered<'_>) {
+    let title = esc(&drawing.title);
+    put!(out, "<table class=\"legend\"><caption class=\"vh\">{title}, by series</caption>");
     out.push_str("<thead><tr><th scope=\"col\"><span class=\"vh\">Series</span></th>");
     for (class, head) in [("o", "min"), ("o", "mean"), ("", "max"), ("", "last")] {
         put!(out, "<th scope=\"col\" class=\"n {class}\">{head}</th>");
     }
     out.push_str("</tr></thead><tbody>\n");
-    for row in rows {
+    let unit = drawing.unit();
+    for (index, row) in drawing.legend_rows().iter().enumerate() {
         put!(out, "<tr><th scope=\"row\">");
-        put_swatch(out, row);
+        // Dashes also tell series apart once the colours have come round.
+        let dashed =
+            drawing.series.get(index).is_some_and(|s| s.is_dashed()) || index >= PALETTE.len();
+        put_swatch(out, row, dashed);
         put!(out, "<span class=\"ell\" title=\"{0}\">{0}</span></th>", esc(&row.label));
         for (class, value) in [("o", row.min), ("o", row.mean), ("", row.max), ("", row.last)] {
             put!(out, "<td class=\"n {class}\">{}</td>", esc(&value_text(value, unit)));
@@ -224,11 +231,47 @@ fn put_legend(out: &mut String, title: &str, rows: &[LegendRow], unit: Unit) {
     out.push_str("</tbody></table>\n");
 }
 
-fn put_swatch(out: &mut String, row: &LegendRow) {
+/// Opens the element around a panel's pictures: its time range in milliseconds, and for the script the values at up to
+/// [`HOVER_SLOTS`] instants, in the order of the legend.
+fn put_hover(out: &mut String, drawing: &Answered<'_>) {
+    let (start, span) = (drawing.range.start.nanos(), drawing.range.len_ns());
+    let slots = (span / drawing.interval_ns.max(1)).clamp(1, HOVER_SLOTS);
+    let ms = |nanos: i64| nanos.div_euclid(1_000_000);
+    let (from, to) = (ms(start), ms(drawing.range.end.nanos()));
+    put!(out, "<div class=\"plots\" data-from=\"{from}\" data-to=\"{to}\" data-hover=\"");
+    for slot in 0..slots {
+        let slot_ns = span / slots;
+        let at = start.saturating_add(slot * slot_ns);
+        if slot > 0 {
+            out.push(';');
+        }
+        out.push_str(&time_text(Timestamp::from_nanos(at)));
+        for series in &drawing.series {
+            let value = nearest(series, at, slot_ns.max(drawing.interval_ns));
+            put!(out, ",{}", esc(&value_text(value, drawing.unit())));
+        }
+    }
+    out.push_str("\">");
+}
+
+/// The value nearest to `at`, not further away than `reach_ns`.
+fn nearest(series: &Series<'_>, at: i64, reach_ns: i64) -> Option<f64> {
+    let (times, values) = series.points();
+    let next = times.partition_point(|time| *time < at);
+    let around = [next.checked_sub(1), Some(next)].into_iter().flatten();
+    let distance = |index: &usize| {
+        times.get(*index).map_or(i64::MAX, |t| t.saturating_sub(at).saturating_abs())
+    };
+    let index = around.min_by_key(distance).filter(|index| distance(index) < reach_ns)?;
+    values.get(index).copied().filter(|value| value.is_finite())
+}
+
+fn put_swatch(out: &mut String, row: &LegendRow, dashed: bool) {
     let class = row.palette_index.map_or(String::new(), |index| format!(" class=\"sc-f{index}\""));
+    let shape = if dashed { "M0 3h4v4h-4zM6 3h4v4h-4z" } else { "M2 0h6l2 2v6l-2 2h-6l-2-2v-6z" };
     put!(
         out,
-        "<svg class=\"sw\" width=\"10\" height=\"10\" aria-hidden=\"true\"><rect width=\"10\" height=\"10\" rx=\"2\" fill=\"{}\"{class}/></svg>",
+        "<svg class=\"sw\" width=\"10\" height=\"10\" aria-hidden=\"true\"><path d=\"{shape}\" fill=\"{}\"{class}/></svg>",
         row.color.light
     );
 }
@@ -239,7 +282,7 @@ pub(super) fn value_text(value: Option<f64>, unit: Unit) -> String {
 }
 
 /// An instant to the second, without the letters of RFC 3339.
-pub(super) fn time_text(at: stripchart_core::Timestamp) -> String {
+pub(super) fn time_text(at: Timestamp) -> String {
     let text = at.align_down(1_000_000_000).to_string();
     text.replace('T', " ").trim_end_matches('Z').to_owned()
 }

@@ -15,26 +15,13 @@ impl Site {
         let Some((dashboard, panel)) = found else {
             return self.not_found(view, "There is no such picture.");
         };
-        let of_host = ["host", "cgroup"].contains(&dashboard.uid.as_str());
         let variables = self.variables_from(source, view, &dashboard);
         let number = |name: &str, default: u32| {
             view.get(name).and_then(|text| text.parse().ok()).unwrap_or(default).clamp(64, 4096)
         };
-        let (database, min_interval_ns) = if of_host {
-            (&self.host_database, self.host_interval_ns)
-        } else {
-            (&self.cluster_database, self.cluster_interval_ns)
-        };
         let size = (number("width", 800), number("height", 300));
-        let answered = dashboard.panels[panel].ask(&PanelRequest {
-            source,
-            database,
-            now: view.now,
-            range: view.range,
-            min_interval_ns,
-            max_points: size.0,
-            variables: &variables,
-        });
+        let request = self.request(source, view, &dashboard, &variables);
+        let answered = dashboard.panels[panel].ask(&PanelRequest { max_points: size.0, ..request });
         if answered.is_empty()
             && let Some(error) = answered.errors().next()
         {
@@ -72,24 +59,39 @@ impl Site {
         view: &View<'_>,
         dashboard: &Dashboard,
     ) -> Vec<(String, VariableValue)> {
-        let names: &[&str] = match dashboard.uid.as_str() {
-            "host" => &[],
-            "cgroup" => &["cgroup"],
-            "node" => &["nodename"],
-            "namespace" => &["namespace"],
-            "pod" => &["namespace", "pod"],
-            _ => &[],
-        };
-        let given = names.iter().map(|name| {
-            let value = view.get(name).map_or(VariableValue::All, VariableValue::one);
-            ((*name).to_owned(), value)
-        });
-        let mut variables: Vec<_> = given.collect();
-        if ["host", "cgroup"].contains(&dashboard.uid.as_str()) {
-            let host = self.hosts(source, view).chosen;
-            variables.push(("host".to_owned(), VariableValue::one(host)));
+        let mut variables: Vec<(String, VariableValue)> = Vec::new();
+        for variable in &dashboard.variables {
+            let value = match view.get(&variable.name) {
+                Some(given) => VariableValue::one(given),
+                None => variable.default_value(&self.request(source, view, dashboard, &variables)),
+            };
+            variables.push((variable.name.clone(), value));
         }
         variables
+    }
+
+    /// What is asked of the database that `dashboard` is about.
+    fn request<'r>(
+        &'r self,
+        source: &'r dyn FrameSource,
+        view: &View<'_>,
+        dashboard: &Dashboard,
+        variables: &'r [(String, VariableValue)],
+    ) -> PanelRequest<'r> {
+        let (database, min_interval_ns) = if ["host", "cgroup"].contains(&dashboard.uid.as_str()) {
+            (&self.host_database, self.host_interval_ns)
+        } else {
+            (&self.cluster_database, self.cluster_interval_ns)
+        };
+        PanelRequest {
+            source,
+            database,
+            now: view.now,
+            range: view.range,
+            min_interval_ns,
+            max_points: 0,
+            variables,
+        }
     }
 }
 

@@ -9,6 +9,21 @@ const SEC: i64 = 1_000_000_000;
 /// Ranges longer than this are cut; no chart needs more, and every bucket of it would be looked at.
 const LONGEST_NS: i64 = 20 * 366 * 86_400 * SEC;
 
+const MINUTE_NS: i64 = 60 * SEC;
+/// What is shown if nothing else is asked for.
+pub(super) const HOUR_NS: i64 = 60 * MINUTE_NS;
+
+/// What to show of a history that began `age_ns` ago: an hour, or less while that would be mostly empty.
+pub(super) const fn default_range_ns(age_ns: i64) -> i64 {
+    if age_ns < 4 * MINUTE_NS {
+        5 * MINUTE_NS
+    } else if age_ns < 12 * MINUTE_NS {
+        15 * MINUTE_NS
+    } else {
+        HOUR_NS
+    }
+}
+
 /// The ranges offered, with what stands for their `from`.
 pub(super) const RANGES: [(&str, &str); 5] =
     [("15m", "now-15m"), ("1h", "now-1h"), ("6h", "now-6h"), ("24h", "now-1d"), ("7d", "now-1w")];
@@ -98,9 +113,10 @@ pub(super) struct View<'a> {
 const KEPT: [&str; 5] = ["from", "to", "refresh", "theme", "host"];
 
 impl<'a> View<'a> {
-    pub(super) fn new(request: &'a PageRequest, path: String) -> Self {
+    /// Shows the last `default_ns` if the request names no range.
+    pub(super) fn new(request: &'a PageRequest, path: String, default_ns: i64) -> Self {
         let mut notices = Vec::new();
-        let (spec, range) = range_of(request, &mut notices);
+        let (spec, range) = range_of(request, default_ns, &mut notices);
         let refresh_secs = refresh_of(request, spec, &mut notices);
         let scheme = Scheme::ALL.into_iter().find(|s| request.get("theme") == Some(s.name()));
         View {
@@ -169,8 +185,12 @@ impl<'a> View<'a> {
     }
 }
 
-fn range_of(request: &PageRequest, notices: &mut Vec<String>) -> (RangeSpec, TimeRange) {
-    let default = RangeSpec::last(3_600 * SEC);
+fn range_of(
+    request: &PageRequest,
+    default_ns: i64,
+    notices: &mut Vec<String>,
+) -> (RangeSpec, TimeRange) {
+    let default = RangeSpec::last(default_ns);
     let mut instant = |name: &str, default: TimeSpec| {
         let Some(text) = request.get(name) else { return default };
         text.parse().unwrap_or_else(|error| {
@@ -186,9 +206,9 @@ fn range_of(request: &PageRequest, notices: &mut Vec<String>) -> (RangeSpec, Tim
         }
         return (spec, range);
     }
-    notices.push("the range ends before it begins; the last hour is shown".to_owned());
+    notices.push("the range ends before it begins; the latest samples are shown".to_owned());
     let now = request.now;
-    (default, TimeRange::new(now.saturating_sub(3_600 * SEC), now))
+    (default, TimeRange::new(now.saturating_sub(default_ns), now))
 }
 
 fn refresh_of(request: &PageRequest, spec: RangeSpec, notices: &mut Vec<String>) -> u32 {
@@ -215,7 +235,7 @@ mod tests {
 
     fn with_view<T>(query: &str, look: impl Fn(&View<'_>) -> T) -> T {
         let request = PageRequest::from_query(query, NOW);
-        look(&View::new(&request, "/here".to_owned()))
+        look(&View::new(&request, "/here".to_owned(), HOUR_NS))
     }
 
     #[test]

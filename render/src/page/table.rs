@@ -3,7 +3,7 @@
 use std::cmp::Ordering;
 use std::collections::BTreeMap;
 
-use stripchart_core::{FrameRequest, FrameSource, Unit};
+use stripchart_core::{FrameRequest, FrameSource, TimeRange, Unit};
 
 use super::View;
 use super::html::{esc, put};
@@ -134,7 +134,7 @@ pub(super) fn put_table(
     metrics: &[Metric<'_>],
     rows: &mut [Row],
 ) {
-    let sort = view.get("sort").unwrap_or(metrics.first().map_or("", |metric| metric.name));
+    let sort = view.get("sort").unwrap_or_else(|| first_known(metrics, rows));
     if let Some((index, metric)) = metrics.iter().enumerate().find(|(_, m)| m.name == sort) {
         let value = |row: &Row| row.value(index, metric).unwrap_or(f64::NEG_INFINITY);
         rows.sort_by(|a, b| value(b).partial_cmp(&value(a)).unwrap_or(Ordering::Equal));
@@ -143,7 +143,14 @@ pub(super) fn put_table(
     let all = view.get("rows") == Some("all");
     let shown = if all { rows.len() } else { layout.limit.min(rows.len()) };
 
-    put!(out, "<div class=\"scroll\"><table class=\"usage\"><caption>{}", esc(layout.caption));
+    let by =
+        metrics.iter().find(|metric| metric.name == sort).map_or(layout.heading, |m| m.heading);
+    put!(
+        out,
+        "<div class=\"scroll\" role=\"region\" aria-label=\"{0}\" tabindex=\"0\"><table class=\"usage\"><caption>{0} by {1}",
+        esc(layout.caption),
+        esc(by)
+    );
     if shown < rows.len() {
         put!(out, ", {shown} of {}", rows.len());
     }
@@ -161,7 +168,7 @@ pub(super) fn put_table(
         (layout.name)(out, row);
         out.push_str("</th>");
         for (index, metric) in metrics.iter().enumerate() {
-            put_cell(out, row, index, metric, largest[index]);
+            put_cell(out, view, row, index, metric, largest[index]);
         }
         out.push_str("</tr>\n");
     }
@@ -174,6 +181,16 @@ pub(super) fn put_table(
             esc(&view.here(&[("rows", value)]))
         );
     }
+}
+
+/// The first metric that any row has a value of: a host may account for memory by group and not for processors.
+fn first_known(metrics: &[Metric<'_>], rows: &[Row]) -> &'static str {
+    let known = |index: usize| {
+        let course = |row: &Row| row.courses.get(index).is_some_and(|c| !c.points.is_empty());
+        rows.iter().any(course)
+    };
+    let found = metrics.iter().enumerate().find(|(index, _)| known(*index));
+    found.map_or("", |(_, metric)| metric.name)
 }
 
 fn full_bar(rows: &[Row], index: usize, metric: &Metric<'_>) -> f64 {
@@ -192,7 +209,14 @@ fn put_heading(out: &mut String, view: &View<'_>, name: &str, text: &str, sort: 
     put!(out, "><a href=\"{}\">{}</a></th>", esc(&link), esc(text));
 }
 
-fn put_cell(out: &mut String, row: &Row, index: usize, metric: &Metric<'_>, full: f64) {
+fn put_cell(
+    out: &mut String,
+    view: &View<'_>,
+    row: &Row,
+    index: usize,
+    metric: &Metric<'_>,
+    full: f64,
+) {
     let value = row.value(index, metric);
     put!(out, "<td class=\"n\">{}", esc(&value_text(value, metric.unit)));
     let share = value.map_or(0.0, |value| if full > 0.0 { value / full } else { 0.0 });
@@ -203,21 +227,27 @@ fn put_cell(out: &mut String, row: &Row, index: usize, metric: &Metric<'_>, full
     );
     if metric.course {
         out.push_str("<td class=\"o\">");
-        put_sparkline(out, row.courses.get(index).map_or(&[], |course| &course.points));
+        put_sparkline(out, view.range, row.courses.get(index).map_or(&[], |course| &course.points));
         out.push_str("</td>");
     }
 }
 
-/// A course in 90 by 22 pixels, from zero up.
-fn put_sparkline(out: &mut String, points: &[(i64, f64)]) {
-    let (Some(first), Some(last)) = (points.first(), points.last()) else { return };
+/// A course in 90 by 22 pixels over `range`, from zero up, with its gaps.
+fn put_sparkline(out: &mut String, range: TimeRange, points: &[(i64, f64)]) {
+    if points.is_empty() {
+        return;
+    }
     let top = points.iter().map(|(_, value)| *value).fold(0.0, f64::max);
-    let span = last.0.saturating_sub(first.0).max(1);
+    let steps = points.windows(2).map(|pair| pair[1].0.saturating_sub(pair[0].0));
+    let longest_step = steps.filter(|step| *step > 0).min().unwrap_or(0).saturating_mul(3);
     out.push_str("<svg class=\"spark\" viewBox=\"0 0 90 22\" preserveAspectRatio=\"none\" aria-hidden=\"true\"><path d=\"");
-    for (index, (at, value)) in points.iter().enumerate() {
-        let x = 90.0 * at.saturating_sub(first.0) as f64 / span as f64;
+    let mut before = None;
+    for (at, value) in points {
+        let x = 90.0 * at.saturating_sub(range.start.nanos()) as f64 / range.len_ns().max(1) as f64;
         let y = if top > 0.0 { 21.0 - 20.0 * (value / top).max(0.0) } else { 21.0 };
-        put!(out, "{}{x:.1} {y:.1}", if index == 0 { 'M' } else { 'L' });
+        let joined = before.is_some_and(|before| at.saturating_sub(before) <= longest_step);
+        put!(out, "{}{x:.1} {y:.1}", if joined { 'L' } else { 'M' });
+        before = Some(*at);
     }
     out.push_str("\"/></svg>");
 }

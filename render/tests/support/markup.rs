@@ -61,12 +61,12 @@ fn unescaped(text: &str) -> String {
 }
 
 /// All attributes of all tags.
-pub fn attributes(html: &str) -> impl Iterator<Item = (String, String)> {
+pub(crate) fn attributes(html: &str) -> impl Iterator<Item = (String, String)> {
     pieces(html).filter_map(Result::ok).flat_map(|tag| tag.attributes)
 }
 
 /// What a reader reads, white space made single blanks.
-pub fn text_of(html: &str) -> String {
+pub(crate) fn text_of(html: &str) -> String {
     let mut text = String::new();
     for piece in pieces(html) {
         match piece {
@@ -84,7 +84,7 @@ pub fn text_of(html: &str) -> String {
 /// # Errors
 ///
 /// What is wrong, in words.
-pub fn check(html: &str) -> Result<(), String> {
+pub(crate) fn check(html: &str) -> Result<(), String> {
     let mut open: Vec<String> = Vec::new();
     let mut ids: Vec<String> = Vec::new();
     let mut wanted: Vec<String> = Vec::new();

@@ -1,6 +1,6 @@
 //! A source of made-up but plausible data: smooth curves, chosen by measurement, field and tags.
 
-pub mod markup;
+pub(crate) mod markup;
 
 use std::ops::ControlFlow;
 
@@ -8,17 +8,19 @@ use stripchart_core::{Column, Frame, FrameRequest, FrameSource, SourceError, Str
 
 /// Answers every statement that the pages ask, without parsing more of it than they vary.
 #[derive(Debug, Clone, Default)]
-pub struct Synthetic {
+pub(crate) struct Synthetic {
     /// Measurements whose statements fail.
-    pub failing: Vec<&'static str>,
+    pub(crate) failing: Vec<&'static str>,
     /// A control group more.
-    pub extra_group: Option<String>,
+    pub(crate) extra_group: Option<String>,
     /// No data after this instant, in nanoseconds.
-    pub ends_ns: Option<i64>,
+    pub(crate) ends_ns: Option<i64>,
     /// Instants without data, in nanoseconds.
-    pub gap_ns: Option<(i64, i64)>,
+    pub(crate) gap_ns: Option<(i64, i64)>,
+    /// How long ago the history began; a day if not given.
+    pub(crate) age_ns: Option<i64>,
     /// Nothing was stored in this database.
-    pub empty_database: Option<&'static str>,
+    pub(crate) empty_database: Option<&'static str>,
 }
 
 const GROUPS: [(&str, f64, f64); 12] = [
@@ -74,6 +76,13 @@ impl FrameSource for Synthetic {
                     .column(Column::new("key", Values::String(keys)))
                     .column(Column::new("value", Values::String(hosts))),
             ]
+        } else if statement.contains("SELECT first(") {
+            let at = request.now.nanos() - self.age_ns.unwrap_or(86_400_000_000_000);
+            vec![
+                Frame::new(from)
+                    .column(Column::new("time", Values::Time(vec![at])))
+                    .column(Column::new("first", Values::Float(vec![0.0]))),
+            ]
         } else if statement.contains("SELECT last(") {
             let field = quoted_after(statement, "last(").unwrap_or_default();
             let at = self.ends_ns.unwrap_or_else(|| request.now.nanos() - 3_000_000_000);
@@ -97,7 +106,7 @@ impl FrameSource for Synthetic {
 
 impl Synthetic {
     /// Full, but for `database`, which does not exist.
-    pub fn empty(database: &'static str) -> Self {
+    pub(crate) fn empty(database: &'static str) -> Self {
         Synthetic { empty_database: Some(database), ..Synthetic::default() }
     }
 

@@ -2,8 +2,8 @@
 
 use stripchart_core::Unit;
 
-use super::super::{Dashboard, Panel, PanelQuery};
-use super::{means, of_host, rate};
+use super::super::{Dashboard, Panel, PanelQuery, Variable};
+use super::{host_variable, means, of_host, rate, values_of};
 
 /// A question about the group, its series called after their columns.
 fn of_group(select: &str, from: &str) -> PanelQuery {
@@ -58,5 +58,9 @@ pub fn cgroup() -> Dashboard {
             .unit(Unit::Ratio)
             .query(of_group(&rate("throttled_nanoseconds_total", "1ns", "throttled"), "container_cpu")),
     ];
-    charts.into_iter().fold(Dashboard::new("cgroup", "Control group"), Dashboard::panel)
+    let groups = values_of("cgroup", "container_cpu", " WHERE \"host\" = '$host'");
+    let dashboard = Dashboard::new("cgroup", "Control group")
+        .variable(host_variable())
+        .variable(Variable::new("cgroup", "Control group", groups));
+    charts.into_iter().fold(dashboard, Dashboard::panel)
 }

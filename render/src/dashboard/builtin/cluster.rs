@@ -2,7 +2,8 @@
 
 use stripchart_core::Unit;
 
-use super::super::{Dashboard, Panel, PanelQuery};
+use super::super::{Dashboard, Panel, PanelQuery, Variable};
+use super::values_of;
 
 /// A statement over Heapster's measurement `from`, one series for each value of the tags `by`.
 fn of_cluster(from: &str, kind: &str, and: &str, by: &str) -> PanelQuery {
@@ -100,6 +101,7 @@ pub fn node() -> Dashboard {
             .label(label)
     };
     Dashboard::new("node", "Node $nodename")
+        .variable(Variable::new("nodename", "Node", values_of("nodename", "uptime", "")))
         .panel(
             Panel::time_series("cpu", "CPU of $nodename")
                 .unit(Unit::Millicores)
@@ -160,7 +162,11 @@ pub fn node() -> Dashboard {
         )
 }
 
-/// The pods of a namespace: its variable is `namespace`; given [`VariableValue::All`](super::VariableValue::All), of
+fn namespace_variable() -> Variable {
+    Variable::new("namespace", "Namespace", values_of("namespace_name", "uptime", ""))
+}
+
+/// The pods of a namespace: its variable is `namespace`; given [`VariableValue::All`](crate::dashboard::VariableValue::All), of
 /// all namespaces.
 #[must_use]
 pub fn namespace() -> Dashboard {
@@ -174,6 +180,7 @@ pub fn namespace() -> Dashboard {
         .label(label)
     };
     Dashboard::new("namespace", "Pods in $namespace")
+        .variable(namespace_variable().include_all())
         .panel(
             Panel::time_series("cpu", "CPU by pod")
                 .unit(Unit::Millicores)
@@ -206,6 +213,12 @@ pub fn pod() -> Dashboard {
     };
     let whole = |from: &str, label: &str| of_cluster(from, "pod", POD, "\"pod_name\"").label(label);
     Dashboard::new("pod", "Pod $pod")
+        .variable(namespace_variable())
+        .variable(Variable::new(
+            "pod",
+            "Pod",
+            values_of("pod_name", "uptime", " WHERE \"namespace_name\" = '$namespace'"),
+        ))
         .panel(
             Panel::time_series("cpu", "CPU of $pod")
                 .unit(Unit::Millicores)

@@ -3,7 +3,7 @@
 use stripchart_core::Unit;
 
 use super::super::{Dashboard, Panel, PanelQuery, Stacking};
-use super::{means, of_host, rate};
+use super::{host_variable, means, of_host, rate};
 
 /// Block devices that are parts of, or made of, others: counting them would count each byte twice.
 const PARTS: &str =
@@ -19,7 +19,8 @@ const MEMORY_PARTS: &str = r#"mean("used") AS "used", mean("available") - mean("
 #[must_use]
 pub fn host() -> Dashboard {
     let tiles = host_tiles().into_iter().chain(host_charts());
-    tiles.fold(Dashboard::new("host", "Host"), Dashboard::panel)
+    let dashboard = Dashboard::new("host", "Host").variable(host_variable());
+    tiles.fold(dashboard, Dashboard::panel)
 }
 
 fn host_tiles() -> [Panel; 6] {
@@ -153,6 +154,7 @@ fn host_charts() -> [Panel; 8] {
                     .label("$tag_resource"),
             ),
         Panel::time_series("load", "Load average")
+            .zero_based()
             .description("Tasks that run or wait, averaged over 1, 5 and 15 minutes.")
             .query(
                 PanelQuery::new(of_host(

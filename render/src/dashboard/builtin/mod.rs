@@ -10,6 +10,8 @@
 //! `fill(none)` throughout: a bucket without samples is no row, and the chart decides by the distance of points
 //! whether that is a gap. `fill(null)` would tear lines apart wherever samples come less often than buckets.
 
+use super::Variable;
+
 mod cgroup;
 mod cluster;
 mod host;
@@ -17,6 +19,16 @@ mod host;
 pub use cgroup::cgroup;
 pub use cluster::{cluster, namespace, node, pod};
 pub use host::host;
+
+/// The values of a tag in `from`, further restricted by `and`.
+fn values_of(tag: &str, from: &str, and: &str) -> String {
+    format!(r#"SHOW TAG VALUES FROM "{from}" WITH KEY = "{tag}"{and}"#)
+}
+
+/// The host; asked of `system`, which every host writes.
+fn host_variable() -> Variable {
+    Variable::new("host", "Host", values_of("host", "system", ""))
+}
 
 /// A statement over the samples of one host.
 fn of_host(select: &str, from: &str, and: &str, by: &str) -> String {
