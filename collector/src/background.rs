@@ -95,7 +95,7 @@ fn run(
     loop {
         let now = clock.now();
         let samples = sampler.stats().samples;
-        let due = sampler.step(now, sink).0;
+        let due = sampler.step(now, sink).at.unwrap_or(now);
         let after = clock.now();
         if sampler.stats().samples > samples {
             sampler.stats_mut().last_duration_ns = u64::try_from(after.since(now)).ok();

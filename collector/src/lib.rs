@@ -127,7 +127,5 @@ pub use kubelet::{Summary, SummarySource};
 pub use root::Roots;
 #[cfg(feature = "linux")]
 pub use sampler::{Sampler, SamplerStats};
-#[cfg(any(feature = "linux", feature = "kubernetes"))]
-pub use schedule::NextDue;
 #[cfg(feature = "linux")]
 pub use settings::SamplerBuilder;

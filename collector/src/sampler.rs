@@ -2,14 +2,16 @@
 
 use std::sync::Arc;
 
-use stripchart_core::{Accepted, Batch, Clock, FieldDescriptor, Sink, SinkError, Timestamp};
+use stripchart_core::{
+    Accepted, Batch, Clock, FieldDescriptor, NextDue, Sink, SinkError, Timestamp,
+};
 
 use crate::background::{self, SamplerGuard};
 use crate::cgroup::Cgroups;
 use crate::descriptors::DESCRIPTORS;
 use crate::file::Buffer;
 use crate::host::{Context, Host};
-use crate::schedule::{NextDue, Schedule};
+use crate::schedule::Schedule;
 use crate::settings::{SamplerBuilder, Settings};
 use crate::warnings::Warnings;
 use crate::{Warning, file, rate};
@@ -180,7 +182,7 @@ impl Sampler {
             let written = sink.write(self.sample_at(tick.at, now));
             self.stats.wrote(written);
         }
-        self.schedule.next_due(now)
+        NextDue::at(self.schedule.next_due(now))
     }
 
     /// Starts a thread that samples whenever it is due, by `clock`, and writes to `sink`.

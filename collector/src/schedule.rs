@@ -4,11 +4,6 @@ use std::time::Duration;
 
 use stripchart_core::Timestamp;
 
-/// When a `step` wants to be called next. Earlier calls do no harm, later ones cost samples.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-#[must_use]
-pub struct NextDue(pub Timestamp);
-
 /// Multiples of an interval since the epoch, of which those that were missed are skipped.
 #[derive(Debug)]
 pub(crate) struct Schedule {
@@ -57,8 +52,8 @@ impl Schedule {
     }
 
     /// When the next tick is.
-    pub(crate) fn next_due(&self, now: Timestamp) -> NextDue {
-        NextDue(self.due.unwrap_or(now))
+    pub(crate) fn next_due(&self, now: Timestamp) -> Timestamp {
+        self.due.unwrap_or(now)
     }
 
     /// The coming multiple, or the one after if it is too near.
@@ -88,7 +83,7 @@ mod tests {
             let got =
                 schedule.tick(ms(*now)).map(|tick| (tick.at.nanos() / 1_000_000, tick.missed));
             assert_eq!(got, *want, "at {now}");
-            assert_eq!(schedule.next_due(ms(*now)), NextDue(ms(*due)), "after {now}");
+            assert_eq!(schedule.next_due(ms(*now)), ms(*due), "after {now}");
         }
     }
 

@@ -11,10 +11,9 @@ use std::sync::mpsc::{Receiver, Sender, channel};
 use std::time::Duration;
 
 use common::{Host, field, lines, secs, starting};
-use stripchart_collector::NextDue;
 use stripchart_core::{
-    Accepted, Batch, FieldDescriptor, ManualClock, RejectReason, RejectedRow, Sink, SinkError,
-    Timestamp,
+    Accepted, Batch, FieldDescriptor, ManualClock, NextDue, RejectReason, RejectedRow, Sink,
+    SinkError, Timestamp,
 };
 
 const CRON: &str = "sys/fs/cgroup/system.slice/cron.service";
@@ -303,10 +302,10 @@ fn steps_sample_when_due_and_count_what_was_missed() {
         let due = sampler.step(secs(at), &sink);
         (due, sampler.stats().samples, sampler.stats().last_sample, sampler.stats().missed_ticks)
     };
-    assert_eq!(step(103), (NextDue(secs(110)), 1, Some(secs(103)), 0));
-    assert_eq!(step(105), (NextDue(secs(110)), 1, Some(secs(103)), 0));
-    assert_eq!(step(112), (NextDue(secs(120)), 2, Some(secs(110)), 0));
-    assert_eq!(step(145), (NextDue(secs(150)), 3, Some(secs(140)), 2));
+    assert_eq!(step(103), (NextDue::at(secs(110)), 1, Some(secs(103)), 0));
+    assert_eq!(step(105), (NextDue::at(secs(110)), 1, Some(secs(103)), 0));
+    assert_eq!(step(112), (NextDue::at(secs(120)), 2, Some(secs(110)), 0));
+    assert_eq!(step(145), (NextDue::at(secs(150)), 3, Some(secs(140)), 2));
     assert_eq!(sampler.stats().rejected_rows, 3);
     let reason = "cpu: points beyond retention policy";
     assert_eq!(sampler.stats().last_rejection.as_deref(), Some(reason));

@@ -44,7 +44,7 @@ fn this_host_is_collected_stored_queried_and_drawn() {
 #[test]
 fn the_history_is_there_after_a_clean_stop() {
     let data = tempdir().unwrap();
-    let server = Server::start(data.path(), &["--source", "none"]);
+    let server = Server::start(data.path(), &["--source", "none", "--retention", "0s"]);
     assert_eq!(
         server.post("/write?db=stripchart", "room,floor=2 t=21.5 1700000000000000000").status,
         204
@@ -202,7 +202,7 @@ fn the_influx_shell_is_answered() {
         return;
     }
     let data = tempdir().unwrap();
-    let server = Server::start(data.path(), &["--source", "none"]);
+    let server = Server::start(data.path(), &["--source", "none", "--retention", "0s"]);
     let (host, port) = server.address.split_once(':').unwrap();
     let shell = |statement: &str| {
         let output = Command::new("influx")

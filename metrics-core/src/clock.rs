@@ -19,6 +19,28 @@ impl<F: Fn() -> Timestamp + Send + Sync> Clock for F {
     }
 }
 
+/// When a `step` of background work wants to be called next.
+///
+/// Earlier calls do no harm; what later ones cost, the step's documentation says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[must_use = "whoever drives the steps needs to know when the next is due"]
+pub struct NextDue {
+    /// The instant; `None` if nothing is due before something else happens, a write for instance.
+    pub at: Option<Timestamp>,
+}
+
+impl NextDue {
+    /// Due at `at`.
+    pub const fn at(at: Timestamp) -> Self {
+        NextDue { at: Some(at) }
+    }
+
+    /// Not due by itself.
+    pub const fn idle() -> Self {
+        NextDue { at: None }
+    }
+}
+
 /// A clock that stands still until it is set; for tests and replays.
 #[derive(Debug, Default)]
 pub struct ManualClock(AtomicI64);

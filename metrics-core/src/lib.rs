@@ -14,7 +14,7 @@
 //! | samples on their way in | [`Batch`], [`Sink`], [`Accepted`] | columns per measurement, reused without allocation |
 //! | results on their way out | [`Frame`], [`FrameSource`] | one result series, as columns |
 //! | what a number means | [`Unit`], [`FieldDescriptor`], [`MetricKind`] | so that a chart knows its axis |
-//! | the hour | [`Clock`], [`ManualClock`] | passed in, never asked of the system here |
+//! | the hour | [`Clock`], [`ManualClock`], [`NextDue`] | passed in, never asked of the system here |
 //! | text form | [`line_protocol`] | the writer for InfluxDB's line protocol |
 //!
 //! # Example
@@ -55,7 +55,7 @@ mod unit;
 mod value;
 
 pub use batch::{Batch, BatchSeries, RowWriter, SeriesEntry, Table};
-pub use clock::{Clock, ManualClock};
+pub use clock::{Clock, ManualClock, NextDue};
 pub use column::{Bitmap, Column, Strings, Values};
 pub use descriptor::{FieldDescriptor, MetricKind};
 pub use frame::Frame;

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
 use parking_lot::{Mutex, RwLock};
-use stripchart_core::Timestamp;
+use stripchart_core::{NextDue, Timestamp};
 
 use crate::background::{Background, Wake};
 use crate::catalog::{Catalog, Change, PolicyChange, PolicyId, PolicySpec};
@@ -71,13 +71,6 @@ pub(crate) struct Frozen {
     /// The last record of the log that it covers, and the catalog after that.
     pub(crate) last_seq: u64,
     pub(crate) catalog: Arc<Catalog>,
-}
-
-/// When [`Db::step`] has something to do next.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct NextDue {
-    /// The instant; `None` if nothing is due before something is written.
-    pub at: Option<Timestamp>,
 }
 
 impl Db {

@@ -133,7 +133,7 @@ mod writer;
 pub use crate::{
     background::Background,
     catalog::{Catalog, Database, FieldInfo, PolicyChange, PolicySpec, RetentionPolicy},
-    db::{Db, DbStats, NextDue},
+    db::{Db, DbStats},
     error::{DbError, OpenError, ReadError},
     filter::{TagFilter, TagTest},
     options::{DbBuilder, SyncPolicy},

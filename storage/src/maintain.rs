@@ -9,11 +9,11 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use parking_lot::MutexGuard;
-use stripchart_core::{KeyRef, Timestamp};
+use stripchart_core::{KeyRef, NextDue, Timestamp};
 
 use crate::catalog::file::{self, Checkpoint};
 use crate::catalog::{PolicyId, RetentionPolicy};
-use crate::db::{Frozen, NextDue, Shared};
+use crate::db::{Frozen, Shared};
 use crate::head::{Head, HeadInner, HeadTable};
 use crate::ingest::describe;
 use crate::options::SyncPolicy;

@@ -8,7 +8,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use parking_lot::Mutex;
-use stripchart_core::{Batch, FieldDescriptor, FieldType, MetricKind, Sink, Timestamp, Unit};
+use stripchart_core::{
+    Batch, FieldDescriptor, FieldType, MetricKind, NextDue, Sink, Timestamp, Unit,
+};
 
 use super::gather::{Outcome, Plan, SourceState};
 use super::report::{ClusterWarning, Report, Round};
@@ -16,7 +18,6 @@ use super::{
     ClusterAggregator, MetricBatch, NamespaceAggregator, NodeAggregator, PodAggregator,
     RateCalculator, decode, encode, metric,
 };
-use crate::NextDue;
 use crate::kubelet::{FetchLimits, Summary, SummarySource};
 use crate::schedule::Schedule;
 
@@ -47,8 +48,8 @@ const OFFSET_NS_MAX: i64 = 5_000_000_000;
 /// # Example
 ///
 /// ```
-/// use stripchart_collector::{ClusterSampler, NextDue, SummarySource};
-/// use stripchart_core::{Accepted, Batch, Sink, SinkError, Timestamp, line_protocol};
+/// use stripchart_collector::{ClusterSampler, SummarySource};
+/// use stripchart_core::{Accepted, Batch, NextDue, Sink, SinkError, Timestamp, line_protocol};
 ///
 /// struct Print;
 /// impl Sink for Print {
@@ -65,7 +66,7 @@ const OFFSET_NS_MAX: i64 = 5_000_000_000;
 /// });
 /// let mut sampler = ClusterSampler::builder().source(source).build()?;
 /// let due = sampler.step(Timestamp::from_secs(61), &Print);
-/// assert_eq!(due, NextDue(Timestamp::from_secs(125))); // the next whole minute, and five seconds
+/// assert_eq!(due, NextDue::at(Timestamp::from_secs(125))); // the next whole minute, and five seconds
 /// assert!(sampler.take_warnings().is_empty());
 /// # Ok::<(), stripchart_collector::heapster::ClusterConfigError>(())
 /// ```
@@ -102,7 +103,7 @@ impl ClusterSampler {
             let timestamp = if self.rounds == 0 { now } else { tick.at };
             self.round(timestamp.align_down(self.resolution_ns), now, sink);
         }
-        NextDue(self.schedule.next_due(shifted).0.saturating_add(offset_ns))
+        NextDue::at(self.schedule.next_due(shifted).saturating_add(offset_ns))
     }
 
     /// The warnings since the last call, oldest first; at most the latest hundred.

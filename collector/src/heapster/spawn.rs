@@ -45,8 +45,9 @@ fn run(
     woken: &Receiver<()>,
 ) -> ClusterSampler {
     loop {
-        let due = sampler.step(clock.now(), sink).0;
-        let wait_ns = due.since(clock.now()).clamp(WAIT_NS_MIN, WAIT_NS_MAX);
+        let due = sampler.step(clock.now(), sink).at;
+        let wait_ns =
+            due.map_or(WAIT_NS_MAX, |due| due.since(clock.now())).clamp(WAIT_NS_MIN, WAIT_NS_MAX);
         match woken.recv_timeout(Duration::from_nanos(wait_ns.unsigned_abs())) {
             Ok(()) | Err(RecvTimeoutError::Timeout) => {}
             Err(RecvTimeoutError::Disconnected) => return sampler,

@@ -3,8 +3,8 @@
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use stripchart_collector::{ClusterSampler, NextDue, SummarySource};
-use stripchart_core::Unit;
+use stripchart_collector::{ClusterSampler, SummarySource};
+use stripchart_core::{NextDue, Unit};
 
 use crate::{Recorder, constant, fixture, fixture_path, ten_past, tiny};
 
@@ -23,9 +23,9 @@ fn birches() -> String {
         .source(replay(&["birch-0.json", "birch-1.json"]))
         .build()
         .expect("a sampler");
-    assert_eq!(sampler.step(ten_past(5), &sink), NextDue(ten_past(65)));
-    assert_eq!(sampler.step(ten_past(64), &sink), NextDue(ten_past(65)), "not due yet");
-    assert_eq!(sampler.step(ten_past(65), &sink), NextDue(ten_past(125)));
+    assert_eq!(sampler.step(ten_past(5), &sink), NextDue::at(ten_past(65)));
+    assert_eq!(sampler.step(ten_past(64), &sink), NextDue::at(ten_past(65)), "not due yet");
+    assert_eq!(sampler.step(ten_past(65), &sink), NextDue::at(ten_past(125)));
     assert_eq!(sampler.take_warnings(), []);
     let round = sampler.last_round().expect("a round");
     assert_eq!((round.timestamp, round.nodes, round.failed), (ten_past(60), 1, 0));
@@ -216,7 +216,7 @@ fn rounds_stand_for_multiples_of_the_resolution() {
         (-3588, Some(-3590), -3578),
     ];
     for (at, stamped, due) in steps {
-        assert_eq!(sampler.step(ten_past(at), &sink), NextDue(ten_past(due)), "at {at}");
+        assert_eq!(sampler.step(ten_past(at), &sink), NextDue::at(ten_past(due)), "at {at}");
         let want = stamped.map(|secs| {
             format!("memory/usage,nodename=a,type=node value=1i {}\n", ten_past(secs).nanos())
         });
