@@ -13,7 +13,7 @@ use crate::ReadError;
 use crate::rows::{Rows, Wanted, merge};
 use crate::segment::Segment;
 use crate::segment::directory::{Block, Group};
-use crate::view::{Series, ViewInner};
+use crate::view::Series;
 
 /// Heads rank above segments.
 const HEAD_RANK: u32 = u32::MAX / 2;
@@ -71,13 +71,12 @@ impl Piece {
 /// The pieces of `series` that touch `start..end`, those that overlap together, in order of time; within a cluster in
 /// order of rank.
 pub(crate) fn clusters(
-    view: &ViewInner,
     series: &Series,
     wanted: &[Wanted],
     start: i64,
     end: i64,
 ) -> Result<VecDeque<Vec<Piece>>, ReadError> {
-    let mut pieces = pieces(view, series, wanted, start, end)?;
+    let mut pieces = pieces(series, wanted, start, end)?;
     pieces.sort_by_key(|piece| piece.bounds);
     let mut clusters: VecDeque<Vec<Piece>> = VecDeque::new();
     let mut last = i64::MIN;
@@ -94,12 +93,12 @@ pub(crate) fn clusters(
 }
 
 fn pieces(
-    view: &ViewInner,
     series: &Series,
     wanted: &[Wanted],
     start: i64,
     end: i64,
 ) -> Result<Vec<Piece>, ReadError> {
+    let view = &series.view;
     let mut pieces = Vec::new();
     for (at, number, bounds) in &series.inner.segments {
         let segment = &view.segments[*at as usize];
@@ -166,14 +165,13 @@ pub struct SeriesScan {
 
 impl SeriesScan {
     pub(crate) fn new(
-        view: &ViewInner,
         series: &Series,
         wanted: Vec<Wanted>,
         start: i64,
         end: i64,
         direction: Direction,
     ) -> Self {
-        let (clusters, failed) = match clusters(view, series, &wanted, start, end) {
+        let (clusters, failed) = match clusters(series, &wanted, start, end) {
             Ok(clusters) => (clusters, None),
             Err(error) => (VecDeque::new(), Some(error)),
         };
