@@ -76,7 +76,8 @@ pub(crate) struct Frozen {
 /// When [`Db::step`] has something to do next.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct NextDue {
-    /// The instant; `None` if nothing is due before something is written.
+    /// The instant; `None` if nothing is due before something is written. What is written later may be due earlier: under
+    /// [`SyncPolicy::Interval`](crate::SyncPolicy::Interval) it is within the interval.
     pub at: Option<Timestamp>,
 }
 

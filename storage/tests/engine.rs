@@ -469,3 +469,30 @@ fn where_segments_cannot_be_written_memory_stays_bounded_and_nothing_is_lost() {
     assert_eq!(rows(&db), written + 1);
     assert!(db.stats().segments > 0);
 }
+
+#[test]
+fn the_first_and_the_last_instant_are_instants_too() {
+    let (vfs, db) = database();
+    let ends = [Timestamp::MIN.nanos(), Timestamp::MAX.nanos()];
+    for at in ends.into_iter().chain([0, -1, i64::MIN / 2]) {
+        put(&db, "a", at, &[("x", 1.0)]).unwrap();
+    }
+    let before = dump(&db);
+    assert_eq!(before.len(), 5);
+    for _ in 0..5 {
+        put(&db, "a", ends[0], &[("x", 1.0)]).unwrap();
+        put(&db, "a", ends[1], &[("x", 1.0)]).unwrap();
+        db.seal().unwrap();
+        assert_eq!(dump(&db), before);
+    }
+    db.step(Timestamp::from_nanos(NOW));
+    drop(db);
+    let db = open(&vfs, options(&clock())).unwrap();
+    assert_eq!(dump(&db), before);
+    let view = db.view(DB, None).unwrap();
+    let series = &view.series("m", &TagFilter::All).unwrap()[0];
+    assert_eq!(view.time_bounds(series), Some((Timestamp::MIN, Timestamp::MAX)));
+    let mut partials = Partials::new(FieldType::Float, 1, Aggregates::COUNT);
+    view.fold(series, "x", &[i64::MIN, i64::MAX], &mut partials).unwrap();
+    assert_eq!(partials.count(0), 5);
+}
