@@ -10,7 +10,7 @@ use std::sync::Arc;
 use stripchart_core::Column;
 
 use crate::ReadError;
-use crate::rows::{Rows, Wanted, merge};
+use crate::rows::{Rows, Wanted, merge, pad};
 use crate::segment::Segment;
 use crate::segment::directory::{Block, Group};
 use crate::view::Series;
@@ -134,7 +134,7 @@ pub(crate) fn load_cluster(
     wanted: &[Wanted],
     (start, end): (i64, i64),
 ) -> Result<Rows, ReadError> {
-    let rows = match (cluster.pop(), cluster.is_empty()) {
+    let mut rows = match (cluster.pop(), cluster.is_empty()) {
         (Some(only), true) => only.load(wanted)?,
         (last, _) => {
             let all = cluster.into_iter().chain(last).map(|piece| piece.load(wanted));
@@ -143,6 +143,10 @@ pub(crate) fn load_cluster(
     };
     let from = rows.timestamps.partition_point(|at| *at < start);
     let to = rows.timestamps.partition_point(|at| *at < end).max(from);
+    if (from, to) == (0, rows.len()) && rows.is_dense() {
+        rows.columns.iter_mut().for_each(|column| pad(column, to));
+        return Ok(rows);
+    }
     let mut out = Rows::empty(wanted);
     rows.slice(from, to, wanted, &mut out);
     Ok(out)
