@@ -114,7 +114,7 @@ impl Engine {
         let mut failed = false;
         let mut results = Vec::with_capacity(query.statements.len());
         for (statement_id, statement) in query.statements.iter().enumerate() {
-            let mut result = StatementResult { statement_id, ..StatementResult::default() };
+            let mut result = StatementResult::of(statement_id, statement);
             if failed {
                 result.error = Some(QueryError::NotExecuted);
             } else {

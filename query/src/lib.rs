@@ -54,7 +54,7 @@
 //! # What is answered
 //!
 //! `SELECT` with arithmetic, `WHERE` on tags, fields and time, regular expressions, `GROUP BY` time, tags, `*` and
-//! patterns, `fill`, `ORDER BY time`, `LIMIT`, `OFFSET`, `SLIMIT`, `SOFFSET`, subqueries and `INTO`; the functions count, sum, mean,
+//! patterns, `fill`, `ORDER BY time`, `LIMIT`, `OFFSET`, `SLIMIT`, `SOFFSET`, `tz`, subqueries and `INTO`; the functions count, sum, mean,
 //! median, mode, spread, stddev, integral, distinct, min, max, first, last, percentile, sample, top, bottom, derivative,
 //! non_negative_derivative, difference, non_negative_difference, elapsed, moving_average, cumulative_sum and the
 //! mathematical ones; `SHOW` databases, measurements, series, tag and field keys, tag values, retention policies and
@@ -70,6 +70,15 @@
 //! count, sum, mean, min, max, first, last and spread over whole series are left to storage's fold, which need not
 //! decode what its statistics cover; other functions read the points of a series into memory. By default a
 //! statement may use one GiB ([`Limits::max_memory_bytes`]) and nothing else is limited.
+//!
+//! # Features
+//!
+//! | feature | adds |
+//! | --- | --- |
+//! | `chrono-tz` | time zones other than UTC in `tz()` |
+//! | `http` | InfluxDB's HTTP interface, for a server of any make |
+//!
+//! None is on by default.
 
 pub mod ast;
 mod engine;
@@ -87,6 +96,7 @@ mod re2;
 mod result;
 mod show;
 mod window;
+mod zone;
 
 pub use engine::{Engine, ExecuteOptions};
 pub use error::QueryError;
@@ -98,3 +108,4 @@ pub use parse::{
 pub use result::{
     FormatOptions, JsonWriter, Message, StatementResult, write_csv, write_error, write_json,
 };
+pub use zone::Zone;

@@ -121,7 +121,7 @@ impl<'a> Scope<'a> {
         let Some(condition) = &clauses.condition else {
             return Ok((None, TimeBounds::default()));
         };
-        let (rest, bounds) = split_condition(condition, self.options.now)?;
+        let (rest, bounds) = split_condition(condition, self.options.now, None)?;
         Ok((rest.as_ref().map(Condition::new).transpose()?, bounds))
     }
 

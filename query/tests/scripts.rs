@@ -146,6 +146,12 @@ fn what_is_stored_can_be_listed() {
     script("show.txt");
 }
 
+#[cfg(feature = "chrono-tz")]
+#[test]
+fn windows_and_dates_follow_local_clocks() {
+    script("zones.txt");
+}
+
 #[test]
 fn what_makes_no_sense_is_refused() {
     script("errors.txt");

@@ -126,9 +126,9 @@ impl<'a> Scope<'a> {
         let lower = Some(windows.start(self.start)).filter(|_| self.start > MIN_TIME);
         let upper = Some(windows.start(self.last));
         let span = if self.plan.ascending {
-            Span { first: lower, last: upper, step: windows.interval_ns }
+            Span { first: lower, last: upper, windows, ascending: true }
         } else {
-            Span { first: upper, last: lower, step: -windows.interval_ns }
+            Span { first: upper, last: lower, windows, ascending: false }
         };
         let rows = span.count(&points);
         self.budget.memory(Points::estimate_bytes(rows, points.aux.len()))?;
@@ -335,7 +335,7 @@ const BUCKET_BYTES: u64 = 160;
 
 /// Where the window that the point at `from` lies in ends.
 fn end_of(points: &Points, from: usize, windows: Windows) -> usize {
-    let end = windows.start(points.times[from]).saturating_add(windows.interval_ns);
+    let end = windows.end(points.times[from]);
     let inside = points.times[from..].iter().take_while(|at| **at < end).count();
     from + inside.max(1)
 }

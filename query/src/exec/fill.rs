@@ -4,6 +4,7 @@ use stripchart_core::{FieldType, FieldValue, ValueRef};
 
 use crate::functions::{Points, cast, truncate};
 use crate::plan::FillMode;
+use crate::window::Windows;
 
 /// The windows that the answer must have rows for, in the order of the answer.
 #[derive(Debug, Clone, Copy)]
@@ -12,8 +13,9 @@ pub(crate) struct Span {
     pub first: Option<i64>,
     /// The last window's start; `None` means the one of the last point.
     pub last: Option<i64>,
-    /// From one window to the next: negative where time runs backwards.
-    pub step: i64,
+    pub windows: Windows,
+    /// Whether time runs forward.
+    pub ascending: bool,
 }
 
 impl Span {
@@ -23,8 +25,14 @@ impl Span {
             return 0;
         };
         let (first, last) = (self.first.unwrap_or(*first), self.last.unwrap_or(*last));
-        let steps = (i128::from(last) - i128::from(first)) / i128::from(self.step);
-        u64::try_from(steps.saturating_add(1)).unwrap_or(0)
+        let span = (i128::from(last) - i128::from(first)).unsigned_abs();
+        let steps = span / i128::from(self.windows.interval_ns).unsigned_abs();
+        u64::try_from(steps.saturating_add(1)).unwrap_or(u64::MAX)
+    }
+
+    /// The window after the one that begins at `label`, in the order of the answer.
+    fn next(&self, label: i64) -> i64 {
+        if self.ascending { self.windows.end(label) } else { self.windows.previous(label) }
     }
 }
 
@@ -38,24 +46,25 @@ pub(crate) fn fill(points: &Points, mode: &FillMode, span: Span) -> Points {
     let (mut label, end) = (span.first.unwrap_or(*first), span.last.unwrap_or(*last));
     let mut next = 0;
     let mut previous: Option<usize> = None;
-    let beyond = |label: i64| if span.step > 0 { label > end } else { label < end };
+    let beyond = |label: i64| if span.ascending { label > end } else { label < end };
     while next < points.len() || !beyond(label) {
         let due = points
             .times
             .get(next)
-            .is_some_and(|at| if span.step > 0 { *at <= label } else { *at >= label });
+            .is_some_and(|at| if span.ascending { *at <= label } else { *at >= label });
         if due {
             out.push_from(points.times[next], points, next);
             previous = Some(next);
             next += 1;
         } else {
-            let value = filler(points, mode, previous, next, label, span.step);
+            let value = filler(points, mode, previous, next, label, span.windows.interval_ns);
             out.push(label, value.as_ref().map(FieldValue::as_ref));
         }
-        match label.checked_add(span.step) {
-            Some(after) => label = after,
-            None => break,
+        let after = span.next(label);
+        if after == label {
+            break; // the end of what 64 bits hold
         }
+        label = after;
     }
     out
 }
@@ -66,7 +75,7 @@ fn filler(
     previous: Option<usize>,
     next: usize,
     label: i64,
-    step: i64,
+    interval_ns: i64,
 ) -> Option<FieldValue> {
     let at = |index: usize| points.values.get(index);
     match mode {
@@ -77,7 +86,7 @@ fn filler(
             let (before, after) = (previous?, Some(next).filter(|next| *next < points.len())?);
             let line = (at(before)?.as_f64()?, at(after)?.as_f64()?);
             // Counted in windows, as InfluxDB does: nanoseconds would round differently.
-            let windows = |to: i64| ((to - points.times[before]) / step) as f64;
+            let windows = |to: i64| (to / interval_ns - points.times[before] / interval_ns) as f64;
             let value = (line.1 - line.0) / windows(points.times[after]) * windows(label) + line.0;
             match points.field_type() {
                 FieldType::Float => Some(FieldValue::Float(value)),
@@ -102,10 +111,11 @@ mod tests {
         for (at, value) in [(10, 1.0), (40, 7.0)] {
             points.push(at, Some(ValueRef::Float(value)));
         }
+        let windows = Windows { interval_ns: 10, offset_ns: 0, zone: None };
         let (points, span) = if ascending {
-            (points, Span { first: Some(0), last: Some(50), step: 10 })
+            (points, Span { first: Some(0), last: Some(50), windows, ascending })
         } else {
-            (points.reversed(), Span { first: Some(50), last: None, step: -10 })
+            (points.reversed(), Span { first: Some(50), last: None, windows, ascending })
         };
         assert_eq!(span.count(&points), if ascending { 6 } else { 5 });
         let out = fill(&points, mode, span);

@@ -17,6 +17,7 @@ use super::{
 use crate::ast::{self, DataType, Expr, Fill, MeasurementName, Select, Source, VarRef};
 use crate::functions::{Aggregate, MathFunction, Reducer, Transform};
 use crate::window::Windows;
+use crate::zone::Zone;
 use crate::{ExecuteOptions, QueryError};
 
 /// Plans statements against a database as it is now; statements of one request see each database at one instant.
@@ -80,15 +81,13 @@ impl<'a> Planner<'a> {
         inherited: Option<&Inherited>,
     ) -> Result<Plan, QueryError> {
         let now = self.options.now;
-        if let Some(zone) = select.time_zone.as_deref().filter(|zone| !is_utc(zone)) {
-            return Err(QueryError::unsupported(format!("tz('{zone}')")));
-        }
+        let zone = select.time_zone.as_deref().map_or(Ok(None), Zone::find)?;
         let (condition, own_bounds) = match &select.condition {
-            Some(condition) => split_condition(condition, now)?,
+            Some(condition) => split_condition(condition, now, zone)?,
             None => (None, TimeBounds::default()),
         };
         let condition = condition.as_ref().map(Condition::new).transpose()?;
-        let group_by = self.group_by(select)?;
+        let group_by = self.group_by(select, zone)?;
         let outer_windows = inherited.and_then(|outer| outer.windows);
         let windows = group_by.windows.or(outer_windows);
         let ascending = ordering(select, inherited)?;
@@ -185,7 +184,7 @@ impl<'a> Planner<'a> {
         Ok(())
     }
 
-    fn group_by(&self, select: &Select) -> Result<GroupBy, QueryError> {
+    fn group_by(&self, select: &Select, zone: Option<Zone>) -> Result<GroupBy, QueryError> {
         let mut group_by = GroupBy::default();
         for dimension in &select.group_by {
             match dimension.expr.unparenthesized() {
@@ -205,7 +204,7 @@ impl<'a> Planner<'a> {
                     if group_by.windows.is_some() {
                         return Err(QueryError::invalid("multiple time dimensions not allowed"));
                     }
-                    group_by.windows = Some(self.windows(&call.args)?);
+                    group_by.windows = Some(self.windows(&call.args, zone)?);
                 }
                 Expr::Call(_) => {
                     return Err(QueryError::invalid("only time() calls allowed in dimensions"));
@@ -216,7 +215,7 @@ impl<'a> Planner<'a> {
         Ok(group_by)
     }
 
-    fn windows(&self, args: &[Expr]) -> Result<Windows, QueryError> {
+    fn windows(&self, args: &[Expr], zone: Option<Zone>) -> Result<Windows, QueryError> {
         if !(1..=2).contains(&args.len()) {
             return Err(QueryError::invalid("time dimension expected 1 or 2 arguments"));
         }
@@ -243,10 +242,10 @@ impl<'a> Planner<'a> {
             Some(Expr::Call(_)) => {
                 return Err(QueryError::invalid("time dimension offset function must be now()"));
             }
-            Some(Expr::String(text)) => aligned(parse_instant(text).ok_or_else(refused)??),
+            Some(Expr::String(text)) => aligned(parse_instant(text, zone).ok_or_else(refused)??),
             Some(_) => return Err(refused()),
         };
-        Ok(Windows { interval_ns, offset_ns })
+        Ok(Windows { interval_ns, offset_ns, zone })
     }
 
     fn sources(
@@ -285,10 +284,6 @@ pub(crate) fn matching(view: &View, regex: &ast::Regex) -> Result<Vec<String>, Q
     let regex = regex.compile().map_err(|error| QueryError::invalid(error.to_string()))?;
     let names = view.measurements().map_err(QueryError::storage)?;
     Ok(names.into_iter().filter(|name| regex.is_match(name)).collect())
-}
-
-fn is_utc(zone: &str) -> bool {
-    ["UTC", "Etc/UTC", "GMT", "Etc/GMT", ""].contains(&zone)
 }
 
 fn ordering(select: &Select, inherited: Option<&Inherited>) -> Result<bool, QueryError> {

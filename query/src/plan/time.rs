@@ -8,6 +8,7 @@ use stripchart_core::Timestamp;
 
 use crate::QueryError;
 use crate::ast::{BinaryOp, Expr};
+use crate::zone::{Zone, instant};
 
 /// The least instant InfluxDB knows, which stands for "no lower bound".
 pub(crate) const MIN_TIME: i64 = Timestamp::MIN.nanos();
@@ -36,18 +37,21 @@ impl TimeBounds {
 }
 
 /// Splits a condition into what it says of time and the rest.
+///
+/// Dates without a zone of their own are of `zone`.
 pub(crate) fn split_condition(
     condition: &Expr,
     now: Timestamp,
+    zone: Option<Zone>,
 ) -> Result<(Option<Expr>, TimeBounds), QueryError> {
     match condition {
         Expr::Paren(inner) => {
-            let (rest, bounds) = split_condition(inner, now)?;
+            let (rest, bounds) = split_condition(inner, now, zone)?;
             Ok((rest.map(|rest| Expr::Paren(Box::new(rest))), bounds))
         }
         Expr::Binary(binary) if matches!(binary.op, BinaryOp::And | BinaryOp::Or) => {
-            let (left, left_bounds) = split_condition(&binary.left, now)?;
-            let (right, right_bounds) = split_condition(&binary.right, now)?;
+            let (left, left_bounds) = split_condition(&binary.left, now, zone)?;
+            let (right, right_bounds) = split_condition(&binary.right, now, zone)?;
             let rest = match (left, right) {
                 (Some(left), Some(right)) => Some(Expr::binary(binary.op, left, right)),
                 (left, right) => left.or(right),
@@ -55,10 +59,10 @@ pub(crate) fn split_condition(
             Ok((rest, left_bounds.intersect(right_bounds)))
         }
         Expr::Binary(binary) if is_time(&binary.left) => {
-            Ok((None, comparison(binary.op, &binary.right, now)?))
+            Ok((None, comparison(binary.op, &binary.right, (now, zone))?))
         }
         Expr::Binary(binary) if is_time(&binary.right) => {
-            Ok((None, comparison(mirrored(binary.op), &binary.left, now)?))
+            Ok((None, comparison(mirrored(binary.op), &binary.left, (now, zone))?))
         }
         Expr::Binary(_) | Expr::Boolean(_) => Ok((Some(condition.clone()), TimeBounds::default())),
         other => Err(QueryError::invalid(format!("invalid condition expression: {other}"))),
@@ -87,8 +91,11 @@ fn mirrored(op: BinaryOp) -> BinaryOp {
     }
 }
 
-fn comparison(op: BinaryOp, right: &Expr, now: Timestamp) -> Result<TimeBounds, QueryError> {
-    let at = match evaluate(right, now)? {
+/// What `now()` means, and the zone of dates.
+type Clocks = (Timestamp, Option<Zone>);
+
+fn comparison(op: BinaryOp, right: &Expr, clocks: Clocks) -> Result<TimeBounds, QueryError> {
+    let at = match evaluate(right, clocks)? {
         Moment::Instant(at) | Moment::Span(at) => at,
         Moment::Number(at) => crate::functions::truncate(at),
     };
@@ -119,21 +126,21 @@ enum Moment {
     Number(f64),
 }
 
-fn evaluate(expr: &Expr, now: Timestamp) -> Result<Moment, QueryError> {
+fn evaluate(expr: &Expr, clocks: Clocks) -> Result<Moment, QueryError> {
     match expr {
-        Expr::Paren(inner) => evaluate(inner, now),
+        Expr::Paren(inner) => evaluate(inner, clocks),
         Expr::Integer(value) => Ok(Moment::Span(*value)),
         Expr::Duration(value) => Ok(Moment::Span(value.nanos())),
         Expr::Number(value) => Ok(Moment::Number(*value)),
         Expr::Call(call) if call.name == "now" && call.args.is_empty() => {
-            Ok(Moment::Instant(now.nanos()))
+            Ok(Moment::Instant(clocks.0.nanos()))
         }
-        Expr::String(text) => match parse_instant(text) {
+        Expr::String(text) => match parse_instant(text, clocks.1) {
             Some(at) => at.map(Moment::Instant),
             None => Err(incompatible(expr)),
         },
         Expr::Binary(binary) => {
-            let (left, right) = (evaluate(&binary.left, now)?, evaluate(&binary.right, now)?);
+            let (left, right) = (evaluate(&binary.left, clocks)?, evaluate(&binary.right, clocks)?);
             arithmetic(binary.op, left, right).ok_or_else(|| incompatible(expr))
         }
         other => Err(incompatible(other)),
@@ -169,7 +176,9 @@ fn incompatible(expr: &Expr) -> QueryError {
 }
 
 /// Reads `2000-01-01`, `2000-01-01 10:00:00.5` or RFC 3339; `None` if the text does not even look like a date.
-pub(crate) fn parse_instant(text: &str) -> Option<Result<i64, QueryError>> {
+///
+/// A date without a zone of its own is of `zone`.
+pub(crate) fn parse_instant(text: &str, zone: Option<Zone>) -> Option<Result<i64, QueryError>> {
     let digits = |range: std::ops::Range<usize>| {
         text.get(range).is_some_and(|part| part.bytes().all(|b| b.is_ascii_digit()))
     };
@@ -181,12 +190,13 @@ pub(crate) fn parse_instant(text: &str) -> Option<Result<i64, QueryError>> {
         10 => NaiveDate::parse_from_str(text, "%Y-%m-%d")
             .ok()
             .and_then(|date| date.and_hms_opt(0, 0, 0))
-            .and_then(|at| at.and_utc().timestamp_nanos_opt()),
-        _ => NaiveDateTime::parse_from_str(text, "%Y-%m-%d %H:%M:%S%.f")
-            .map(|at| at.and_utc())
-            .or_else(|_| DateTime::parse_from_rfc3339(text).map(|at| at.to_utc()))
-            .ok()
-            .and_then(|at| at.timestamp_nanos_opt()),
+            .and_then(|at| instant(at, zone)),
+        _ => match NaiveDateTime::parse_from_str(text, "%Y-%m-%d %H:%M:%S%.f") {
+            Ok(local) => instant(local, zone),
+            Err(_) => DateTime::parse_from_rfc3339(text)
+                .ok()
+                .and_then(|at| at.to_utc().timestamp_nanos_opt()),
+        },
     };
     Some(nanos.ok_or_else(|| QueryError::invalid("invalid timestamp string")))
 }
@@ -208,7 +218,7 @@ mod tests {
     }
 
     fn nanos(text: &str) -> i64 {
-        parse_instant(text).unwrap().unwrap()
+        parse_instant(text, None).unwrap().unwrap()
     }
 
     #[test]
@@ -216,8 +226,8 @@ mod tests {
         assert_eq!(nanos("2000-01-01"), 946_684_800_000_000_000);
         assert_eq!(nanos("2000-01-01 00:00:01.5"), 946_684_801_500_000_000);
         assert_eq!(nanos("2000-01-01T01:00:00.000000001+01:00"), 946_684_800_000_000_001);
-        assert!(parse_instant("2000-01-01x").unwrap().is_err());
-        assert!(parse_instant("host-1").is_none());
+        assert!(parse_instant("2000-01-01x", None).unwrap().is_err());
+        assert!(parse_instant("host-1", None).is_none());
     }
 
     #[test]
@@ -231,7 +241,7 @@ mod tests {
         let upper = time(BinaryOp::Less, Expr::Integer(100));
         let all = Expr::binary(BinaryOp::And, tag.clone(), lower);
         let all = Expr::Paren(Box::new(Expr::binary(BinaryOp::And, all, upper)));
-        let (rest, bounds) = split_condition(&all, NOW).unwrap();
+        let (rest, bounds) = split_condition(&all, NOW, None).unwrap();
         assert_eq!(rest, Some(Expr::Paren(Box::new(tag))));
         assert_eq!(bounds, TimeBounds { min: Some(946_684_800_000_000_000), max: Some(99) });
     }
@@ -241,13 +251,13 @@ mod tests {
         let now = Expr::Call(crate::ast::Call { name: "now".into(), args: vec![] });
         let hour = Expr::Duration("1h".parse().unwrap());
         let expr = Expr::binary(BinaryOp::Sub, now, hour);
-        let (_, bounds) = split_condition(&time(BinaryOp::Greater, expr), NOW).unwrap();
+        let (_, bounds) = split_condition(&time(BinaryOp::Greater, expr), NOW, None).unwrap();
         assert_eq!(bounds.min, Some((1_000_000_000 - 3600) * 1_000_000_000 + 1));
     }
 
     #[test]
     fn what_cannot_be_compared_with_time() {
-        let error = |expr: Expr| split_condition(&expr, NOW).unwrap_err().to_string();
+        let error = |expr: Expr| split_condition(&expr, NOW, None).unwrap_err().to_string();
         assert_eq!(
             error(time(BinaryOp::Eq, text("x"))),
             "invalid operation: time and *influxql.StringLiteral are not compatible"

@@ -5,6 +5,8 @@ use std::io::Write;
 
 use stripchart_core::Timestamp;
 
+use crate::Zone;
+
 const NANOS_PER_SEC: i64 = 1_000_000_000;
 const SECS_PER_DAY: i64 = 86_400;
 
@@ -31,16 +33,24 @@ fn digit(value: u64) -> u8 {
     b'0' + u8::try_from(value).unwrap_or(0)
 }
 
-/// Writes instants as RFC 3339 in UTC; keeps the date of the last, since the next is mostly of the same day.
-#[derive(Debug, Default)]
+/// Writes instants as RFC 3339; keeps the date of the last, since the next is mostly of the same day.
+#[derive(Debug)]
 pub(super) struct Instants {
+    /// Whose clocks are shown; UTC's without.
+    zone: Option<Zone>,
     /// The day, counted from the epoch, and its text up to the `T`.
     last: Option<(i64, Vec<u8>)>,
 }
 
 impl Instants {
+    pub(super) fn new(zone: Option<Zone>) -> Self {
+        Instants { zone, last: None }
+    }
+
     /// Appends the instant `nanos` after the epoch, as [`Timestamp`] displays it.
     pub(super) fn write(&mut self, nanos: i64, out: &mut Vec<u8>) {
+        let ahead = self.zone.map_or(0, |zone| zone.offset_ns(nanos));
+        let nanos = nanos.saturating_add(ahead);
         let seconds = nanos.div_euclid(NANOS_PER_SEC);
         let day = seconds.div_euclid(SECS_PER_DAY);
         match &self.last {
@@ -69,7 +79,14 @@ impl Instants {
             out.push(b'.');
             out.extend_from_slice(&digits[..length]);
         }
-        out.push(b'Z');
+        if ahead == 0 {
+            out.push(b'Z');
+            return;
+        }
+        let minutes = (ahead / 60 / NANOS_PER_SEC).unsigned_abs();
+        let (h, m) = (two(minutes / 60), two(minutes % 60));
+        let sign = if ahead < 0 { b'-' } else { b'+' };
+        out.extend_from_slice(&[sign, h[0], h[1], b':', m[0], m[1]]);
     }
 }
 
@@ -82,7 +99,7 @@ mod tests {
     proptest! {
         #[test]
         fn digits_are_as_display_writes_them(values in proptest::collection::vec(any::<i64>(), 1..4)) {
-            let mut instants = Instants::default();
+            let mut instants = Instants::new(None);
             for value in values.into_iter().chain([0, -1, i64::MIN, i64::MAX, 1_500_000_000]) {
                 for value in [value, value / 1000 * 1000, value.wrapping_add(1)] {
                     let (mut number, mut instant) = (Vec::new(), Vec::new());

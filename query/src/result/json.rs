@@ -14,6 +14,8 @@ use std::io::Write;
 use stripchart_core::{Column, Frame, Precision, Values};
 
 use super::digits::{Instants, write_i64};
+use crate::Zone;
+
 use super::{FormatOptions, Message, StatementResult, same_series};
 
 /// Writes `results` as one document with a line feed at its end.
@@ -36,7 +38,7 @@ use super::{FormatOptions, Message, StatementResult, same_series};
 pub fn write_json(results: &[StatementResult], options: &FormatOptions, out: &mut Vec<u8>) {
     let mut writer = JsonWriter::new(options, out);
     for result in results {
-        writer.begin_result(result.statement_id);
+        writer.begin_result(result.statement_id, result.time_zone);
         for frame in &result.frames {
             writer.frame(frame);
         }
@@ -86,8 +88,10 @@ impl<'a> JsonWriter<'a> {
         }
     }
 
-    /// Begins the result of the statement at place `statement_id`.
-    pub fn begin_result(&mut self, statement_id: usize) {
+    /// Begins the result of the statement at place `statement_id`, whose instants are written in `time_zone`, if not in
+    /// UTC.
+    pub fn begin_result(&mut self, statement_id: usize, time_zone: Option<Zone>) {
+        self.json.instants = Instants::new(time_zone);
         if !self.any_result {
             self.json.open(b'{');
             self.json.key("results");
@@ -247,7 +251,7 @@ struct Json<'a> {
 
 impl<'a> Json<'a> {
     fn new(out: &'a mut Vec<u8>, pretty: bool) -> Self {
-        Json { out, pretty, depth: 0, empty: true, instants: Instants::default() }
+        Json { out, pretty, depth: 0, empty: true, instants: Instants::new(None) }
     }
 
     fn raw(&mut self, bytes: &[u8]) {

@@ -9,7 +9,8 @@ use stripchart_core::{Frame, Precision};
 pub use csv::write_csv;
 pub use json::{JsonWriter, write_error, write_json};
 
-use crate::QueryError;
+use crate::ast::Statement;
+use crate::{QueryError, Zone};
 
 /// What one statement of a query gave.
 #[derive(Debug, Default)]
@@ -24,9 +25,23 @@ pub struct StatementResult {
     pub partial: bool,
     /// Why the statement failed, if it did.
     pub error: Option<QueryError>,
+    /// The zone in which instants are to be written, if not UTC.
+    pub time_zone: Option<Zone>,
 }
 
 impl StatementResult {
+    /// A result of `statement` without frames yet, to be written in the statement's time zone.
+    #[must_use]
+    pub fn of(statement_id: usize, statement: &Statement) -> Self {
+        let time_zone = match statement {
+            Statement::Select(select) => select.time_zone.as_deref(),
+            _ => None,
+        };
+        // An unknown zone is the executor's to complain of.
+        let time_zone = time_zone.and_then(|name| Zone::find(name).ok().flatten());
+        StatementResult { statement_id, time_zone, ..StatementResult::default() }
+    }
+
     /// The result of a statement that failed.
     #[must_use]
     pub fn failed(statement_id: usize, error: QueryError) -> Self {
