@@ -8,7 +8,6 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use parking_lot::MutexGuard;
 use stripchart_core::{KeyRef, NextDue, Timestamp};
 
 use crate::catalog::file::{self, Checkpoint};
@@ -130,10 +129,17 @@ impl Shared {
         self.seal_holding(&mut work).inspect_err(|error| self.failed(error))
     }
 
-    fn seal_holding(&self, work: &mut MutexGuard<'_, Maintenance>) -> Result<(), DbError> {
+    fn seal_holding(&self, work: &mut Maintenance) -> Result<(), DbError> {
         // What the head has and the log perhaps has not must not become durable behind its back.
         self.commit.check()?;
+        // What could not be sealed before comes first: while that fails, the active head is left to fill up, and writes are
+        // refused when it has. Were it frozen too, memory would have no bound.
+        self.seal_all_frozen(work)?;
         self.freeze()?;
+        self.seal_all_frozen(work)
+    }
+
+    fn seal_all_frozen(&self, work: &mut Maintenance) -> Result<(), DbError> {
         loop {
             let version = Arc::clone(&self.version.read());
             let Some(frozen) = version.frozen.first() else { return Ok(()) };
