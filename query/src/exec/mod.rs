@@ -192,6 +192,15 @@ fn raw(
             continue;
         }
         left -= 1;
+        // Only now is it known that the frame is not the last.
+        if chunk_rows.is_some_and(|chunk| rows.len() >= chunk) || rows.is_full() {
+            let full = std::mem::replace(&mut rows, Rows::new(plan));
+            let mut frame = full.finish(name, tags);
+            frame.partial = true;
+            if each(frame).is_break() {
+                return Ok(ControlFlow::Break(()));
+            }
+        }
         if rows.len().is_multiple_of(1024) {
             budget.release(before);
             budget.memory(rows.estimate_bytes())?;
@@ -207,14 +216,6 @@ fn raw(
                     state.set(Slot::Ref(index), row.value(index), field_type);
                 }
                 rows.push(row.time(), |slot| state.get(slot));
-            }
-        }
-        if chunk_rows.is_some_and(|chunk| rows.len() >= chunk) || rows.is_full() {
-            let full = std::mem::replace(&mut rows, Rows::new(plan));
-            let mut frame = full.finish(name, tags);
-            frame.partial = true;
-            if each(frame).is_break() {
-                return Ok(ControlFlow::Break(()));
             }
         }
     }
