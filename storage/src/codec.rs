@@ -302,7 +302,7 @@ fn decode_texts(reader: &mut Reader<'_>, n: usize) -> Result<Strings, Bad> {
 }
 
 /// Bytes of text that a run may have.
-const MAX_TEXT: usize = 1 << 30;
+pub(crate) const MAX_TEXT: usize = 1 << 30;
 
 /// Appends the first `n` rows of `column`; rows past its end have no value.
 pub(crate) fn encode_column(column: &Column, n: usize, out: &mut Vec<u8>) {

@@ -6,10 +6,11 @@
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use stripchart_core::{Accepted, Batch};
+use stripchart_core::{Accepted, Batch, Values};
 
 use crate::DbError;
 use crate::catalog::{Change, PolicyId, file};
+use crate::codec::{MAX_TEXT, MAX_VALUES};
 use crate::db::Shared;
 use crate::log::{Kind, Log, MAX_RECORD};
 use crate::options::SyncPolicy;
@@ -99,6 +100,7 @@ impl Shared {
         plan: &Plan,
         now: i64,
     ) -> Result<u64, DbError> {
+        check_size(batch, plan)?;
         let head = Arc::clone(&self.version.read().active);
         let mut slots = std::mem::take(&mut ingest.slots);
         slots.clear();
@@ -193,6 +195,24 @@ impl Shared {
             }),
         }
     }
+}
+
+/// Refuses what could be written and not be read again.
+fn check_size(batch: &Batch, plan: &Plan) -> Result<(), DbError> {
+    let refuse = |bytes, max| Err(DbError::TooLarge { bytes, max });
+    for (table, plan) in batch.tables().zip(&plan.tables) {
+        if plan.rows > MAX_VALUES {
+            return refuse(plan.rows * size_of::<i64>(), MAX_VALUES * size_of::<i64>());
+        }
+        for column in &plan.columns {
+            let Values::String(texts) = table.columns()[*column].values() else { continue };
+            let bytes = texts.iter().map(str::len).sum();
+            if bytes > MAX_TEXT {
+                return refuse(bytes, MAX_TEXT);
+            }
+        }
+    }
+    Ok(())
 }
 
 /// The error and its causes, in one line.

@@ -1,5 +1,21 @@
 //! An embedded time-series database: line protocol in, columns out, nothing acknowledged lost.
 //!
+//! For programs that want to keep and query metrics without running a server: one folder, one process, no threads but those asked
+//! for. Semantics are InfluxDB 1.x's: databases and retention policies; series identified by measurement and tags; rows of typed fields,
+//! of which the last write wins, field by field.
+//!
+//! # The pieces
+//!
+//! | what | type |
+//! | --- | --- |
+//! | an open database: a cheap handle | [`Db`], opened with [`DbBuilder`]'s options |
+//! | what exists in it | [`Catalog`], [`Database`], [`RetentionPolicy`] |
+//! | writing | [`Writer`], a [`Sink`](stripchart_core::Sink) of batches and of line protocol |
+//! | reading | [`View`], a snapshot; [`TagFilter`], [`Series`], [`SeriesScan`], [`RowBlock`] |
+//! | aggregating where the data is | [`View::fold`] into [`Partials`] |
+//! | text form | [`line_protocol`] |
+//! | files, real and simulated | [`vfs`] |
+//!
 //! # Example
 //!
 //! ```
@@ -13,7 +29,7 @@
 //! let mut batch = Batch::new();
 //! let series = batch.series("cpu", [("host", "a")])?;
 //! batch.row(series, Timestamp::from_secs(60)).f64("usage", 12.5);
-//! db.writer("demo", None)?.write(&batch)?; // in the log when it returns
+//! db.writer("demo", None)?.write(&batch)?; // durable when it returns
 //!
 //! let view = db.view("demo", None)?;
 //! let found = view.series("cpu", &TagFilter::All)?;
@@ -22,6 +38,40 @@
 //! }
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
+//!
+//! # How it works
+//!
+//! ```text
+//! Writer -> plan -> log (one write, synced by policy) -> head (memory, packed) -> segments (sealed, mapped)
+//!                                                          |                        |
+//! View   <- scan, fold: pieces of both, merged by time  <--+------------------------+
+//! ```
+//!
+//! A batch is one record of the log and one change of the head: it survives a crash, and is seen, whole or not at all. The head is
+//! sealed by size and by age into a segment per policy and shard of time; small segments are merged; shards past their retention are
+//! dropped whole. The formats are drawn in the modules that own them and in `docs/format`.
+//!
+//! # What is promised
+//!
+//! - A write that was acknowledged survives the end of the process, however it comes; with [`SyncPolicy::Always`], the default, a
+//!   power cut too, if device and file system keep what they synced.
+//! - After a failed write or sync of the log nothing is acknowledged until the database has been opened again.
+//! - Everything read from disk is checked against a checksum. Damage is an error that names file and offset, never a wrong number and
+//!   never a panic. A folder that is not opened is left as it was.
+//! - No input panics. Nothing runs by itself: see [`Db::step`] and [`Db::spawn`].
+//!
+//! Someone who truncates a segment while it is open can end the process with `SIGBUS`, as with every mapped file;
+//! [`vfs::ReadMode::Pread`] avoids mapping.
+//!
+//! # Costs and limits
+//!
+//! A row costs one look-up of its series and a push per field, and one to three bytes per value for typical samples, in memory until it is
+//! sealed and on disk then. Idle, an empty database takes well under a megabyte. A batch may have 16 million rows and 256 MiB in the log; a
+//! series key 65 535 bytes. There is no deletion of rows or series yet.
+//!
+//! # Features
+//!
+//! - `engine` (default): the database. Without it the crate is the [line-protocol parser](line_protocol) alone.
 
 #[cfg(feature = "engine")]
 mod background;
