@@ -8,13 +8,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use stripchart_core::{KeyRef, NextDue, Timestamp};
+use stripchart_core::{KeyRef, NextDue, Timestamp, error_chain};
 
 use crate::catalog::file::{self, Checkpoint};
 use crate::catalog::{PolicyId, RetentionPolicy};
 use crate::db::{Frozen, Shared};
 use crate::head::{Head, HeadInner, HeadTable};
-use crate::ingest::describe;
 use crate::options::SyncPolicy;
 use crate::recover::{SHARDS, create_synced};
 use crate::rows::Wanted;
@@ -75,7 +74,7 @@ impl Shared {
     }
 
     fn failed(&self, error: &dyn std::error::Error) {
-        *self.last_error.lock() = Some(describe(error));
+        *self.last_error.lock() = Some(error_chain(error));
     }
 
     /// Syncs by interval; when to do so next.
