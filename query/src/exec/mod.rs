@@ -20,8 +20,9 @@ mod rows;
 use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 use std::rc::Rc;
+use std::sync::Arc;
 
-use stripchart_core::Frame;
+use stripchart_core::{Frame, TimeRange, Timestamp};
 
 use aggregate::Scope;
 use input::{Input, InputSource};
@@ -133,6 +134,15 @@ fn limit_series(plan: &Plan, groups: &mut Groups) {
     });
 }
 
+/// What may be read: what was asked for, and a window more on either side for functions that look at the one before.
+fn range_read(plan: &Plan) -> TimeRange {
+    let margin = plan.windows.as_ref().map_or(0, |windows| windows.interval_ns);
+    TimeRange::new(
+        Timestamp::from_nanos(plan.start.saturating_sub(margin)),
+        Timestamp::from_nanos(plan.last.saturating_add(margin).saturating_add(1)),
+    )
+}
+
 /// The series of a measurement whose tags do not already rule them out.
 fn stored(plan: &Plan, source: &PlannedSource) -> Result<Vec<(String, Input)>, QueryError> {
     let PlannedSource::Measurement { view, name, fields } = source else {
@@ -150,6 +160,7 @@ fn stored(plan: &Plan, source: &PlannedSource) -> Result<Vec<(String, Input)>, Q
             !means_field(variable, has_field(&variable.name))
         }),
     };
+    let view = Arc::new(view.within(range_read(plan)));
     let mut inputs = Vec::new();
     for series in view.series(name, &filter).map_err(QueryError::storage)? {
         let decided = match &plan.condition {
@@ -164,7 +175,7 @@ fn stored(plan: &Plan, source: &PlannedSource) -> Result<Vec<(String, Input)>, Q
             continue;
         }
         let fields = Rc::clone(&shared);
-        let source = InputSource::Stored { view: view.clone(), series, fields };
+        let source = InputSource::Stored { view: Arc::clone(&view), series, fields };
         inputs.push((name.clone(), Input { source, filtered: decided.is_none() }));
     }
     Ok(inputs)
