@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use stripchart_core::{
-    Accepted, Batch, Clock, FieldDescriptor, NextDue, Sink, SinkError, Timestamp,
+    Accepted, Batch, Clock, FieldDescriptor, NextDue, Sink, SinkError, Timestamp, error_chain,
 };
 
 use crate::background::{self, SamplerGuard};
@@ -243,13 +243,7 @@ impl SamplerStats {
 
     fn sink_failed(&mut self, error: &SinkError) {
         self.sink_errors += 1;
-        let mut text = error.to_string();
-        let mut cause = std::error::Error::source(error);
-        while let Some(error) = cause {
-            text = format!("{text}: {error}");
-            cause = error.source();
-        }
-        self.last_sink_error = Some(text);
+        self.last_sink_error = Some(error_chain(error));
     }
 }
 

@@ -10,6 +10,7 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use clap::Parser;
+use stripchart_core::error_chain;
 
 use crate::args::Args;
 use crate::sources::Sources;
@@ -19,7 +20,7 @@ fn main() -> ExitCode {
     match run(&Args::parse()) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("full_stack: {}", with_causes(&*error));
+            eprintln!("full_stack: {}", error_chain(&*error));
             ExitCode::FAILURE
         }
     }
@@ -45,16 +46,4 @@ fn kept(args: &Args) -> String {
         0 => "ever".to_owned(),
         _ => args.retention.to_string(),
     }
-}
-
-/// The error and what caused it, in one line.
-fn with_causes(error: &dyn Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        text.push_str(": ");
-        text.push_str(&error.to_string());
-        cause = error.source();
-    }
-    text
 }

@@ -9,8 +9,8 @@ use axum::body::Bytes;
 use axum::http::{Method, Request, Response, StatusCode};
 use stripchart_collector::{ClusterSampler, ClusterSamplerGuard, Sampler, SamplerGuard};
 use stripchart_core::{Clock, Timestamp};
-use stripchart_query::Engine;
 use stripchart_query::http::{Guard, InfluxDb};
+use stripchart_query::{Engine, Limits};
 use stripchart_render::page::{Page, PageRequest, Site};
 use stripchart_storage::{Background, Db, PolicyChange, PolicySpec, SyncPolicy};
 
@@ -26,6 +26,9 @@ const CLUSTER_POLICY: &str = "default";
 const SYNC_INTERVAL: Duration = Duration::from_secs(1);
 /// Rows held in memory before they are sealed. A host at ten seconds fills a tenth of it in an hour.
 const HEAD_BYTES: usize = 8 << 20;
+
+/// Memory that one statement may use; a few run at a time.
+const QUERY_BYTES: u64 = 128 << 20;
 
 /// Everything that runs.
 pub(crate) struct Stack {
@@ -77,10 +80,11 @@ impl Stack {
                 Some(sampler.spawn(sink, clock)?)
             }
         };
+        let limits = Limits { max_memory_bytes: Some(QUERY_BYTES), ..Limits::default() };
         let running = Running { host, cluster, _background: db.spawn()? };
         Ok(Stack {
             running: Mutex::new(Some(running)),
-            influx: InfluxDb::new(Arc::clone(&engine)),
+            influx: InfluxDb::builder(Arc::clone(&engine)).limits(limits).build(),
             guard: Guard::new(args.allow_hosts.iter().cloned()),
             site: Site {
                 host_database: HOST_DATABASE.to_owned(),

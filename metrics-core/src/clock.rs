@@ -23,7 +23,6 @@ impl<F: Fn() -> Timestamp + Send + Sync> Clock for F {
 ///
 /// Earlier calls do no harm; what later ones cost, the step's documentation says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-#[must_use = "whoever drives the steps needs to know when the next is due"]
 pub struct NextDue {
     /// The instant; `None` if nothing is due before something else happens, a write for instance.
     pub at: Option<Timestamp>,

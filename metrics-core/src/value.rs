@@ -96,6 +96,19 @@ impl<'a> ValueRef<'a> {
         }
     }
 
+    /// The same value, owned; `None` for an instant, which no field is.
+    #[must_use]
+    pub fn to_field_value(self) -> Option<FieldValue> {
+        Some(match self {
+            ValueRef::Float(v) => FieldValue::Float(v),
+            ValueRef::Integer(v) => FieldValue::Integer(v),
+            ValueRef::Unsigned(v) => FieldValue::Unsigned(v),
+            ValueRef::Boolean(v) => FieldValue::Boolean(v),
+            ValueRef::String(v) => FieldValue::String(v.to_owned()),
+            ValueRef::Time(_) => return None,
+        })
+    }
+
     /// The text, if it is one.
     #[must_use]
     pub const fn as_str(self) -> Option<&'a str> {

@@ -3,7 +3,7 @@
 use proptest::prelude::*;
 use stripchart_core::{Batch, Precision, Sink, Timestamp};
 use stripchart_query::{Engine, ExecuteOptions, FormatOptions, write_csv, write_json};
-use stripchart_storage::{Db, line_protocol};
+use stripchart_storage::{Db, SyncPolicy, line_protocol};
 
 const DATA: &str = r#"m,h=a v=1,i=1i,s="x",b=true 10
 m,h=b v=-2.5,i=-9223372036854775808i,s="y" 10
@@ -160,7 +160,7 @@ fn select() -> impl Strategy<Value = String> {
 
 fn engine() -> (tempfile::TempDir, Engine) {
     let folder = tempfile::tempdir().expect("a folder");
-    let db = Db::open(folder.path()).expect("a database");
+    let db = Db::builder().sync(SyncPolicy::Never).open(folder.path()).expect("a database");
     db.create_database("db", None).expect("a database");
     let mut batch = Batch::new();
     let report = line_protocol::parse_lines(

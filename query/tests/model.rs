@@ -1,11 +1,14 @@
-//! Random points and questions, answered by the engine and by a model that is slow and plain.
+//! Random points and questions, answered by the engine and by a model that is slow and plain. Some of the points are still
+//! in memory when asked for, others in segments, overlapping in time.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use proptest::prelude::*;
 use stripchart_core::{Batch, Frame, Sink, Timestamp};
 use stripchart_query::{Engine, ExecuteOptions};
 use stripchart_storage::Db;
+use stripchart_storage::vfs::sim::SimVfs;
 
 const SECOND: i64 = 1_000_000_000;
 
@@ -233,13 +236,13 @@ fn reduce(points: &[(i64, f64)], question: &Question) -> (i64, Option<f64>) {
     }
 }
 
-fn actual(rows: &[Row], question: &Question) -> Answer {
-    let folder = tempfile::tempdir().expect("a folder");
+fn actual(rows: &[Row], seals: u8, question: &Question) -> Answer {
     let clock = || Timestamp::from_secs(1000);
-    let db = Db::builder().clock(clock).open(folder.path()).expect("a database");
+    let builder = Db::builder().clock(clock).vfs(Arc::new(SimVfs::new()));
+    let db = builder.open("/data").expect("a database");
     db.create_database("db", None).expect("a database");
     let writer = db.writer("db", None).expect("a writer");
-    for rows in rows.chunks(7) {
+    for (round, rows) in rows.chunks(7).enumerate() {
         let mut batch = Batch::new();
         for row in rows {
             let tags = SERIES[row.series].iter().copied();
@@ -253,6 +256,10 @@ fn actual(rows: &[Row], question: &Question) -> Answer {
             }
         }
         writer.write(&batch).expect("writable");
+        if seals >> (round % 8) & 1 == 1 {
+            let later = 1000 + 7200 * (i64::try_from(round).expect("few rounds") + 1);
+            let _ = db.step(Timestamp::from_secs(later)); // rows older than an hour are sealed
+        }
     }
     let options = ExecuteOptions::new(Timestamp::from_secs(1000)).database("db");
     let mut results = Engine::new(db).query(&question.text(), &options).expect("it parses");
@@ -269,17 +276,19 @@ fn answer_rows(frame: &Frame, question: &Question) -> Answer {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 400, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 500, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
-    fn the_engine_answers_as_the_model_does(rows in rows(), question in question()) {
-        let (want, got) = (expected(&rows, &question), actual(&rows, &question));
+    fn the_engine_answers_as_the_model_does(
+        rows in rows(), seals in any::<u8>(), question in question()
+    ) {
+        let (want, got) = (expected(&rows, &question), actual(&rows, seals, &question));
         let same = want.len() == got.len() && want.iter().zip(&got).all(|(a, b)| {
             a.0 == b.0 && a.1 == b.1 && match (a.2, b.2) {
                 (Some(a), Some(b)) => (a - b).abs() <= 1e-9 * a.abs().max(1.0),
                 (a, b) => a == b,
             }
         });
-        prop_assert!(same, "{}\nmodel:  {want:?}\nengine: {got:?}", question.text());
+        prop_assert!(same, "{}, sealed after {seals:b}\nmodel:  {want:?}\nengine: {got:?}", question.text());
     }
 }

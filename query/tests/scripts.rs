@@ -21,7 +21,7 @@ use std::path::Path;
 
 use stripchart_core::{Batch, Precision, Sink, Timestamp};
 use stripchart_query::{Engine, ExecuteOptions, FormatOptions, write_csv};
-use stripchart_storage::{Db, line_protocol};
+use stripchart_storage::{Db, SyncPolicy, line_protocol};
 
 const NOW: Timestamp = Timestamp::from_secs(1000);
 
@@ -69,7 +69,11 @@ fn answer(engine: &Engine, query: &str) -> String {
 /// The script as it would have to be, and the queries that were answered otherwise.
 fn run(script: &str) -> (String, Vec<String>) {
     let folder = tempfile::tempdir().expect("a folder");
-    let db = Db::builder().clock(|| NOW).open(folder.path()).expect("a database");
+    let db = Db::builder()
+        .clock(|| NOW)
+        .sync(SyncPolicy::Never)
+        .open(folder.path())
+        .expect("a database");
     db.create_database("db", None).expect("a database");
     let engine = Engine::new(db.clone());
     let (mut rewritten, mut failures) = (String::new(), Vec::new());

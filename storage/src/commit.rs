@@ -123,6 +123,6 @@ impl Commit {
 }
 
 fn reason(what: &str, error: &dyn std::error::Error) -> String {
-    let error = crate::ingest::describe(error);
+    let error = stripchart_core::error_chain(error);
     format!("the log failed at a {what} ({error}); open the database again once the cause is gone")
 }

@@ -217,7 +217,8 @@ impl Db {
     ///
     /// Whoever embeds the database calls this when the answer says, or [`Db::spawn`]s a thread that does. Without either a
     /// write seals when memory is full, and data past its retention is invisible but stays on disk. Failures are kept in
-    /// [`DbStats::last_error`], for there is nobody to be told, and tried again at the next step.
+    /// [`DbStats::last_error`], for there is nobody to be told, and tried again at the next step. What is written after
+    /// the answer may be due earlier: under [`SyncPolicy::Interval`](crate::SyncPolicy::Interval) within the interval.
     pub fn step(&self, now: Timestamp) -> NextDue {
         self.shared.step(now.nanos())
     }

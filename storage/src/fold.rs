@@ -4,21 +4,20 @@ use crate::partials::Stats;
 use crate::rows::{Rows, Wanted};
 use crate::scan::{Piece, PieceRows, clusters, load_cluster};
 use crate::segment::directory::Block;
-use crate::view::{Series, ViewInner};
+use crate::view::Series;
 use crate::{Partials, ReadError};
 
 /// See [`View::fold`](crate::View::fold).
 pub(crate) fn fold(
-    view: &ViewInner,
     series: &Series,
     wanted: Wanted,
     edges: &[i64],
     into: &mut Partials,
 ) -> Result<(), ReadError> {
     let (Some(first), Some(end)) = (edges.first(), edges.last()) else { return Ok(()) };
-    let start = (*first).max(view.horizon);
+    let start = (*first).max(series.view.horizon);
     let wanted = [wanted];
-    for cluster in clusters(view, series, &wanted, start, *end)? {
+    for cluster in clusters(series, &wanted, start, *end)? {
         if let Some((bucket, stats)) = by_stats(&cluster, edges, start) {
             into.add_stats(bucket, stats);
             continue;

@@ -6,7 +6,7 @@
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use stripchart_core::{Accepted, Batch, Values};
+use stripchart_core::{Accepted, Batch, Values, error_chain};
 
 use crate::DbError;
 use crate::catalog::{Change, PolicyId, file};
@@ -191,7 +191,7 @@ impl Shared {
             // The rows are safe in the log, and there is some room yet.
             Err(_) if bytes() < limit.saturating_mul(2) => Ok(()),
             Err(error) => Err(DbError::ReadOnly {
-                reason: format!("memory is full, and sealing it fails: {}", describe(&error)),
+                reason: format!("memory is full, and sealing it fails: {}", error_chain(&error)),
             }),
         }
     }
@@ -213,16 +213,4 @@ fn check_size(batch: &Batch, plan: &Plan) -> Result<(), DbError> {
         }
     }
     Ok(())
-}
-
-/// The error and its causes, in one line.
-pub(crate) fn describe(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        text.push_str(": ");
-        text.push_str(&error.to_string());
-        cause = error.source();
-    }
-    text
 }

@@ -142,3 +142,8 @@ pub use crate::{
     view::{Series, SeriesId, View},
     writer::{LinesReport, Writer},
 };
+
+/// Compiles the README's example.
+#[cfg(all(doctest, feature = "engine"))]
+#[doc = include_str!("../README.md")]
+struct Readme;

@@ -8,14 +8,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use parking_lot::MutexGuard;
-use stripchart_core::{KeyRef, NextDue, Timestamp};
+use stripchart_core::{KeyRef, NextDue, Timestamp, error_chain};
 
 use crate::catalog::file::{self, Checkpoint};
 use crate::catalog::{PolicyId, RetentionPolicy};
 use crate::db::{Frozen, Shared};
 use crate::head::{Head, HeadInner, HeadTable};
-use crate::ingest::describe;
 use crate::options::SyncPolicy;
 use crate::recover::{SHARDS, create_synced};
 use crate::rows::Wanted;
@@ -76,7 +74,7 @@ impl Shared {
     }
 
     fn failed(&self, error: &dyn std::error::Error) {
-        *self.last_error.lock() = Some(describe(error));
+        *self.last_error.lock() = Some(error_chain(error));
     }
 
     /// Syncs by interval; when to do so next.
@@ -130,10 +128,17 @@ impl Shared {
         self.seal_holding(&mut work).inspect_err(|error| self.failed(error))
     }
 
-    fn seal_holding(&self, work: &mut MutexGuard<'_, Maintenance>) -> Result<(), DbError> {
+    fn seal_holding(&self, work: &mut Maintenance) -> Result<(), DbError> {
         // What the head has and the log perhaps has not must not become durable behind its back.
         self.commit.check()?;
+        // What could not be sealed before comes first: while that fails, the active head is left to fill up, and writes are
+        // refused when it has. Were it frozen too, memory would have no bound.
+        self.seal_all_frozen(work)?;
         self.freeze()?;
+        self.seal_all_frozen(work)
+    }
+
+    fn seal_all_frozen(&self, work: &mut Maintenance) -> Result<(), DbError> {
         loop {
             let version = Arc::clone(&self.version.read());
             let Some(frozen) = version.frozen.first() else { return Ok(()) };

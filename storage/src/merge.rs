@@ -107,14 +107,14 @@ fn copy_rows(
         segments: run.to_vec(),
         horizon: i64::MIN,
     });
-    let view = View::of(Arc::clone(&inner));
+    let view = View::of(inner);
     for measurement in view.measurements()? {
         let wanted = fields_of(run, &measurement)?;
         writer.table(&measurement, wanted.clone())?;
         for series in view.series(&measurement, &TagFilter::All)? {
             let all = (i64::MIN, i64::MAX);
             let mut rows = Rows::empty(&wanted);
-            for cluster in clusters(&inner, &series, &wanted, all.0, all.1)? {
+            for cluster in clusters(&series, &wanted, all.0, all.1)? {
                 let more = load_cluster(cluster, &wanted, all)?;
                 more.slice(0, more.len(), &wanted, &mut rows);
             }

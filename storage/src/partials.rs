@@ -359,19 +359,8 @@ fn larger(a: ValueRef<'_>, b: ValueRef<'_>) -> bool {
     }
 }
 
-pub(crate) fn to_owned_value(value: ValueRef<'_>) -> Option<FieldValue> {
-    Some(match value {
-        ValueRef::Float(v) => FieldValue::Float(v),
-        ValueRef::Integer(v) => FieldValue::Integer(v),
-        ValueRef::Unsigned(v) => FieldValue::Unsigned(v),
-        ValueRef::Boolean(v) => FieldValue::Boolean(v),
-        ValueRef::String(v) => FieldValue::String(v.to_owned()),
-        ValueRef::Time(_) => return None,
-    })
-}
-
 fn owned((value, at): (ValueRef<'_>, i64)) -> Option<(FieldValue, i64)> {
-    Some((to_owned_value(value)?, at))
+    Some((value.to_field_value()?, at))
 }
 
 /// Gathers the statistics of values in order of time; `None` if there is none.

@@ -34,6 +34,11 @@ impl Rows {
         merge(std::slice::from_ref(&self), wanted)
     }
 
+    /// Whether every row is known to have a value, because a column has one everywhere.
+    pub(crate) fn is_dense(&self) -> bool {
+        self.columns.iter().any(|c| c.validity().is_none() && c.len() == self.len())
+    }
+
     /// Whether some column has a value in `row`.
     fn has_value(&self, row: usize) -> bool {
         self.columns.iter().any(|column| column.is_valid(row))

@@ -10,10 +10,10 @@ use std::sync::Arc;
 use stripchart_core::Column;
 
 use crate::ReadError;
-use crate::rows::{Rows, Wanted, merge};
+use crate::rows::{Rows, Wanted, merge, pad};
 use crate::segment::Segment;
 use crate::segment::directory::{Block, Group};
-use crate::view::{Series, ViewInner};
+use crate::view::Series;
 
 /// Heads rank above segments.
 const HEAD_RANK: u32 = u32::MAX / 2;
@@ -71,13 +71,12 @@ impl Piece {
 /// The pieces of `series` that touch `start..end`, those that overlap together, in order of time; within a cluster in
 /// order of rank.
 pub(crate) fn clusters(
-    view: &ViewInner,
     series: &Series,
     wanted: &[Wanted],
     start: i64,
     end: i64,
 ) -> Result<VecDeque<Vec<Piece>>, ReadError> {
-    let mut pieces = pieces(view, series, wanted, start, end)?;
+    let mut pieces = pieces(series, wanted, start, end)?;
     pieces.sort_by_key(|piece| piece.bounds);
     let mut clusters: VecDeque<Vec<Piece>> = VecDeque::new();
     let mut last = i64::MIN;
@@ -94,12 +93,12 @@ pub(crate) fn clusters(
 }
 
 fn pieces(
-    view: &ViewInner,
     series: &Series,
     wanted: &[Wanted],
     start: i64,
     end: i64,
 ) -> Result<Vec<Piece>, ReadError> {
+    let view = &series.view;
     let mut pieces = Vec::new();
     for (at, number, bounds) in &series.inner.segments {
         let segment = &view.segments[*at as usize];
@@ -135,7 +134,7 @@ pub(crate) fn load_cluster(
     wanted: &[Wanted],
     (start, end): (i64, i64),
 ) -> Result<Rows, ReadError> {
-    let rows = match (cluster.pop(), cluster.is_empty()) {
+    let mut rows = match (cluster.pop(), cluster.is_empty()) {
         (Some(only), true) => only.load(wanted)?,
         (last, _) => {
             let all = cluster.into_iter().chain(last).map(|piece| piece.load(wanted));
@@ -144,6 +143,10 @@ pub(crate) fn load_cluster(
     };
     let from = rows.timestamps.partition_point(|at| *at < start);
     let to = rows.timestamps.partition_point(|at| *at < end).max(from);
+    if (from, to) == (0, rows.len()) && rows.is_dense() {
+        rows.columns.iter_mut().for_each(|column| pad(column, to));
+        return Ok(rows);
+    }
     let mut out = Rows::empty(wanted);
     rows.slice(from, to, wanted, &mut out);
     Ok(out)
@@ -166,14 +169,13 @@ pub struct SeriesScan {
 
 impl SeriesScan {
     pub(crate) fn new(
-        view: &ViewInner,
         series: &Series,
         wanted: Vec<Wanted>,
         start: i64,
         end: i64,
         direction: Direction,
     ) -> Self {
-        let (clusters, failed) = match clusters(view, series, &wanted, start, end) {
+        let (clusters, failed) = match clusters(series, &wanted, start, end) {
             Ok(clusters) => (clusters, None),
             Err(error) => (VecDeque::new(), Some(error)),
         };

@@ -21,7 +21,7 @@ pub struct View {
     inner: Arc<ViewInner>,
 }
 
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct ViewInner {
     pub(crate) policy: PolicyId,
     pub(crate) catalog: Arc<Catalog>,
@@ -63,6 +63,8 @@ impl SeriesId {
 #[derive(Debug, Clone)]
 pub struct Series {
     pub(crate) inner: Arc<SeriesInner>,
+    /// What the places in `inner` refer to; kept here, so that no other view can be asked with them.
+    pub(crate) view: Arc<ViewInner>,
 }
 
 #[derive(Debug)]
@@ -99,6 +101,18 @@ struct Places {
 impl View {
     pub(crate) fn of(inner: Arc<ViewInner>) -> Self {
         View { inner }
+    }
+
+    /// The same snapshot without the segments that have no row in `range`: listing then leaves out series that have none
+    /// there, and costs less where much is stored.
+    #[must_use]
+    pub fn within(&self, range: TimeRange) -> View {
+        let mut inner = ViewInner::clone(&self.inner);
+        inner.segments.retain(|segment| {
+            let (first, last) = segment.footer.bounds;
+            first < range.end.nanos() && range.start.nanos() <= last
+        });
+        View { inner: Arc::new(inner) }
     }
 
     /// The measurements that have series, sorted.
@@ -201,12 +215,13 @@ impl View {
         }
         let series = found.into_iter().map(|(key, Places { heads, segments })| {
             let id = SeriesId::of(key.as_ref().as_str());
-            Series { inner: Arc::new(SeriesInner { key, id, heads, segments }) }
+            let inner = Arc::new(SeriesInner { key, id, heads, segments });
+            Series { inner, view: Arc::clone(&self.inner) }
         });
         Ok(series.collect())
     }
 
-    /// The times of the first and of the last row of a series of this view, both inside; `None` if it has none.
+    /// The times of the first and of the last row of a series, both inside; `None` if it has none.
     ///
     /// May reach further than the rows that reading yields where retention hides some.
     #[must_use]
@@ -218,15 +233,15 @@ impl View {
         };
         series.inner.segments.iter().for_each(|(_, _, bounds)| widen(*bounds));
         for (at, slot) in &series.inner.heads {
-            let (head, limit) = &self.inner.heads[*at as usize];
+            let (head, limit) = &series.view.heads[*at as usize];
             head.inner.read().bounds(*slot, *limit).into_iter().for_each(&mut widen);
         }
         let (first, last) = bounds?;
-        let first = first.max(self.inner.horizon);
+        let first = first.max(series.view.horizon);
         (first <= last).then(|| (Timestamp::from_nanos(first), Timestamp::from_nanos(last)))
     }
 
-    /// The rows of a series of this view inside `range`, in blocks of at most 1024; see [`SeriesScan`].
+    /// The rows of a series inside `range`, in blocks of at most 1024; see [`SeriesScan`].
     ///
     /// Columns come in the order of `fields`; rows that have none of them are left out. A field that the measurement
     /// does not have yields a column of floats without values.
@@ -238,12 +253,12 @@ impl View {
         range: TimeRange,
         direction: Direction,
     ) -> SeriesScan {
-        let wanted = fields.iter().map(|field| self.wanted(series, field)).collect();
-        let start = range.start.nanos().max(self.inner.horizon);
-        SeriesScan::new(&self.inner, series, wanted, start, range.end.nanos(), direction)
+        let wanted = fields.iter().map(|field| Self::wanted(series, field)).collect();
+        let start = range.start.nanos().max(series.view.horizon);
+        SeriesScan::new(series, wanted, start, range.end.nanos(), direction)
     }
 
-    /// Adds the values of `field` of a series of this view to `into`: bucket `i` takes those from `edges[i]` to before
+    /// Adds the values of `field` of a series to `into`: bucket `i` takes those from `edges[i]` to before
     /// `edges[i + 1]`.
     ///
     /// Where a stored block lies inside a bucket and nothing overlaps it, its statistics are used and nothing is
@@ -265,16 +280,17 @@ impl View {
     ) -> Result<(), ReadError> {
         assert!(edges.is_sorted(), "edges must ascend");
         assert_eq!(edges.len(), into.buckets() + 1, "one edge more than buckets");
-        let wanted = self.wanted(series, field);
+        let wanted = Self::wanted(series, field);
         if wanted.field_type != into.field_type() {
             return Ok(());
         }
-        crate::fold::fold(&self.inner, series, wanted, edges, into)
+        crate::fold::fold(series, wanted, edges, into)
     }
 
-    fn wanted(&self, series: &Series, field: &str) -> Wanted {
+    fn wanted(series: &Series, field: &str) -> Wanted {
         let measurement = series.key().measurement();
-        let field_type = self.inner.catalog.field_type(self.inner.policy, measurement, field);
+        let view = &series.view;
+        let field_type = view.catalog.field_type(view.policy, measurement, field);
         Wanted {
             name: field.to_owned(),
             field_type: field_type.unwrap_or(stripchart_core::FieldType::Float),

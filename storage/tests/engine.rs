@@ -4,6 +4,10 @@
 
 mod common;
 
+use std::io;
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use common::{DB, clock, dump, open, options, put};
@@ -11,8 +15,8 @@ use stripchart_core::{
     Batch, FieldDescriptor, FieldType, MetricKind, RejectReason, Sink, SinkError, TimeRange,
     Timestamp, Unit,
 };
-use stripchart_storage::vfs::ReadMode;
 use stripchart_storage::vfs::sim::SimVfs;
+use stripchart_storage::vfs::{AppendFile, FolderLock, ReadMode, SealedFile, Vfs};
 use stripchart_storage::{
     Aggregates, Db, DbError, Direction, Number, OpenError, Partials, PolicySpec, SyncPolicy,
     TagFilter,
@@ -331,4 +335,164 @@ fn options_that_make_no_sense_are_refused() {
     let error =
         Db::builder().sync(SyncPolicy::Interval(Duration::ZERO)).open(folder.path()).unwrap_err();
     assert!(matches!(error, OpenError::Option { name: "sync", .. }));
+}
+
+#[test]
+fn a_view_stays_through_packing_and_sealing() {
+    let (_, db) = database();
+    (0..10).for_each(|n| drop(put(&db, "a", n, &[("x", 1.0)]).unwrap()));
+    let view = db.view(DB, None).unwrap();
+    let series = &view.series("m", &TagFilter::All).unwrap()[0];
+    let count = || {
+        let blocks = view.scan(series, &["x"], TimeRange::ALL, Direction::Ascending);
+        blocks.map(|block| block.unwrap().timestamps.len()).sum::<usize>()
+    };
+    (10..200).for_each(|n| drop(put(&db, "a", n, &[("x", 2.0)]).unwrap()));
+    assert_eq!(count(), 10);
+    db.seal().unwrap();
+    (0..200).for_each(|n| drop(put(&db, "a", n, &[("x", 3.0)]).unwrap()));
+    assert_eq!(count(), 10);
+    assert_eq!(dump(&db).len(), 200);
+    let range = |from, to| TimeRange::new(Timestamp::from_nanos(from), Timestamp::from_nanos(to));
+    let sealed = db.view(DB, None).unwrap().within(range(500, 600));
+    assert_eq!(sealed.series("m", &TagFilter::All).unwrap().len(), 1, "the head is always in");
+}
+
+#[test]
+fn batches_are_seen_whole() {
+    let folder = tempfile::tempdir().unwrap();
+    let db =
+        Db::builder().sync(SyncPolicy::Never).head_bytes(64 << 10).open(folder.path()).unwrap();
+    db.create_database(DB, None).unwrap();
+    let (start, done) = (std::sync::Barrier::new(2), AtomicBool::new(false));
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            let mut batch = Batch::new();
+            start.wait();
+            for n in 0..3000 {
+                batch.clear();
+                for host in ["a", "b", "c"] {
+                    let series = batch.series("m", [("host", host)]).unwrap();
+                    batch.row(series, Timestamp::from_nanos(n)).i64("n", n);
+                }
+                db.writer(DB, None).unwrap().write(&batch).unwrap();
+            }
+            done.store(true, Ordering::SeqCst);
+        });
+        start.wait();
+        while !done.load(Ordering::SeqCst) {
+            let view = db.view(DB, None).unwrap();
+            let rows: Vec<usize> = view
+                .series("m", &TagFilter::All)
+                .unwrap()
+                .iter()
+                .map(|series| {
+                    let blocks = view.scan(series, &["n"], TimeRange::ALL, Direction::Ascending);
+                    blocks.map(|block| block.unwrap().timestamps.len()).sum()
+                })
+                .collect();
+            assert!(rows.is_empty() || rows == [rows[0]; 3], "{rows:?}");
+        }
+    });
+    assert_eq!(dump(&db).len(), 9000);
+}
+
+/// A file system that takes no segments.
+#[derive(Debug, Clone)]
+struct NoSegments {
+    inner: SimVfs,
+    full: Arc<AtomicBool>,
+}
+
+impl Vfs for NoSegments {
+    fn create(&self, file: &Path) -> io::Result<Arc<dyn AppendFile>> {
+        let segment = file.to_string_lossy().ends_with(".seg.tmp");
+        if segment && self.full.load(Ordering::SeqCst) {
+            return Err(io::ErrorKind::StorageFull.into());
+        }
+        self.inner.create(file)
+    }
+    fn list(&self, folder: &Path) -> io::Result<Vec<String>> {
+        self.inner.list(folder)
+    }
+    fn create_dir(&self, folder: &Path) -> io::Result<()> {
+        self.inner.create_dir(folder)
+    }
+    fn read(&self, file: &Path) -> io::Result<Vec<u8>> {
+        self.inner.read(file)
+    }
+    fn open_sealed(&self, file: &Path, mode: ReadMode) -> io::Result<Arc<dyn SealedFile>> {
+        self.inner.open_sealed(file, mode)
+    }
+    fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
+        self.inner.rename(from, to)
+    }
+    fn remove_file(&self, file: &Path) -> io::Result<()> {
+        self.inner.remove_file(file)
+    }
+    fn remove_dir(&self, folder: &Path) -> io::Result<()> {
+        self.inner.remove_dir(folder)
+    }
+    fn sync_dir(&self, folder: &Path) -> io::Result<()> {
+        self.inner.sync_dir(folder)
+    }
+    fn lock(&self, file: &Path) -> io::Result<Result<Box<dyn FolderLock>, Option<u32>>> {
+        self.inner.lock(file)
+    }
+}
+
+#[test]
+fn where_segments_cannot_be_written_memory_stays_bounded_and_nothing_is_lost() {
+    let vfs = NoSegments { inner: SimVfs::new(), full: Arc::new(AtomicBool::new(true)) };
+    let db = open(&vfs, options(&clock()).head_bytes(64 << 10)).unwrap();
+    db.create_database(DB, None).unwrap();
+    let mut written = 0;
+    let reason = loop {
+        let mut batch = Batch::new();
+        let series = batch.series("m", []).unwrap();
+        for n in 0..100u64 {
+            let at = Timestamp::from_nanos(written + n.cast_signed());
+            batch.row(series, at).u64("x", n.wrapping_mul(0x9e37_79b9_7f4a_7c15));
+        }
+        match db.writer(DB, None).unwrap().write(&batch) {
+            Ok(_) => written += 100,
+            Err(SinkError::ReadOnly { reason }) => break reason,
+            Err(error) => panic!("{error}"),
+        }
+        assert!(db.stats().head_bytes < 300 << 10, "{:?}", db.stats());
+    };
+    assert!(reason.contains("memory is full") && reason.contains("cannot create"), "{reason}");
+    let rows = |db: &Db| i64::try_from(dump(db).len()).unwrap();
+    assert_eq!(rows(&db), written, "reading goes on");
+    vfs.full.store(false, Ordering::SeqCst);
+    put(&db, "a", 1, &[("y", 1.0)]).unwrap();
+    assert_eq!(rows(&db), written + 1);
+    assert!(db.stats().segments > 0);
+}
+
+#[test]
+fn the_first_and_the_last_instant_are_instants_too() {
+    let (vfs, db) = database();
+    let ends = [Timestamp::MIN.nanos(), Timestamp::MAX.nanos()];
+    for at in ends.into_iter().chain([0, -1, i64::MIN / 2]) {
+        put(&db, "a", at, &[("x", 1.0)]).unwrap();
+    }
+    let before = dump(&db);
+    assert_eq!(before.len(), 5);
+    for _ in 0..5 {
+        put(&db, "a", ends[0], &[("x", 1.0)]).unwrap();
+        put(&db, "a", ends[1], &[("x", 1.0)]).unwrap();
+        db.seal().unwrap();
+        assert_eq!(dump(&db), before);
+    }
+    db.step(Timestamp::from_nanos(NOW));
+    drop(db);
+    let db = open(&vfs, options(&clock())).unwrap();
+    assert_eq!(dump(&db), before);
+    let view = db.view(DB, None).unwrap();
+    let series = &view.series("m", &TagFilter::All).unwrap()[0];
+    assert_eq!(view.time_bounds(series), Some((Timestamp::MIN, Timestamp::MAX)));
+    let mut partials = Partials::new(FieldType::Float, 1, Aggregates::COUNT);
+    view.fold(series, "x", &[i64::MIN, i64::MAX], &mut partials).unwrap();
+    assert_eq!(partials.count(0), 5);
 }

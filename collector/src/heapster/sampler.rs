@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use parking_lot::Mutex;
 use stripchart_core::{
-    Batch, FieldDescriptor, FieldType, MetricKind, NextDue, Sink, Timestamp, Unit,
+    Batch, FieldDescriptor, FieldType, MetricKind, NextDue, Sink, Timestamp, Unit, error_chain,
 };
 
 use super::gather::{Outcome, Plan, SourceState};
@@ -171,7 +171,7 @@ impl ClusterSampler {
                         }
                     }
                 }
-                Outcome::Failed(error) => Some(with_causes(&error)),
+                Outcome::Failed(error) => Some(error_chain(&error)),
                 Outcome::NotAsked => {
                     round.not_asked += 1;
                     continue;
@@ -207,7 +207,7 @@ impl ClusterSampler {
         }
         let mut problem = encoded.error.map(|error| format!("rows were left out: {error}"));
         if let Err(error) = self.describe(sink) {
-            problem = Some(with_causes(&error));
+            problem = Some(error_chain(&error));
         }
         match sink.write(&self.batch) {
             Ok(accepted) => {
@@ -222,7 +222,7 @@ impl ClusterSampler {
                     ));
                 }
             }
-            Err(error) => problem = Some(with_causes(&error)),
+            Err(error) => problem = Some(error_chain(&error)),
         }
         self.report.note("sink", now, problem, &mut self.sink_warned);
     }
@@ -254,18 +254,6 @@ fn custom(name: &str) -> FieldDescriptor {
         unit: Unit::None,
         description: "published by the containers themselves".into(),
     }
-}
-
-/// The error and its causes, in one line.
-fn with_causes(error: &dyn Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        text.push_str(": ");
-        text.push_str(&error.to_string());
-        cause = error.source();
-    }
-    text
 }
 
 /// Describes a [`ClusterSampler`].

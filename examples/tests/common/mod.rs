@@ -1,6 +1,7 @@
 //! Starts the real program and speaks HTTP with it.
 
 #![allow(dead_code, unreachable_pub, reason = "each test file uses its part")]
+#![allow(clippy::unwrap_used, reason = "test code outside of test functions")]
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;

@@ -9,9 +9,7 @@ use super::fill::{Span, fill};
 use super::input::{Input, InputSource, Wanted};
 use super::merge::Merge;
 use crate::QueryError;
-use crate::functions::{
-    Accumulator, Aggregate, Points, Reducer, mean, owned, reduce, spread, transform,
-};
+use crate::functions::{Accumulator, Aggregate, Points, Reducer, mean, reduce, spread, transform};
 use crate::limits::Budget;
 use crate::plan::time::MIN_TIME;
 use crate::plan::{Call, FillMode, Plan, Reference, ReferenceKind, TransformInput};
@@ -244,7 +242,9 @@ impl<'a> Scope<'a> {
                     continue;
                 };
                 accumulators[bucket].update(f, reader.time(), value, || {
-                    (1..refs.len()).map(|index| reader.value(index).and_then(owned)).collect()
+                    (1..refs.len())
+                        .map(|index| reader.value(index).and_then(ValueRef::to_field_value))
+                        .collect()
                 });
             }
         }
@@ -367,7 +367,7 @@ fn parts(f: Aggregate) -> Aggregates {
 
 /// The answer out of what storage computed, and the time of the point if it is one.
 fn folded(f: Aggregate, partials: &Partials, bucket: usize) -> Option<(Option<i64>, FieldValue)> {
-    let chosen = |(value, at): (ValueRef<'_>, i64)| Some((Some(at), owned(value)?));
+    let chosen = |(value, at): (ValueRef<'_>, i64)| Some((Some(at), value.to_field_value()?));
     match f {
         Aggregate::Count => {
             let count = i64::try_from(partials.count(bucket)).unwrap_or(i64::MAX);

@@ -80,8 +80,10 @@ fn filler(
     let at = |index: usize| points.values.get(index);
     match mode {
         FillMode::None | FillMode::Null => None,
-        FillMode::Value(value) => cast(value.as_ref(), points.field_type()).and_then(owned),
-        FillMode::Previous => at(previous?).and_then(owned),
+        FillMode::Value(value) => {
+            cast(value.as_ref(), points.field_type()).and_then(ValueRef::to_field_value)
+        }
+        FillMode::Previous => at(previous?).and_then(ValueRef::to_field_value),
         FillMode::Linear => {
             let (before, after) = (previous?, Some(next).filter(|next| *next < points.len())?);
             let line = (at(before)?.as_f64()?, at(after)?.as_f64()?);
@@ -91,16 +93,13 @@ fn filler(
             match points.field_type() {
                 FieldType::Float => Some(FieldValue::Float(value)),
                 FieldType::Integer => Some(FieldValue::Integer(truncate(value))),
-                FieldType::Unsigned => {
-                    cast(ValueRef::Float(value), FieldType::Unsigned).and_then(owned)
-                }
+                FieldType::Unsigned => cast(ValueRef::Float(value), FieldType::Unsigned)
+                    .and_then(ValueRef::to_field_value),
                 _ => None,
             }
         }
     }
 }
-
-pub(crate) use crate::functions::owned;
 
 #[cfg(test)]
 mod tests {

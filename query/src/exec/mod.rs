@@ -14,6 +14,7 @@ mod aggregate;
 mod fill;
 mod input;
 mod merge;
+mod raw;
 mod rows;
 
 use std::collections::BTreeMap;
@@ -23,14 +24,13 @@ use std::rc::Rc;
 use stripchart_core::Frame;
 
 use aggregate::Scope;
-use input::{Input, InputSource, Wanted};
-use merge::Merge;
-use rows::{Rows, State, align};
+use input::{Input, InputSource};
+use rows::align;
 
 use crate::QueryError;
 use crate::functions::Points;
 use crate::limits::Budget;
-use crate::plan::{FillMode, Plan, PlannedSource, ReferenceKind, Slot, means_field};
+use crate::plan::{Plan, PlannedSource, means_field};
 
 /// Takes the frames of an answer one by one; says when it has enough.
 pub(crate) type Each<'a> = dyn FnMut(Frame) -> ControlFlow<()> + 'a;
@@ -39,6 +39,16 @@ pub(crate) type Each<'a> = dyn FnMut(Frame) -> ControlFlow<()> + 'a;
 #[derive(Debug, Default)]
 struct Group {
     inputs: Vec<Input>,
+}
+
+/// One series of the answer, to be computed.
+#[derive(Debug, Clone, Copy)]
+struct Series<'a> {
+    plan: &'a Plan,
+    budget: &'a Budget<'a>,
+    name: &'a str,
+    tags: &'a [(String, String)],
+    inputs: &'a [Input],
 }
 
 /// Runs `plan`; raw rows come in frames of at most `chunk_rows`.
@@ -58,11 +68,12 @@ pub(crate) fn run(
     }
     for ((name, values), group) in order {
         let tags: Vec<(String, String)> = plan.dimensions.iter().cloned().zip(values).collect();
+        let series = Series { plan, budget, name: &name, tags: &tags, inputs: &group.inputs };
         let before = budget.memory_used();
         let flow = if plan.calls.is_empty() {
-            raw(plan, budget, &name, &tags, &group, chunk_rows, each)?
+            raw::run(&series, chunk_rows, each)?
         } else {
-            match functions(plan, budget, &name, &tags, &group)? {
+            match functions(&series)? {
                 Some(frame) => each(frame),
                 None => ControlFlow::Continue(()),
             }
@@ -159,88 +170,13 @@ fn stored(plan: &Plan, source: &PlannedSource) -> Result<Vec<(String, Input)>, Q
     Ok(inputs)
 }
 
-/// A row per point: fields and tags as they are stored.
-fn raw(
-    plan: &Plan,
-    budget: &Budget<'_>,
-    name: &str,
-    tags: &[(String, String)],
-    group: &Group,
-    chunk_rows: Option<usize>,
-    each: &mut Each<'_>,
-) -> Result<ControlFlow<()>, QueryError> {
-    if !plan.refs.iter().any(|reference| matches!(reference.kind, ReferenceKind::Field(_))) {
-        return Ok(ControlFlow::Continue(()));
-    }
-    let wanted = Wanted {
-        refs: &plan.refs,
-        condition: plan.condition.as_ref(),
-        start: plan.start,
-        last: plan.last,
-        ascending: plan.ascending,
-    };
-    let mut merge = Merge::new(&group.inputs, wanted, true);
-    let mut rows = Rows::new(plan);
-    let mut state = needs_state(plan).then(|| State::new(plan));
-    let before = budget.memory_used();
-    let (mut skip, mut left) = (plan.offset, plan.limit.unwrap_or(u64::MAX));
-    while left > 0
-        && let Some(row) = merge.next(budget)?
-    {
-        if skip > 0 {
-            skip -= 1;
-            continue;
-        }
-        left -= 1;
-        if rows.len().is_multiple_of(1024) {
-            budget.release(before);
-            budget.memory(rows.estimate_bytes())?;
-        }
-        match &mut state {
-            None => rows.push(row.time(), |slot| match slot {
-                Slot::Ref(index) => row.value(index),
-                Slot::Call(_) => None,
-            }),
-            Some(state) => {
-                for (index, reference) in plan.refs.iter().enumerate() {
-                    let field_type = reference.kind.field_type();
-                    state.set(Slot::Ref(index), row.value(index), field_type);
-                }
-                rows.push(row.time(), |slot| state.get(slot));
-            }
-        }
-        if chunk_rows.is_some_and(|chunk| rows.len() >= chunk) || rows.is_full() {
-            let full = std::mem::replace(&mut rows, Rows::new(plan));
-            let mut frame = full.finish(name, tags);
-            frame.partial = true;
-            if each(frame).is_break() {
-                return Ok(ControlFlow::Break(()));
-            }
-        }
-    }
-    if rows.len() == 0 {
-        return Ok(ControlFlow::Continue(()));
-    }
-    Ok(each(rows.finish(name, tags)))
-}
-
-/// Whether a raw row depends on those before it or on a fill value.
-fn needs_state(plan: &Plan) -> bool {
-    matches!(plan.fill, FillMode::Previous | FillMode::Value(_))
-}
-
 /// A row per window, or per point that a function chooses.
-fn functions(
-    plan: &Plan,
-    budget: &Budget<'_>,
-    name: &str,
-    tags: &[(String, String)],
-    group: &Group,
-) -> Result<Option<Frame>, QueryError> {
+fn functions(series: &Series<'_>) -> Result<Option<Frame>, QueryError> {
+    let plan = series.plan;
     let scope = Scope {
         plan,
-        budget,
-        inputs: &group.inputs,
+        budget: series.budget,
+        inputs: series.inputs,
         start: plan.start,
         last: plan.last,
         selector: plan.is_selector(),
@@ -249,7 +185,7 @@ fn functions(
     for call in &plan.calls {
         calls.push(limited(plan, scope.points(call)?));
     }
-    Ok(align(plan, name, tags, calls))
+    Ok(align(plan, series.name, series.tags, calls))
 }
 
 /// `LIMIT` and `OFFSET`, which apply to each function by itself.

@@ -2,7 +2,7 @@
 
 use stripchart_core::{Column, FieldType, FieldValue, Frame, ValueRef, Values};
 
-use crate::functions::{Points, cast, owned};
+use crate::functions::{Points, cast};
 use crate::plan::{FillMode, Plan, Slot};
 
 /// Bytes of text in a column of a frame, from which on the next frame begins. Columns hold less than 4 GiB, a value
@@ -237,9 +237,11 @@ impl<'a> State<'a> {
         };
         let Some(place) = place else { return };
         *place = match (value, self.fill) {
-            (Some(value), _) => owned(value),
+            (Some(value), _) => value.to_field_value(),
             (None, FillMode::Previous) => return,
-            (None, FillMode::Value(number)) => cast(number.as_ref(), field_type).and_then(owned),
+            (None, FillMode::Value(number)) => {
+                cast(number.as_ref(), field_type).and_then(ValueRef::to_field_value)
+            }
             (None, _) => None,
         };
     }

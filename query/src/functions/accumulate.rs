@@ -76,17 +76,6 @@ pub(crate) struct Best {
     pub aux: Vec<Option<FieldValue>>,
 }
 
-pub(crate) fn owned(value: ValueRef<'_>) -> Option<FieldValue> {
-    Some(match value {
-        ValueRef::Float(v) => FieldValue::Float(v),
-        ValueRef::Integer(v) => FieldValue::Integer(v),
-        ValueRef::Unsigned(v) => FieldValue::Unsigned(v),
-        ValueRef::Boolean(v) => FieldValue::Boolean(v),
-        ValueRef::String(v) => FieldValue::String(v.to_owned()),
-        ValueRef::Time(_) => return None,
-    })
-}
-
 impl Accumulator {
     /// Takes a point in; `aux` is asked for the values to take along if the point is chosen.
     pub(crate) fn update(
@@ -104,7 +93,7 @@ impl Accumulator {
             _ => {
                 let old = self.best.as_ref().map(|best| (best.value.as_ref(), best.at));
                 if old.is_none_or(|old| f.replaces((value, at), old)) {
-                    self.best = owned(value).map(|value| Best { at, value, aux: aux() });
+                    self.best = value.to_field_value().map(|value| Best { at, value, aux: aux() });
                 }
             }
         }
@@ -129,10 +118,10 @@ impl Accumulator {
 
     fn widen(&mut self, value: ValueRef<'_>) {
         if self.best.as_ref().is_none_or(|best| compare(value, best.value.as_ref()).is_lt()) {
-            self.best = owned(value).map(|value| Best { at: 0, value, aux: Vec::new() });
+            self.best = value.to_field_value().map(|value| Best { at: 0, value, aux: Vec::new() });
         }
         if self.greatest.as_ref().is_none_or(|greatest| compare(value, greatest.as_ref()).is_gt()) {
-            self.greatest = owned(value);
+            self.greatest = value.to_field_value();
         }
     }
 
@@ -180,7 +169,8 @@ pub(crate) fn mean(sum: &FieldValue, count: u64) -> Option<FieldValue> {
 
 /// Greatest minus least, in their own type.
 pub(crate) fn spread(least: ValueRef<'_>, greatest: ValueRef<'_>) -> Option<FieldValue> {
-    super::binary(crate::ast::BinaryOp::Sub, Some(greatest), Some(least)).and_then(owned)
+    super::binary(crate::ast::BinaryOp::Sub, Some(greatest), Some(least))
+        .and_then(ValueRef::to_field_value)
 }
 
 #[cfg(test)]

@@ -13,7 +13,7 @@ mod points;
 mod reduce;
 mod transform;
 
-pub(crate) use accumulate::{Accumulator, Aggregate, mean, owned, spread};
+pub(crate) use accumulate::{Accumulator, Aggregate, mean, spread};
 pub(crate) use math::{MathFunction, binary, binary_in_condition};
 pub(crate) use points::{Points, cast, push, truncate};
 pub(crate) use reduce::{Reducer, reduce};

@@ -4,7 +4,6 @@ use std::collections::VecDeque;
 
 use stripchart_core::{FieldType, FieldValue, ValueRef};
 
-use super::accumulate::owned;
 use super::points::Points;
 use crate::ast::BinaryOp;
 
@@ -96,7 +95,7 @@ fn pairs<'a>(
 }
 
 fn difference(now: ValueRef<'_>, before: ValueRef<'_>) -> Option<FieldValue> {
-    super::binary(BinaryOp::Sub, Some(now), Some(before)).and_then(owned)
+    super::binary(BinaryOp::Sub, Some(now), Some(before)).and_then(ValueRef::to_field_value)
 }
 
 fn moving_average<'a>(
@@ -123,10 +122,9 @@ fn cumulative_sum<'a>(points: impl Iterator<Item = (i64, ValueRef<'a>)>, out: &m
     let mut sum: Option<FieldValue> = None;
     for (at, value) in points {
         let next = match &sum {
-            None => owned(value),
-            Some(sum) => {
-                super::binary(BinaryOp::Add, Some(sum.as_ref()), Some(value)).and_then(owned)
-            }
+            None => value.to_field_value(),
+            Some(sum) => super::binary(BinaryOp::Add, Some(sum.as_ref()), Some(value))
+                .and_then(ValueRef::to_field_value),
         };
         out.push(at, next.as_ref().map(FieldValue::as_ref));
         sum = next;

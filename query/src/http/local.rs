@@ -52,10 +52,9 @@ impl Local {
         each: &mut dyn FnMut(StatementResult),
     ) -> bool {
         let piece = |frame: Option<Frame>, partial| StatementResult {
-            statement_id,
             frames: frame.into_iter().collect(),
             partial,
-            ..StatementResult::default()
+            ..StatementResult::of(statement_id, statement)
         };
         let mut held: Option<Frame> = None;
         let rows = options.chunk_rows.unwrap_or(usize::MAX);

@@ -20,7 +20,7 @@ use crate::window::Windows;
 use crate::zone::Zone;
 use crate::{ExecuteOptions, QueryError};
 
-/// Plans statements against a database as it is now; statements of one request see each database at one instant.
+/// Plans a statement against databases as they are now; the whole statement sees each at one instant.
 pub(crate) struct Planner<'a> {
     db: &'a Db,
     options: &'a ExecuteOptions<'a>,

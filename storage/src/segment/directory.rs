@@ -17,7 +17,7 @@ use stripchart_core::FieldType;
 use super::Part;
 use crate::bytes::{Bad, Reader, put_len, put_varint, put_zigzag};
 use crate::codec::{put_value, take_value};
-use crate::partials::{Number, NumericStats, Stats, to_owned_value};
+use crate::partials::{Number, NumericStats, Stats};
 
 /// Longer texts are left out of the statistics, which are to be shorter than the block.
 const MAX_STATS_TEXT: usize = 64;
@@ -206,5 +206,5 @@ fn take_owned(
     field_type: FieldType,
 ) -> Result<stripchart_core::FieldValue, Bad> {
     let value = take_value(reader, field_type)?;
-    to_owned_value(value).map_or_else(|| reader.bad("a value", "an instant"), Ok)
+    value.to_field_value().map_or_else(|| reader.bad("a value", "an instant"), Ok)
 }

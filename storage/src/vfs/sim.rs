@@ -77,7 +77,8 @@ impl SimVfs {
         self.state.lock().operations
     }
 
-    /// Lets the operation with number `operation` (counted from 0) fail, and all after it if `for_ever`.
+    /// Lets the operation with number `operation` (counted from 0) fail, and all after it if `for_ever`. Of an append that
+    /// fails half is written.
     pub fn fail_at(&self, operation: u64, for_ever: bool) {
         self.state.lock().fail = Some((operation, for_ever));
     }
@@ -125,10 +126,8 @@ impl SimVfs {
 
     fn operate<T>(&self, operation: impl FnOnce(&mut State) -> io::Result<T>) -> io::Result<T> {
         let mut state = self.state.lock();
-        let number = state.operations;
-        state.operations += 1;
-        if state.fail.is_some_and(|(at, ever)| number == at || ever && number > at) {
-            return Err(io::Error::other("simulated failure"));
+        if state.next_fails() {
+            return Err(failure());
         }
         operation(&mut state)
     }
@@ -193,11 +192,22 @@ fn names(path: &Path) -> Vec<String> {
     parts.collect()
 }
 
+fn failure() -> io::Error {
+    io::Error::other("simulated failure")
+}
+
 fn not_found() -> io::Error {
     io::ErrorKind::NotFound.into()
 }
 
 impl State {
+    /// Counts an operation; whether it is to fail.
+    fn next_fails(&mut self) -> bool {
+        let number = self.operations;
+        self.operations += 1;
+        self.fail.is_some_and(|(at, ever)| number == at || ever && number > at)
+    }
+
     fn find(&self, path: &Path) -> io::Result<usize> {
         let mut at = 0;
         for name in names(path) {
@@ -338,12 +348,14 @@ struct SimFile {
 
 impl AppendFile for SimFile {
     fn append(&self, bytes: &[u8]) -> io::Result<()> {
-        self.vfs.operate(|state| {
-            if let Node::File { seen, .. } = &mut state.nodes[self.node] {
-                seen.extend_from_slice(bytes);
-            }
-            Ok(())
-        })
+        let mut state = self.vfs.state.lock();
+        // One that fails has written a part: the worst that a device does.
+        let fails = state.next_fails();
+        let written = if fails { &bytes[..bytes.len() / 2] } else { bytes };
+        if let Node::File { seen, .. } = &mut state.nodes[self.node] {
+            seen.extend_from_slice(written);
+        }
+        if fails { Err(failure()) } else { Ok(()) }
     }
 
     fn sync(&self) -> io::Result<()> {
