@@ -91,15 +91,13 @@ fn pack(values: impl Iterator<Item = u64>, width: u8, out: &mut Vec<u8>) {
     for value in values {
         word |= u128::from(value) << bits;
         bits += u32::from(width);
-        while bits >= 8 {
-            out.push(word.to_le_bytes()[0]);
-            word >>= 8;
-            bits -= 8;
+        if bits >= u64::BITS {
+            out.extend_from_slice(&word.to_le_bytes()[..8]);
+            word >>= u64::BITS;
+            bits -= u64::BITS;
         }
     }
-    if bits > 0 {
-        out.push(word.to_le_bytes()[0]);
-    }
+    out.extend_from_slice(&word.to_le_bytes()[..bits.div_ceil(8) as usize]);
 }
 
 /// Reads `n` integers.
@@ -306,6 +304,20 @@ pub(crate) const MAX_TEXT: usize = 1 << 30;
 
 /// Appends the first `n` rows of `column`; rows past its end have no value.
 pub(crate) fn encode_column(column: &Column, n: usize, out: &mut Vec<u8>) {
+    // Nearly always; nothing is asked of single rows then.
+    if column.validity().is_none() && column.len() == n {
+        match column.values() {
+            Values::Float(values) => {
+                out.push(ALL_PRESENT);
+                return encode_floats(values, out);
+            }
+            Values::Integer(values) => {
+                out.push(ALL_PRESENT);
+                return encode_ints(values, out);
+            }
+            _ => {}
+        }
+    }
     let all = (0..n).all(|row| column.is_valid(row));
     if all {
         out.push(ALL_PRESENT);

@@ -102,7 +102,7 @@ impl Default for Scratch {
 const MEMO_BYTES: usize = 1 << 20;
 /// A batch of more series, or from a larger body, is not kept.
 const KEPT_SERIES: usize = 10_000;
-const KEPT_BODY: usize = 1 << 20;
+const KEPT_BODY: usize = 4 << 20;
 
 impl Scratch {
     fn is_modest(&self, body_len: usize) -> bool {
