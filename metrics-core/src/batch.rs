@@ -35,6 +35,7 @@ pub struct Batch {
     tables: Vec<Table>,
     table_by_measurement: HashMap<Arc<str>, u32>,
     rows: usize,
+    padding: usize,
     /// Counts resets, so that a series of before is not taken for one of now.
     epoch: u32,
     scratch: String,
@@ -134,13 +135,34 @@ impl Batch {
         table.series.push(series.index);
         table.timestamps.push(at.nanos());
         self.rows += 1;
-        RowWriter { table, rows: &mut self.rows, expected: 0, fields: 0 }
+        RowWriter {
+            table,
+            rows: &mut self.rows,
+            padding: &mut self.padding,
+            expected: 0,
+            fields: 0,
+        }
     }
 
     /// Rows.
     #[must_use]
     pub const fn row_count(&self) -> usize {
         self.rows
+    }
+
+    /// Places that columns keep for rows without a value, of about eight bytes each.
+    ///
+    /// Rows of a measurement that have the same fields cost none. Where every row has a field of its own it is about the
+    /// square of the rows, so whoever takes rows from strangers writes the batch out when this grows.
+    #[must_use]
+    pub const fn padding(&self) -> usize {
+        self.padding
+    }
+
+    /// Columns entered since the last reset, whether they have values now or not.
+    #[must_use]
+    pub fn column_count(&self) -> usize {
+        self.tables.iter().map(|table| table.columns.len()).sum()
     }
 
     /// Whether there is no row.
@@ -175,6 +197,7 @@ impl Batch {
     pub fn clear(&mut self) {
         self.tables.iter_mut().for_each(Table::clear);
         self.rows = 0;
+        self.padding = 0;
     }
 
     /// Drops everything, so that series which will not come again cost no memory.
@@ -294,6 +317,7 @@ impl Table {
 pub struct RowWriter<'a> {
     table: &'a mut Table,
     rows: &'a mut usize,
+    padding: &'a mut usize,
     /// The column that comes next if this row's fields come in the order of the last row's.
     expected: usize,
     fields: usize,
@@ -317,7 +341,9 @@ impl RowWriter<'_> {
             _ => self.table.column(name, field_type),
         };
         let row = self.table.timestamps.len() - 1;
-        self.table.columns[column].set_last(row, value);
+        let column_ref = &mut self.table.columns[column];
+        *self.padding += row.saturating_sub(column_ref.len());
+        column_ref.set_last(row, value);
         self.expected = column + 1;
         self.fields += 1;
     }
@@ -433,6 +459,20 @@ mod tests {
         batch.row(series, at(2)).i64("v", 2);
         assert_eq!(batch.series_entry(0).hint(), 7);
         assert_eq!(batch.tables().next().unwrap().columns()[0].get(0), Some(ValueRef::Integer(2)));
+    }
+
+    #[test]
+    fn padding_counts_the_places_of_rows_without_a_value() {
+        let mut batch = Batch::new();
+        let series = batch.series("m", []).unwrap();
+        for n in 0..4 {
+            batch.row(series, at(n)).i64(&format!("f{n}"), n).i64("same", n);
+        }
+        assert_eq!((batch.padding(), batch.column_count()), (1 + 2 + 3, 5));
+        batch.clear();
+        assert_eq!((batch.padding(), batch.column_count()), (0, 5));
+        batch.reset();
+        assert_eq!(batch.column_count(), 0);
     }
 
     #[test]

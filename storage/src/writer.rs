@@ -45,6 +45,9 @@ pub struct LinesReport {
 impl Writer {
     /// Parses a body of InfluxDB's line protocol and writes its good lines, as one batch: all of them survive a crash, or none.
     ///
+    /// Only a body whose lines of one measurement have thousands of different fields is written as several batches, lest
+    /// a few bytes of it take the memory of a table with a column for each.
+    ///
     /// Timestamps are counted in `precision`; lines without one get `default_time`.
     ///
     /// ```
@@ -62,7 +65,8 @@ impl Writer {
     ///
     /// # Errors
     ///
-    /// As [`Sink::write`]: nothing was written then.
+    /// As [`Sink::write`]: nothing was written then, or of a body in several batches the first ones. Writing the same again
+    /// is harmless.
     pub fn write_lines(
         &self,
         body: &[u8],
@@ -73,15 +77,45 @@ impl Writer {
         let kept = self.shared.lines.lock().take();
         let mut scratch = kept.unwrap_or_default();
         let Scratch { parser, batch } = &mut *scratch;
-        let report = parser.parse(body, precision, default_time, batch);
-        let written = if batch.is_empty() { Ok(Accepted::default()) } else { self.write(batch) };
-        batch.clear();
+        let mut written = LinesReport::default();
+        let mut failure = None;
+        let mut write = |batch: &mut Batch| {
+            if failure.is_none() {
+                failure = self.write_piece(batch, &mut written).err();
+            }
+            failure.is_none()
+        };
+        let report =
+            parser.parse_in_pieces(body, precision, default_time, batch, PADDING_MAX, &mut write);
+        write(batch);
         if scratch.is_modest(body.len()) {
             *self.shared.lines.lock() = Some(scratch);
         }
-        let Accepted { rows, rejected } = written?;
-        let (parse_errors, parse_error_count) = (report.errors, report.error_count);
-        Ok(LinesReport { rows, parse_errors, parse_error_count, rejected })
+        match failure {
+            Some(error) => Err(error),
+            None => Ok(LinesReport {
+                parse_errors: report.errors,
+                parse_error_count: report.error_count,
+                ..written
+            }),
+        }
+    }
+
+    /// Writes the rows of `batch`, if any, and empties it.
+    fn write_piece(&self, batch: &mut Batch, written: &mut LinesReport) -> Result<(), SinkError> {
+        if batch.is_empty() {
+            return Ok(());
+        }
+        let answer = self.write(batch);
+        if batch.column_count() > KEPT_COLUMNS || batch.padding() > KEPT_PADDING {
+            batch.reset();
+        } else {
+            batch.clear();
+        }
+        let Accepted { rows, rejected } = answer?;
+        written.rows += rows;
+        written.rejected.extend(rejected);
+        Ok(())
     }
 }
 
@@ -103,6 +137,12 @@ const MEMO_BYTES: usize = 1 << 20;
 /// A batch of more series, or from a larger body, is not kept.
 const KEPT_SERIES: usize = 10_000;
 const KEPT_BODY: usize = 4 << 20;
+/// A batch of more columns is not kept, nor taken on to the next piece of a body.
+const KEPT_COLUMNS: usize = 4_096;
+/// Likewise one that keeps more places for rows without a value: half a megabyte of them.
+const KEPT_PADDING: usize = 64 << 10;
+/// Places for rows without a value at which a batch is written, though the body goes on: 32 MiB of them.
+const PADDING_MAX: usize = 4 << 20;
 
 impl Scratch {
     fn is_modest(&self, body_len: usize) -> bool {

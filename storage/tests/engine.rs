@@ -496,3 +496,27 @@ fn the_first_and_the_last_instant_are_instants_too() {
     view.fold(series, "x", &[i64::MIN, i64::MAX], &mut partials).unwrap();
     assert_eq!(partials.count(0), 5);
 }
+
+#[test]
+fn a_body_of_many_different_fields_is_stored_whole() {
+    let folder = tempfile::tempdir().unwrap();
+    let db = Db::open(folder.path()).unwrap();
+    db.create_database("d", None).unwrap();
+    let lines: Vec<_> = (0..4000).map(|n| format!("m f{n}={n}i {n}")).collect();
+    let writer = db.writer("d", None).unwrap();
+    let report = writer.write_lines(
+        lines.join("\n").as_bytes(),
+        stripchart_core::Precision::Nanoseconds,
+        Timestamp::EPOCH,
+    );
+    assert_eq!(report.map(|report| report.rows).unwrap(), 4000);
+    let view = db.view("d", None).unwrap();
+    assert_eq!(view.fields("m").len(), 4000);
+    let series = view.series("m", &TagFilter::All).unwrap();
+    for n in [0, 1, 2895, 3999] {
+        let field = format!("f{n}");
+        let mut blocks = view.scan(&series[0], &[&field], TimeRange::ALL, Direction::Ascending);
+        let block = blocks.next().unwrap().unwrap();
+        assert_eq!((block.timestamps, block.columns[0].get(0)), (vec![n], Some(n.into())));
+    }
+}

@@ -106,6 +106,20 @@ impl LineParser {
         default_time: Timestamp,
         batch: &mut Batch,
     ) -> ParseReport {
+        self.parse_in_pieces(body, precision, default_time, batch, usize::MAX, &mut |_| true)
+    }
+
+    /// The same, but whenever the [padding](Batch::padding) of `batch` exceeds `max_padding`, it is given to `full`, which
+    /// makes room and says whether to go on.
+    pub(crate) fn parse_in_pieces(
+        &mut self,
+        body: &[u8],
+        precision: Precision,
+        default_time: Timestamp,
+        batch: &mut Batch,
+        max_padding: usize,
+        full: &mut dyn FnMut(&mut Batch) -> bool,
+    ) -> ParseReport {
         let mut report = ParseReport::default();
         let mut row = Row {
             slots: Vec::new(),
@@ -114,7 +128,12 @@ impl LineParser {
         };
         for line in RawLines::new(body) {
             match self.line(line, &mut row, batch) {
-                Ok(()) => report.rows += 1,
+                Ok(()) => {
+                    report.rows += 1;
+                    if batch.padding() > max_padding && !full(batch) {
+                        break;
+                    }
+                }
                 Err(fault) => report.refuse(line, fault),
             }
         }
