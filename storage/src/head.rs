@@ -393,7 +393,7 @@ impl HeadSeries {
 fn part(column: &Column, from: usize, to: usize) -> Column {
     let field_type = column.values().field_type().unwrap_or(FieldType::Float);
     let mut out = Column::new("", Values::empty(field_type));
-    let rows: Vec<usize> = (from..to).collect();
+    let rows: Vec<usize> = (from..to.min(column.len())).collect();
     copy(column, &rows, 0, &mut out);
     out
 }

@@ -3,7 +3,7 @@
 //! ```text
 //! timestamps   integers
 //! batches      integers
-//! columns      count, and for each: bytes of it; then the columns one after the other
+//! columns      count, and for each: bytes of it, 0 if no row has a value; then the columns one after the other
 //! ```
 //!
 //! Rows stand in the order in which they arrived.
@@ -34,7 +34,9 @@ impl Packed {
         put_len(&mut bytes, columns.len());
         for column in columns {
             let start = coded.len();
-            encode_column(column, timestamps.len(), &mut coded);
+            if (0..column.len()).any(|row| column.is_valid(row)) {
+                encode_column(column, timestamps.len(), &mut coded);
+            }
             put_len(&mut bytes, coded.len() - start);
         }
         bytes.append(&mut coded);
@@ -100,7 +102,8 @@ impl Packed {
             lengths.into_iter().map(|len| reader.take(len)).collect::<Result<Vec<_>, _>>()?;
         let base = out.timestamps.len();
         for ((want, field), column) in wanted.iter().zip(fields).zip(&mut out.columns) {
-            let Some(bytes) = field.and_then(|field| coded.get(field)) else { continue };
+            let coded = field.and_then(|field| coded.get(field)).filter(|bytes| !bytes.is_empty());
+            let Some(bytes) = coded else { continue };
             let from = decode_column(&mut Reader::new(bytes), "", want.field_type, n)?;
             copy(&from, &rows, base, column);
         }

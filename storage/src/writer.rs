@@ -141,8 +141,8 @@ const KEPT_BODY: usize = 4 << 20;
 const KEPT_COLUMNS: usize = 4_096;
 /// Likewise one that keeps more places for rows without a value: half a megabyte of them.
 const KEPT_PADDING: usize = 64 << 10;
-/// Places for rows without a value at which a batch is written, though the body goes on: 32 MiB of them.
-const PADDING_MAX: usize = 4 << 20;
+/// Places for rows without a value at which a batch is written, though the body goes on: 8 MiB of them.
+const PADDING_MAX: usize = 1 << 20;
 
 impl Scratch {
     fn is_modest(&self, body_len: usize) -> bool {
