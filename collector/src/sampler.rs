@@ -1,6 +1,7 @@
 //! Sampling everything, again and again.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use stripchart_core::{
     Accepted, Batch, Clock, FieldDescriptor, NextDue, Sink, SinkError, Timestamp, error_chain,
@@ -18,6 +19,9 @@ use crate::{Warning, file, rate};
 
 /// Series that a batch may hold beyond twice those with rows.
 const SERIES_SLACK: usize = 1024;
+
+/// The first rates are over at least this long: whoever starts a sampler wants to see something soon.
+const FIRST_RATES_OVER: Duration = Duration::from_secs(1);
 
 /// Samples the host and its cgroups into one batch, which is reused, and hands that to a [`Sink`].
 ///
@@ -95,7 +99,7 @@ impl Sampler {
             None => host_name(&settings),
         };
         Sampler {
-            schedule: Schedule::new(settings.interval),
+            schedule: Schedule::new(settings.interval, FIRST_RATES_OVER),
             host_name,
             host: Host::new(&settings.roots, &settings),
             cgroups: settings.cgroups.then(|| Cgroups::new(&settings)),

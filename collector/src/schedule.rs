@@ -8,6 +8,8 @@ use stripchart_core::Timestamp;
 #[derive(Debug)]
 pub(crate) struct Schedule {
     interval_ns: i64,
+    /// How near the second tick may follow the first.
+    nearest_ns: i64,
     due: Option<Timestamp>,
 }
 
@@ -21,25 +23,28 @@ pub(crate) struct Tick {
 }
 
 impl Schedule {
-    pub(crate) fn new(interval: Duration) -> Self {
-        let interval_ns = i64::try_from(interval.as_nanos()).unwrap_or(i64::MAX).max(1);
-        Schedule { interval_ns, due: None }
+    /// Every `interval`; the second tick follows the first by `nearest` at least, or a quarter of the interval if that is
+    /// less: near enough that the first rates come soon, and far enough that they mean something.
+    pub(crate) fn new(interval: Duration, nearest: Duration) -> Self {
+        let nanos = |duration: Duration| i64::try_from(duration.as_nanos()).unwrap_or(i64::MAX);
+        let interval_ns = nanos(interval).max(1);
+        Schedule { interval_ns, nearest_ns: nanos(nearest).min(interval_ns / 4), due: None }
     }
 
     /// Says whether it is time, and if so plans the next tick.
     ///
     /// The first call is a tick at once, so that counters have a baseline early; the next is the coming multiple of the
-    /// interval, or the one after if that is less than a quarter of the interval away. A tick that comes late stands
+    /// interval, or the one after if that is too near. A tick that comes late stands
     /// for the latest multiple that has passed; those before it were missed. If the clock was set back so that the next
     /// tick would be further away than that, it is planned anew: a clock never makes the sampler pause for longer than
-    /// an interval and a quarter.
+    /// an interval and what was too near.
     pub(crate) fn tick(&mut self, now: Timestamp) -> Option<Tick> {
         let Some(due) = self.due else {
             self.due = Some(self.after(now));
             return Some(Tick { at: now, missed: 0 });
         };
         if now < due {
-            if due.since(now) > self.interval_ns.saturating_add(self.interval_ns / 4) {
+            if due.since(now) > self.interval_ns.saturating_add(self.nearest_ns) {
                 self.due = Some(self.after(now));
             }
             return None;
@@ -59,7 +64,7 @@ impl Schedule {
     /// The coming multiple, or the one after if it is too near.
     fn after(&self, now: Timestamp) -> Timestamp {
         let next = now.align_down(self.interval_ns).saturating_add(self.interval_ns);
-        if next.since(now) < self.interval_ns / 4 {
+        if next.since(now) < self.nearest_ns {
             return next.saturating_add(self.interval_ns);
         }
         next
@@ -78,7 +83,7 @@ mod tests {
     type Step = (i64, Option<(i64, u64)>, i64);
 
     fn check(steps: &[Step]) {
-        let mut schedule = Schedule::new(Duration::from_secs(10));
+        let mut schedule = Schedule::new(Duration::from_secs(10), Duration::from_secs(1));
         for (now, want, due) in steps {
             let got =
                 schedule.tick(ms(*now)).map(|tick| (tick.at.nanos() / 1_000_000, tick.missed));
@@ -99,7 +104,8 @@ mod tests {
 
     #[test]
     fn the_second_tick_is_not_right_after_the_first() {
-        check(&[(108_000, Some((108_000, 0)), 120_000), (110_000, None, 120_000)]);
+        check(&[(109_100, Some((109_100, 0)), 120_000), (110_000, None, 120_000)]);
+        check(&[(108_000, Some((108_000, 0)), 110_000)]);
     }
 
     #[test]
@@ -127,7 +133,7 @@ mod tests {
     #[test]
     fn the_ends_of_time_do_not_overflow() {
         for now in [Timestamp::MIN, Timestamp::MAX, Timestamp::EPOCH] {
-            let mut schedule = Schedule::new(Duration::from_secs(86_400));
+            let mut schedule = Schedule::new(Duration::from_secs(86_400), Duration::MAX);
             assert!(schedule.tick(now).is_some());
             schedule.tick(Timestamp::MAX);
             schedule.tick(Timestamp::MIN);

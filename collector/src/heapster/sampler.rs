@@ -357,7 +357,7 @@ impl ClusterSamplerBuilder {
                 failures_max: failures_max.saturating_mul(concurrency),
             },
             resolution_ns,
-            schedule: Schedule::new(self.resolution),
+            schedule: Schedule::new(self.resolution, Duration::MAX),
             cluster_name: self.cluster_name,
             rates: RateCalculator::new(),
             batch: Batch::new(),
