@@ -93,6 +93,8 @@ mod background;
 pub mod cgroup;
 #[cfg(feature = "linux")]
 mod descriptors;
+#[cfg(any(feature = "linux", feature = "kubernetes"))]
+mod driver;
 mod error;
 #[cfg(feature = "linux")]
 mod file;

@@ -35,7 +35,6 @@ fn this_host_is_collected_stored_queried_and_drawn() {
     let page = server.get("/");
     assert_eq!(page.status, 200);
     assert!(page.body.contains("<svg") && page.body.contains("CPU"), "{}", page.body);
-    assert!(!page.body.contains("<script src=\"http"), "the page asks for something outside");
     for outside in ["src=\"http", "href=\"http", "url(http", "@import"] {
         assert!(!page.body.contains(outside), "the page asks for something outside: {outside}");
     }
@@ -167,7 +166,7 @@ fn mistakes_are_told_in_a_sentence() {
     let foreign = tempdir().unwrap();
     std::fs::write(foreign.path().join("thesis.txt"), "irreplaceable").unwrap();
     let refused = said(&["--listen", "127.0.0.1:0"], foreign.path());
-    assert!(refused.contains("thesis.txt") || refused.contains("not"), "{refused}");
+    assert!(refused.contains("thesis.txt") && refused.contains("nothing was changed"), "{refused}");
     assert_eq!(std::fs::read_dir(foreign.path()).unwrap().count(), 1, "the folder was touched");
 
     let source = said(&["--source", "nonsense"], other.path());

@@ -3,14 +3,13 @@
 use std::io;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
-use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
 use stripchart_core::{Clock, Sink};
 
 use super::report::{ClusterWarning, Report, Round};
 use super::sampler::ClusterSampler;
+use crate::driver::Driver;
 
 /// The longest wait before the clock is looked at again: it may have been set, or the machine suspended.
 const WAIT_NS_MAX: i64 = 5_000_000_000;
@@ -28,30 +27,14 @@ impl ClusterSampler {
         sink: Arc<dyn Sink>,
         clock: Arc<dyn Clock>,
     ) -> io::Result<ClusterSamplerGuard> {
-        let (wake, woken) = mpsc::channel();
         let report = Arc::clone(&self.report);
         report.stop.store(false, Ordering::Relaxed);
-        let thread = thread::Builder::new()
-            .name("stripchart-k8s".to_owned())
-            .spawn(move || run(self, &*sink, &*clock, &woken))?;
-        Ok(ClusterSamplerGuard { report, wake: Some(wake), thread: Some(thread) })
-    }
-}
-
-fn run(
-    mut sampler: ClusterSampler,
-    sink: &dyn Sink,
-    clock: &dyn Clock,
-    woken: &Receiver<()>,
-) -> ClusterSampler {
-    loop {
-        let due = sampler.step(clock.now(), sink).at;
-        let wait_ns =
-            due.map_or(WAIT_NS_MAX, |due| due.since(clock.now())).clamp(WAIT_NS_MIN, WAIT_NS_MAX);
-        match woken.recv_timeout(Duration::from_nanos(wait_ns.unsigned_abs())) {
-            Ok(()) | Err(RecvTimeoutError::Timeout) => {}
-            Err(RecvTimeoutError::Disconnected) => return sampler,
-        }
+        let driver = Driver::spawn("stripchart-k8s", self, move |sampler| {
+            let due = sampler.step(clock.now(), &*sink).at;
+            let wait_ns = due.map_or(WAIT_NS_MAX, |due| due.since(clock.now()));
+            Duration::from_nanos(wait_ns.clamp(WAIT_NS_MIN, WAIT_NS_MAX).unsigned_abs())
+        })?;
+        Ok(ClusterSamplerGuard { report, driver })
     }
 }
 
@@ -61,9 +44,7 @@ fn run(
 #[derive(Debug)]
 pub struct ClusterSamplerGuard {
     report: Arc<Report>,
-    /// `None` once stopping: that the channel is closed tells the thread.
-    wake: Option<Sender<()>>,
-    thread: Option<JoinHandle<ClusterSampler>>,
+    driver: Driver<ClusterSampler>,
 }
 
 impl ClusterSamplerGuard {
@@ -81,10 +62,7 @@ impl ClusterSamplerGuard {
 
     /// Makes the thread look at the clock at once: for those who set the clock themselves.
     pub fn wake(&self) {
-        if let Some(wake) = &self.wake {
-            // Fails only if the thread has ended, and then there is nobody to wake.
-            let _ = wake.send(());
-        }
+        self.driver.wake();
     }
 
     /// Stops the thread and gives the sampler back; `None` if the thread ended by a panic, of the sink for instance.
@@ -95,8 +73,7 @@ impl ClusterSamplerGuard {
 
     fn join(&mut self) -> Option<ClusterSampler> {
         self.report.stop.store(true, Ordering::Relaxed);
-        self.wake = None;
-        let sampler = self.thread.take()?.join().ok();
+        let sampler = self.driver.stop();
         self.report.stop.store(false, Ordering::Relaxed);
         sampler
     }
