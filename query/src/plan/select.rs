@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use stripchart_core::{FieldType, FieldValue, Unit};
+use stripchart_core::{FieldType, FieldValue, Timestamp, Unit};
 use stripchart_storage::{Db, View};
 
 use super::compile::{check, is_time};
@@ -93,22 +93,10 @@ impl<'a> Planner<'a> {
         let ascending = ordering(select, inherited)?;
         check(select, windows, group_by.windows.is_none())?;
 
-        let mut bounds = own_bounds;
-        if let Some(outer) = inherited {
-            bounds = bounds.intersect(outer.bounds);
-        }
-        if windows.is_some() && bounds.max.is_none() {
-            bounds.max = Some(now.nanos());
-        }
-        let own_tags: Vec<String> = group_by.tags.iter().cloned().collect();
-        let handed_down = Inherited {
-            bounds,
-            windows,
-            dimensions: inherited.map_or(own_tags.clone(), |outer| {
-                outer.dimensions.iter().chain(&own_tags).cloned().collect()
-            }),
-            ascending,
-        };
+        let bounds = bounds_of(own_bounds, inherited, windows.is_some().then_some(now));
+        let dimensions = inherited.iter().flat_map(|outer| &outer.dimensions);
+        let dimensions = dimensions.chain(&group_by.tags).cloned().collect();
+        let handed_down = Inherited { bounds, windows, dimensions, ascending };
         let sources = self.sources(&select.from, &handed_down)?;
         let schema = Schema::of(&sources)?;
         let dimensions = group_by.dimensions(&schema, inherited);
@@ -131,13 +119,6 @@ impl<'a> Planner<'a> {
             let node = columns.node(expr)?;
             output.push(OutputColumn { name, node, unit: None });
         }
-        let time_name = select
-            .fields
-            .iter()
-            .filter(|field| is_time(&field.expr))
-            .filter_map(|field| field.alias.clone())
-            .next_back()
-            .unwrap_or_else(|| "time".to_owned());
         let fill = fill_mode(select.fill, inherited.is_some() && !columns.calls.is_empty());
         let start = bounds.min.unwrap_or(MIN_TIME);
         let mut plan = Plan {
@@ -152,7 +133,7 @@ impl<'a> Planner<'a> {
             offset: select.offset,
             slimit: select.slimit.filter(|limit| *limit > 0),
             soffset: select.soffset,
-            time_name,
+            time_name: time_name(select),
             columns: output,
             refs: columns.refs,
             calls: columns.calls,
@@ -277,6 +258,19 @@ impl<'a> Planner<'a> {
         }
         Ok(planned)
     }
+}
+
+/// What is asked for within what is around it; up to `now` if that is given and nothing else ends it.
+fn bounds_of(own: TimeBounds, outer: Option<&Inherited>, now: Option<Timestamp>) -> TimeBounds {
+    let mut bounds = outer.map_or(own, |outer| own.intersect(outer.bounds));
+    bounds.max = bounds.max.or(now.map(Timestamp::nanos));
+    bounds
+}
+
+/// What the column of times is called: `time`, or the last alias that it was given.
+fn time_name(select: &Select) -> String {
+    let times = select.fields.iter().filter(|field| is_time(&field.expr));
+    times.filter_map(|field| field.alias.clone()).next_back().unwrap_or_else(|| "time".to_owned())
 }
 
 /// The measurements that a pattern names.
