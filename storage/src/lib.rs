@@ -117,9 +117,13 @@ mod record;
 #[cfg(feature = "engine")]
 mod recover;
 #[cfg(feature = "engine")]
+mod replay;
+#[cfg(feature = "engine")]
 mod rows;
 #[cfg(feature = "engine")]
 mod scan;
+#[cfg(feature = "engine")]
+mod seal;
 #[cfg(feature = "engine")]
 mod segment;
 #[cfg(feature = "engine")]

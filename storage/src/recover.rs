@@ -16,14 +16,11 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use crate::bytes::Bad;
 use crate::catalog::file::{self, Checkpoint};
 use crate::catalog::{Catalog, PolicyId};
 use crate::head::Head;
-use crate::log::{self, Kind, Log, LogFile, RECORD_HEADER_LEN, Record};
+use crate::log::{self, Log, LogFile};
 use crate::options::DbBuilder;
-use crate::plan::Plan;
-use crate::record::Replay;
 use crate::segment::{SUFFIX, Segment};
 use crate::vfs::{FolderLock, Vfs};
 use crate::{OpenError, ReadError};
@@ -144,20 +141,20 @@ fn take_lock(vfs: &dyn Vfs, root: &Path) -> Result<Box<dyn FolderLock>, OpenErro
 }
 
 /// What has been read so far.
-struct Found {
-    catalog: Arc<Catalog>,
-    sealed_seq: u64,
-    head: Head,
-    files: VecDeque<LogFile>,
-    next_number: u64,
-    next_seq: u64,
+pub(crate) struct Found {
+    pub(crate) catalog: Arc<Catalog>,
+    pub(crate) sealed_seq: u64,
+    pub(crate) head: Head,
+    pub(crate) files: VecDeque<LogFile>,
+    pub(crate) next_number: u64,
+    pub(crate) next_seq: u64,
     /// The last file of the log: its number and its valid bytes, to be written anew.
-    rewrite: Option<(u64, Vec<u8>)>,
-    segments: BTreeMap<PolicyId, Vec<Arc<Segment>>>,
-    next_segment: u64,
+    pub(crate) rewrite: Option<(u64, Vec<u8>)>,
+    pub(crate) segments: BTreeMap<PolicyId, Vec<Arc<Segment>>>,
+    pub(crate) next_segment: u64,
     /// Left behind by whatever was interrupted.
-    remove: Vec<PathBuf>,
-    slots: Vec<Option<u32>>,
+    pub(crate) remove: Vec<PathBuf>,
+    pub(crate) slots: Vec<Option<u32>>,
 }
 
 impl Found {
@@ -174,107 +171,6 @@ impl Found {
             next_segment: 1,
             remove: Vec::new(),
             slots: Vec::new(),
-        }
-    }
-
-    /// Replays the log into the head.
-    fn read_log(&mut self, vfs: &dyn Vfs, folder: &Path) -> Result<(), ReadError> {
-        let names = list_or_nothing(vfs, folder)?;
-        self.remove.extend(temporary(folder, &names));
-        let numbers = log::numbers(&names);
-        if numbers.is_empty() && self.sealed_seq > 0 {
-            let expected = "the files of the log";
-            return Err(ReadError::corrupt(folder, 0, expected, "none"));
-        }
-        for (at, number) in numbers.iter().enumerate() {
-            self.read_log_file(vfs, folder, *number, at + 1 == numbers.len())?;
-        }
-        Ok(())
-    }
-
-    fn read_log_file(
-        &mut self,
-        vfs: &dyn Vfs,
-        folder: &Path,
-        number: u64,
-        last: bool,
-    ) -> Result<(), ReadError> {
-        let path = log::path_of(folder, number);
-        // A last file without records is written over.
-        self.next_number = number;
-        let bytes = vfs.read(&path).map_err(|e| ReadError::io(&path, "read", e))?;
-        let scanned = log::scan(&path, &bytes, last)?;
-        let Some(first_seq) = scanned.first_seq else {
-            // Its creation was interrupted. Nothing was in it.
-            return Ok(());
-        };
-        let end = first_seq + scanned.records.len() as u64;
-        if !last && end <= self.sealed_seq + 1 {
-            // Segments cover it; only its removal was interrupted, or undone by a power cut.
-            self.remove.push(path);
-            return Ok(());
-        }
-        let fits = if self.files.is_empty() {
-            first_seq <= self.sealed_seq + 1 && end > self.sealed_seq
-        } else {
-            first_seq == self.next_seq
-        };
-        if !fits {
-            let found =
-                format!("records {first_seq} to before {end} where {} is due", self.next_seq);
-            return Err(ReadError::corrupt(
-                &path,
-                0,
-                "the records of the log without a gap",
-                found,
-            ));
-        }
-        let mut replay = Replay::default();
-        for record in &scanned.records {
-            self.replay(&mut replay, record).map_err(|bad| {
-                let offset = record.offset + RECORD_HEADER_LEN + bad.offset;
-                ReadError::corrupt(&path, offset as u64, bad.expected, bad.found)
-            })?;
-        }
-        self.next_seq = end;
-        if scanned.records.is_empty() && last {
-            return Ok(());
-        }
-        self.files.push_back(LogFile { number, first_seq, bytes: scanned.valid as u64 });
-        self.next_number = number + 1;
-        if last {
-            self.rewrite = Some((number, bytes[..scanned.valid].to_vec()));
-        }
-        Ok(())
-    }
-
-    fn replay(&mut self, replay: &mut Replay, record: &Record<'_>) -> Result<(), Bad> {
-        match record.kind {
-            Kind::Catalog => {
-                // An older one than the checkpoint would undo what came between.
-                if record.seq > self.sealed_seq {
-                    self.catalog = Arc::new(file::decode(record.payload)?);
-                }
-                Ok(())
-            }
-            Kind::Batch => {
-                // Decoded even if covered by segments: it may name series that later records refer to.
-                let (policy, batch) = replay.decode(record.payload)?;
-                if record.seq <= self.sealed_seq || self.catalog.policy_by_id(policy).is_none() {
-                    return Ok(());
-                }
-                let plan = Plan::new(&self.catalog, policy, batch, i64::MIN);
-                if let Some(next) = plan.catalog_after(&self.catalog, policy) {
-                    self.catalog = Arc::new(next);
-                }
-                self.slots.clear();
-                let mut head = self.head.inner.write();
-                for (table, plan) in batch.tables().zip(&plan.tables) {
-                    head.resolve(self.head.generation, policy, batch, table, plan, &mut self.slots);
-                }
-                head.apply(policy, batch, &plan, &self.slots);
-                Ok(())
-            }
         }
     }
 
@@ -316,7 +212,7 @@ impl Found {
     }
 }
 
-fn list_or_nothing(vfs: &dyn Vfs, folder: &Path) -> Result<Vec<String>, ReadError> {
+pub(crate) fn list_or_nothing(vfs: &dyn Vfs, folder: &Path) -> Result<Vec<String>, ReadError> {
     match vfs.list(folder) {
         Ok(mut names) => {
             names.sort_unstable();
@@ -332,7 +228,7 @@ fn list_or_nothing(vfs: &dyn Vfs, folder: &Path) -> Result<Vec<String>, ReadErro
     }
 }
 
-fn temporary(folder: &Path, names: &[String]) -> impl Iterator<Item = PathBuf> {
+pub(crate) fn temporary(folder: &Path, names: &[String]) -> impl Iterator<Item = PathBuf> {
     let ends = |name: &&String| name.ends_with(".log.tmp") || name.ends_with(".seg.tmp");
     let found: Vec<PathBuf> = names.iter().filter(ends).map(|name| folder.join(name)).collect();
     found.into_iter()

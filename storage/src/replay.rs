@@ -1,0 +1,116 @@
+//! Reading the log back into the head.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use crate::ReadError;
+use crate::bytes::Bad;
+use crate::catalog::file;
+use crate::log::{self, Kind, LogFile, RECORD_HEADER_LEN, Record};
+use crate::plan::Plan;
+use crate::record::Replay;
+use crate::recover::{Found, list_or_nothing, temporary};
+use crate::vfs::Vfs;
+
+impl Found {
+    /// Replays the log into the head.
+    pub(crate) fn read_log(&mut self, vfs: &dyn Vfs, folder: &Path) -> Result<(), ReadError> {
+        let names = list_or_nothing(vfs, folder)?;
+        self.remove.extend(temporary(folder, &names));
+        let numbers = log::numbers(&names);
+        if numbers.is_empty() && self.sealed_seq > 0 {
+            let expected = "the files of the log";
+            return Err(ReadError::corrupt(folder, 0, expected, "none"));
+        }
+        for (at, number) in numbers.iter().enumerate() {
+            self.read_log_file(vfs, folder, *number, at + 1 == numbers.len())?;
+        }
+        Ok(())
+    }
+
+    fn read_log_file(
+        &mut self,
+        vfs: &dyn Vfs,
+        folder: &Path,
+        number: u64,
+        last: bool,
+    ) -> Result<(), ReadError> {
+        let path = log::path_of(folder, number);
+        // A last file without records is written over.
+        self.next_number = number;
+        let bytes = vfs.read(&path).map_err(|e| ReadError::io(&path, "read", e))?;
+        let scanned = log::scan(&path, &bytes, last)?;
+        let Some(first_seq) = scanned.first_seq else {
+            // Its creation was interrupted. Nothing was in it.
+            return Ok(());
+        };
+        let end = first_seq + scanned.records.len() as u64;
+        if !last && end <= self.sealed_seq + 1 {
+            // Segments cover it; only its removal was interrupted, or undone by a power cut.
+            self.remove.push(path);
+            return Ok(());
+        }
+        let fits = if self.files.is_empty() {
+            first_seq <= self.sealed_seq + 1 && end > self.sealed_seq
+        } else {
+            first_seq == self.next_seq
+        };
+        if !fits {
+            let found =
+                format!("records {first_seq} to before {end} where {} is due", self.next_seq);
+            return Err(ReadError::corrupt(
+                &path,
+                0,
+                "the records of the log without a gap",
+                found,
+            ));
+        }
+        let mut replay = Replay::default();
+        for record in &scanned.records {
+            self.replay(&mut replay, record).map_err(|bad| {
+                let offset = record.offset + RECORD_HEADER_LEN + bad.offset;
+                ReadError::corrupt(&path, offset as u64, bad.expected, bad.found)
+            })?;
+        }
+        self.next_seq = end;
+        if scanned.records.is_empty() && last {
+            return Ok(());
+        }
+        self.files.push_back(LogFile { number, first_seq, bytes: scanned.valid as u64 });
+        self.next_number = number + 1;
+        if last {
+            self.rewrite = Some((number, bytes[..scanned.valid].to_vec()));
+        }
+        Ok(())
+    }
+
+    fn replay(&mut self, replay: &mut Replay, record: &Record<'_>) -> Result<(), Bad> {
+        match record.kind {
+            Kind::Catalog => {
+                // An older one than the checkpoint would undo what came between.
+                if record.seq > self.sealed_seq {
+                    self.catalog = Arc::new(file::decode(record.payload)?);
+                }
+                Ok(())
+            }
+            Kind::Batch => {
+                // Decoded even if covered by segments: it may name series that later records refer to.
+                let (policy, batch) = replay.decode(record.payload)?;
+                if record.seq <= self.sealed_seq || self.catalog.policy_by_id(policy).is_none() {
+                    return Ok(());
+                }
+                let plan = Plan::new(&self.catalog, policy, batch, i64::MIN);
+                if let Some(next) = plan.catalog_after(&self.catalog, policy) {
+                    self.catalog = Arc::new(next);
+                }
+                self.slots.clear();
+                let mut head = self.head.inner.write();
+                for (table, plan) in batch.tables().zip(&plan.tables) {
+                    head.resolve(self.head.generation, policy, batch, table, plan, &mut self.slots);
+                }
+                head.apply(policy, batch, &plan, &self.slots);
+                Ok(())
+            }
+        }
+    }
+}
