@@ -166,8 +166,11 @@ fn read_exceptions<'a>(
         return reader.bad("high parts of at most 64 bits", high_width.to_string());
     }
     let place_width = place_width(n);
-    let places = reader.take(packed_len(count, place_width))?;
-    let highs = reader.take(packed_len(count, high_width))?;
+    // With what follows them: words can be read past the end then.
+    let places = reader.ahead();
+    reader.take(packed_len(count, place_width))?;
+    let highs = reader.ahead();
+    reader.take(packed_len(count, high_width))?;
     Ok(Exceptions { count, place_width, places, high_width, highs })
 }
 
@@ -425,9 +428,7 @@ impl Visitor for Sums {
         if self.small {
             let mut sums = [T::default(); L];
             for row in tile {
-                for lane in 0..L {
-                    sums[lane] = sums[lane].add(row[lane]);
-                }
+                sums = std::array::from_fn(|lane| sums[lane].add(row[lane]));
             }
             for sum in sums {
                 total = total.wrapping_add(sum.widen());
@@ -438,9 +439,8 @@ impl Visitor for Sums {
         } else {
             let mut sums = [0i64; L];
             for row in tile {
-                for lane in 0..L {
-                    sums[lane] = sums[lane].wrapping_add(row[lane].add(starts[lane]).widen());
-                }
+                let value = |lane: usize| row[lane].add(starts[lane]).widen();
+                sums = std::array::from_fn(|lane| sums[lane].wrapping_add(value(lane)));
             }
             for sum in sums {
                 total = total.wrapping_add(sum);

@@ -120,38 +120,46 @@ fn pack_plane<const L: usize>(values: &[u64], from: u32, width: u32, out: &mut V
 #[inline(always)]
 pub(super) fn unpack<T: Word, const L: usize>(bytes: &[u8], width: u32, tile: &mut Tile<T, L>) {
     let (words, _) = bytes.as_chunks::<4>();
-    unpack_plane::<L>(words, width.min(32), |row, lane, low| tile[row][lane] = T::from_low(low));
+    unpack_plane::<L>(words, width.min(32), |row, low| tile[row] = low.map(T::from_low));
     if width > 32 {
         let words = words.get(ROWS * L..).unwrap_or_default();
-        unpack_plane::<L>(words, width - 32, |row, lane, high| {
-            tile[row][lane] = tile[row][lane].with_high(high);
+        unpack_plane::<L>(words, width - 32, |row, high| {
+            let low = tile[row];
+            tile[row] = std::array::from_fn(|lane| low[lane].with_high(high[lane]));
         });
     }
 }
 
+/// Whole rows are loaded before one is stored: bytes and tile might overlap for all that the compiler knows.
 #[inline(always)]
 fn unpack_plane<const L: usize>(
     words: &[[u8; 4]],
     width: u32,
-    mut put: impl FnMut(usize, usize, u32),
+    mut put: impl FnMut(usize, [u32; L]),
 ) {
     let mask = if width == 0 { 0 } else { u32::MAX >> (32 - width) };
-    let word = |at: usize| words.get(at * L..).and_then(|words| words.first_chunk::<L>());
+    // Of width 0 there are no words at all.
+    let word = |at: usize| -> [u32; L] {
+        match words.get(at * L..).and_then(|words| words.first_chunk::<L>()) {
+            Some(words) => words.map(u32::from_le_bytes),
+            None => [0; L],
+        }
+    };
+    let (mut at, mut shift) = (0, 0);
+    let mut low = word(0);
     for row in 0..ROWS {
-        let bit = row * width as usize;
-        let (at, shift) = (bit / 32, bit % 32);
-        // Of width 0 there are no words at all.
-        let low = word(at).unwrap_or(&[[0; 4]; L]);
-        if shift + width as usize > 32 {
-            let high = word(at + 1).unwrap_or(&[[0; 4]; L]);
-            for lane in 0..L {
-                let low = u32::from_le_bytes(low[lane]) >> shift;
-                put(row, lane, (low | u32::from_le_bytes(high[lane]) << (32 - shift)) & mask);
-            }
+        let rest = low.map(|low| low >> shift);
+        shift += width;
+        if shift >= 32 {
+            at += 1;
+            shift -= 32;
+            low = word(at);
+            // What is left of the word before has as many bits as the mask where none is missing.
+            let up = (width - shift) % 32;
+            let missing = if shift == 0 { 0 } else { u32::MAX };
+            put(row, std::array::from_fn(|lane| (rest[lane] | (low[lane] & missing) << up) & mask));
         } else {
-            for lane in 0..L {
-                put(row, lane, u32::from_le_bytes(low[lane]) >> shift & mask);
-            }
+            put(row, rest.map(|value| value & mask));
         }
     }
 }
@@ -162,10 +170,9 @@ fn unpack_plane<const L: usize>(
 pub(super) fn add_up<T: Word, const L: usize>(tile: &mut Tile<T, L>, low: T) -> [T; L] {
     let mut sums = [T::default(); L];
     for row in tile {
-        for lane in 0..L {
-            sums[lane] = sums[lane].add(row[lane].add(low));
-            row[lane] = sums[lane];
-        }
+        let values = *row;
+        sums = std::array::from_fn(|lane| sums[lane].add(values[lane].add(low)));
+        *row = sums;
     }
     sums
 }
@@ -186,9 +193,8 @@ pub(super) fn starts<T: Word, const L: usize>(totals: &[T; L], first: T) -> ([T;
 #[inline(always)]
 pub(super) fn raise<T: Word, const L: usize>(tile: &mut Tile<T, L>, by: &[T; L]) {
     for row in tile {
-        for lane in 0..L {
-            row[lane] = row[lane].add(by[lane]);
-        }
+        let values = *row;
+        *row = std::array::from_fn(|lane| values[lane].add(by[lane]));
     }
 }
 

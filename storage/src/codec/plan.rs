@@ -252,8 +252,8 @@ impl Sizes {
         let each = (place_width(self.n) + high_width) as usize;
         let listed = if exceptions > 0 { 24 + exceptions * each } else { 0 };
         let bits = packed + listed;
-        // Bitmaps decode at half the speed: only for a gain that is worth it.
-        let handicap = if bitmap.is_some() { bits / 32 } else { 0 };
+        // Bitmaps decode at a third of the speed: only for a gain that is worth it.
+        let handicap = if bitmap.is_some() { bits / 10 } else { 0 };
         if bits + handicap < self.best.bits {
             let common = bitmap.map(|(common, _)| common);
             self.best = Window { low, width, exceptions, high_width, common, bits };
