@@ -198,6 +198,11 @@ pub enum DbError {
         /// What is wrong with it.
         reason: &'static str,
     },
+    /// A rollup that cannot be.
+    InvalidRollup {
+        /// What is wrong with it.
+        reason: &'static str,
+    },
     /// No writes are taken until the database is opened again.
     ReadOnly {
         /// Why.
@@ -233,6 +238,7 @@ impl fmt::Display for DbError {
             }
             DbError::InvalidName { name } => write!(f, "invalid name: {name:?}"),
             DbError::InvalidDuration { reason } => f.write_str(reason),
+            DbError::InvalidRollup { reason } => write!(f, "invalid rollup: {reason}"),
             DbError::ReadOnly { reason } => write!(f, "no writes are taken: {reason}"),
             DbError::TooLarge { bytes, max } => {
                 write!(

@@ -119,6 +119,10 @@ mod recover;
 #[cfg(feature = "engine")]
 mod replay;
 #[cfg(feature = "engine")]
+mod rolled;
+#[cfg(feature = "engine")]
+mod rollup;
+#[cfg(feature = "engine")]
 mod rows;
 #[cfg(feature = "engine")]
 mod scan;
@@ -142,6 +146,8 @@ pub use crate::{
     filter::{TagFilter, TagTest},
     options::{DbBuilder, SyncPolicy},
     partials::{Aggregates, Number, Partials},
+    rolled::{RolledPart, RolledSeries, RolledView},
+    rollup::Rollup,
     scan::{Direction, RowBlock, SeriesScan},
     view::{Series, SeriesId, View},
     writer::{LinesReport, Writer},
