@@ -125,6 +125,8 @@ mod scan;
 #[cfg(feature = "engine")]
 mod seal;
 #[cfg(feature = "engine")]
+mod sealed;
+#[cfg(feature = "engine")]
 mod segment;
 #[cfg(feature = "engine")]
 pub mod vfs;
@@ -143,6 +145,7 @@ pub use crate::{
     options::{DbBuilder, SyncPolicy},
     partials::{Aggregates, Number, Partials},
     scan::{Direction, RowBlock, SeriesScan},
+    sealed::{FileInfo, FileKind, LogFileInfo, Sealed, SegmentInfo},
     view::{Series, SeriesId, View},
     writer::{LinesReport, Writer},
 };
