@@ -60,6 +60,16 @@ impl ReadError {
         Err(ReadError::Version { path: path.to_owned(), found, oldest, newest })
     }
 
+    /// The file or folder in question.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        match self {
+            ReadError::Io { path, .. }
+            | ReadError::Corrupt { path, .. }
+            | ReadError::Version { path, .. } => path,
+        }
+    }
+
     pub(crate) fn io(path: &Path, op: &'static str, source: io::Error) -> Self {
         ReadError::Io { path: path.to_owned(), op, source }
     }
