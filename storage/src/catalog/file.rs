@@ -275,6 +275,6 @@ mod tests {
         let mut newer = good;
         newer[VERSION_AT] = 9;
         let error = decode_file(folder, &newer).unwrap_err();
-        assert!(matches!(error, ReadError::Version { found: 9, newest: 1, .. }), "{error}");
+        assert!(matches!(error, ReadError::Version { found: 9, newest: VERSION, .. }), "{error}");
     }
 }
