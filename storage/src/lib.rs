@@ -129,6 +129,10 @@ mod recover;
 #[cfg(feature = "engine")]
 mod replay;
 #[cfg(feature = "engine")]
+mod rolled;
+#[cfg(feature = "engine")]
+mod rollup;
+#[cfg(feature = "engine")]
 mod rows;
 #[cfg(feature = "engine")]
 mod scan;
@@ -156,6 +160,8 @@ pub use crate::{
     import::{Import, ImportError, ImportReport, Refused},
     options::{DbBuilder, SyncPolicy},
     partials::{Aggregates, Number, Partials},
+    rolled::{RolledPart, RolledSeries, RolledView},
+    rollup::Rollup,
     scan::{Direction, RowBlock, SeriesScan},
     sealed::{FileInfo, FileKind, LogFileInfo, Sealed, SegmentInfo},
     view::{Series, SeriesId, View},
