@@ -21,7 +21,7 @@ const DAY_NS: i64 = 24 * HOUR_NS;
 pub(crate) const AUTOGEN: &str = "autogen";
 
 /// Identifies a retention policy for ever: never used again, whatever is dropped.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 pub(crate) struct PolicyId(pub(crate) u32);
 
 /// A snapshot of the databases, their policies and their schemas.

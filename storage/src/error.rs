@@ -44,6 +44,16 @@ pub enum ReadError {
 }
 
 impl ReadError {
+    /// The file or folder it is about.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        match self {
+            ReadError::Io { path, .. }
+            | ReadError::Corrupt { path, .. }
+            | ReadError::Version { path, .. } => path,
+        }
+    }
+
     pub(crate) fn io(path: &Path, op: &'static str, source: io::Error) -> Self {
         ReadError::Io { path: path.to_owned(), op, source }
     }

@@ -85,6 +85,8 @@ mod codec;
 #[cfg(feature = "engine")]
 mod commit;
 #[cfg(feature = "engine")]
+mod compact;
+#[cfg(feature = "engine")]
 mod db;
 #[cfg(feature = "engine")]
 mod delete;
@@ -144,6 +146,7 @@ mod writer;
 pub use crate::{
     background::Background,
     catalog::{Catalog, Database, FieldInfo, PolicyChange, PolicySpec, RetentionPolicy},
+    compact::CompactProgress,
     db::{Db, DbStats},
     delete::Deleted,
     error::{DbError, OpenError, ReadError},

@@ -163,7 +163,7 @@ impl Shared {
         let id = work.segment_id();
         let folder = self.shard_folder(policy.id, shard)?;
         let identity = Identity { policy: policy.id, shard, rank: id, id, replaces: Vec::new() };
-        let mut writer = SegmentWriter::create(self.vfs(), &folder, identity)?;
+        let mut writer = SegmentWriter::create(&self.options.vfs, &folder, identity)?;
         for table in tables {
             let mut wanted: Vec<Wanted> = table
                 .fields

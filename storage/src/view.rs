@@ -81,6 +81,17 @@ pub(crate) struct SeriesInner {
 }
 
 impl Series {
+    /// The series `key` of a view: its places in the view's segments.
+    pub(crate) fn of(
+        view: &Arc<ViewInner>,
+        key: SeriesKey,
+        segments: Vec<(u32, usize, (i64, i64))>,
+    ) -> Series {
+        let id = SeriesId::of(key.as_ref().as_str());
+        let inner = Arc::new(SeriesInner { key, id, heads: Vec::new(), segments });
+        Series { inner, view: Arc::clone(view) }
+    }
+
     /// The key: measurement and tags.
     #[must_use]
     pub fn key(&self) -> KeyRef<'_> {
