@@ -24,6 +24,7 @@ use crate::catalog::{Catalog, PolicyId};
 use crate::options::DbBuilder;
 use crate::recover::{SHARDS, list_or_nothing};
 use crate::segment::{SUFFIX, Segment};
+use crate::tombstone::{self, Deletes, Tombstone};
 use crate::vfs::{ReadMode, Vfs};
 use crate::view::{View, ViewInner};
 use crate::{DbError, OpenError, ReadError, log};
@@ -60,6 +61,7 @@ pub struct Sealed {
     sealed_seq: u64,
     /// By policy, by rising rank.
     segments: BTreeMap<PolicyId, Vec<Arc<Segment>>>,
+    tombstones: Vec<Arc<Tombstone>>,
     damaged: Vec<Arc<ReadError>>,
 }
 
@@ -113,6 +115,8 @@ pub enum FileKind {
     Log,
     /// Sealed rows.
     Segment,
+    /// What was deleted and is in segments still.
+    Tombstone,
     /// The mark of the process that has the folder open.
     Lock,
     /// Files that were found damaged and put aside.
@@ -204,6 +208,7 @@ impl Sealed {
             horizon: policy.horizon(self.options.clock.now().nanos()),
             heads: Vec::new(),
             segments: self.segments.get(&policy.id).cloned().unwrap_or_default(),
+            deletes: Deletes::of(&self.tombstones, policy.id),
             catalog: Arc::clone(&self.catalog),
         })))
     }
@@ -305,16 +310,17 @@ fn check_folder(vfs: &dyn Vfs, root: &Path) -> Result<(), OpenError> {
 fn look(options: &DbBuilder, root: &Path) -> Result<Option<Sealed>, ReadError> {
     let vfs = &*options.vfs;
     let checkpoint = file::read(vfs, root)?;
-    let paths = segment_paths(vfs, root)?;
+    let paths = sealed_paths(vfs, root)?;
     let (mut all, mut damaged) = (Vec::new(), Vec::new());
-    for path in &paths {
+    for path in paths.iter().filter(|path| path.to_string_lossy().ends_with(SUFFIX)) {
         match Segment::open(vfs, path, options.read_mode) {
             Ok(segment) => all.push(Arc::new(segment)),
             Err(error @ ReadError::Corrupt { .. }) => damaged.push(Arc::new(error)),
             Err(error) => return Err(error),
         }
     }
-    if segment_paths(vfs, root)? != paths
+    let tombstones = tombstone::read_all(vfs, root, &mut Vec::new())?;
+    if sealed_paths(vfs, root)? != paths
         || file::read(vfs, root)?.sealed_seq != checkpoint.sealed_seq
     {
         return Ok(None);
@@ -339,11 +345,13 @@ fn look(options: &DbBuilder, root: &Path) -> Result<Option<Sealed>, ReadError> {
         catalog: checkpoint.catalog,
         sealed_seq: checkpoint.sealed_seq,
         segments,
+        tombstones,
         damaged,
     }))
 }
 
-fn segment_paths(vfs: &dyn Vfs, root: &Path) -> Result<Vec<PathBuf>, ReadError> {
+/// Segments and tombstones.
+fn sealed_paths(vfs: &dyn Vfs, root: &Path) -> Result<Vec<PathBuf>, ReadError> {
     let shards = root.join(SHARDS);
     let mut paths = Vec::new();
     for policy in list_or_nothing(vfs, &shards)? {
@@ -355,6 +363,10 @@ fn segment_paths(vfs: &dyn Vfs, root: &Path) -> Result<Vec<PathBuf>, ReadError> 
             paths.extend(segments.map(|name| folder.join(name)));
         }
     }
+    let folder = root.join(tombstone::FOLDER);
+    let names = list_or_nothing(vfs, &folder)?;
+    let tombstones = names.iter().filter(|name| name.ends_with(tombstone::SUFFIX));
+    paths.extend(tombstones.map(|name| folder.join(name)));
     Ok(paths)
 }
 
@@ -423,6 +435,7 @@ fn kind_of(path: &Path) -> FileKind {
         _ if is(crate::recover::LOCK) => FileKind::Lock,
         Some(first) if first.as_os_str() == log::FOLDER && text.ends_with(".log") => FileKind::Log,
         Some(first) if first.as_os_str() == SHARDS && text.ends_with(SUFFIX) => FileKind::Segment,
+        Some(first) if first.as_os_str() == tombstone::FOLDER => FileKind::Tombstone,
         Some(first) if first.as_os_str() == "quarantine" => FileKind::Quarantine,
         _ => FileKind::Other,
     }
