@@ -155,7 +155,7 @@ pub use crate::{
     options::{DbBuilder, SyncPolicy},
     partials::{Aggregates, Number, Partials},
     scan::{Direction, RowBlock, SeriesScan},
-    sealed::{FileInfo, FileKind, LogFileInfo, Sealed, SegmentInfo},
+    sealed::{FileInfo, FileKind, LogFileInfo, MeasurementInfo, Sealed, SegmentInfo},
     view::{Series, SeriesId, View},
     writer::{LinesReport, Writer},
 };
