@@ -149,7 +149,7 @@ pub use crate::{
     catalog::{Catalog, Database, FieldInfo, PolicyChange, PolicySpec, RetentionPolicy},
     db::{Db, DbStats},
     error::{DbError, OpenError, ReadError},
-    export::{Export, ExportError, ExportReport, Progress, Source},
+    export::{Export, ExportBlock, ExportError, ExportReport, Progress, Source},
     filter::{TagFilter, TagTest},
     import::{Import, ImportError, ImportReport, Refused},
     options::{DbBuilder, SyncPolicy},
