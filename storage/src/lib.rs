@@ -90,6 +90,8 @@ mod db;
 #[cfg(feature = "engine")]
 mod definition;
 #[cfg(feature = "engine")]
+mod dispatch;
+#[cfg(feature = "engine")]
 mod error;
 #[cfg(feature = "engine")]
 mod export;
