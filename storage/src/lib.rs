@@ -166,7 +166,7 @@ pub use crate::{
     db::{Db, DbStats},
     delete::Deleted,
     error::{DbError, OpenError, ReadError},
-    export::{Export, ExportError, ExportReport, Progress, Source},
+    export::{Export, ExportBlock, ExportError, ExportReport, Progress, Source},
     filter::{TagFilter, TagTest},
     import::{Import, ImportError, ImportReport, Refused},
     options::{DbBuilder, SyncPolicy},
@@ -174,7 +174,7 @@ pub use crate::{
     rolled::{RolledPart, RolledSeries, RolledView},
     rollup::Rollup,
     scan::{Direction, RowBlock, SeriesScan},
-    sealed::{FileInfo, FileKind, LogFileInfo, Sealed, SegmentInfo},
+    sealed::{FileInfo, FileKind, LogFileInfo, MeasurementInfo, Sealed, SegmentInfo},
     view::{Series, SeriesId, View},
     writer::{LinesReport, Writer},
 };

@@ -13,12 +13,15 @@
 //! When both looks agree, nothing came or went between them, so that the segments opened are those of one instant. From
 //! then on they are held open, and stay readable when the writer removes them.
 
+mod measure;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+pub use self::measure::MeasurementInfo;
 use crate::catalog::file;
 use crate::catalog::{Catalog, PolicyId};
 use crate::options::DbBuilder;
@@ -148,7 +151,7 @@ impl Sealed {
     ///
     /// # Errors
     ///
-    /// [`OpenError::Foreign`] if the folder is no database, [`OpenError::File`] if a file is unreadable or was written by a
+    /// [`OpenError::Missing`] if the folder is no database, [`OpenError::File`] if a file is unreadable or was written by a
     /// newer release.
     pub fn open(path: impl AsRef<Path>) -> Result<Sealed, OpenError> {
         DbBuilder::default().open_sealed(path)
@@ -302,8 +305,7 @@ fn check_folder(vfs: &dyn Vfs, root: &Path) -> Result<(), OpenError> {
     if names.iter().any(|name| name == file::NAME) {
         return Ok(());
     }
-    let found = names.into_iter().min().unwrap_or_else(|| "nothing".to_owned());
-    Err(OpenError::Foreign { path: root.to_owned(), found })
+    Err(OpenError::Missing { path: root.to_owned() })
 }
 
 /// The files as they are now; `None` if that changed meanwhile.
@@ -504,6 +506,8 @@ mod tests {
         assert_eq!(segments.len(), 1);
         assert_eq!((segments[0].rows, segments[0].series, &*segments[0].database), (2, 2, "demo"));
         assert_eq!(segments[0].bounds, (1_000_000_000, 1_000_000_000));
+        let cpu = &sealed.measurements("demo", None).unwrap()[0];
+        assert_eq!((&*cpu.name, cpu.series, cpu.rows, cpu.values), ("cpu", 2, 2, 2));
         let kinds: Vec<FileKind> = sealed.files().unwrap().iter().map(|file| file.kind).collect();
         for kind in [FileKind::Catalog, FileKind::Lock, FileKind::Log, FileKind::Segment] {
             assert!(kinds.contains(&kind), "{kind:?} in {kinds:?}");
@@ -577,7 +581,7 @@ mod tests {
     #[test]
     fn a_folder_that_is_no_database_is_said_to_be_none_and_left_alone() {
         let folder = tempfile::tempdir().unwrap();
-        assert!(matches!(Sealed::open(folder.path()), Err(OpenError::Foreign { .. })));
+        assert!(matches!(Sealed::open(folder.path()), Err(OpenError::Missing { .. })));
         assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0);
         let missing = folder.path().join("missing");
         let error = Sealed::open(&missing).unwrap_err();
