@@ -86,6 +86,8 @@ mod commit;
 #[cfg(feature = "engine")]
 mod db;
 #[cfg(feature = "engine")]
+mod dispatch;
+#[cfg(feature = "engine")]
 mod error;
 #[cfg(feature = "engine")]
 mod filter;

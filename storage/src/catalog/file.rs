@@ -83,9 +83,7 @@ fn decode_file(path: &Path, bytes: &[u8]) -> Result<Checkpoint, ReadError> {
         return Err(ReadError::corrupt(path, 0, "the magic SCHARTCT of a catalog", "other bytes"));
     }
     let version = reader.u16().map_err(bad)?;
-    if version > VERSION {
-        return Err(ReadError::Version { path: path.to_owned(), found: version, newest: VERSION });
-    }
+    ReadError::check_version(path, version, VERSION..=VERSION)?;
     let body = bytes.len().checked_sub(CRC_LEN).filter(|end| *end >= BODY_AT);
     let Some(end) = body else {
         return Err(ReadError::corrupt(path, 0, "at least 24 bytes", bytes.len().to_string()));
