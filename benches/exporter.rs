@@ -260,7 +260,7 @@ fn constant(random: &mut Random) -> impl Iterator<Item = Named> {
 }
 
 fn interrupt(cpu: usize, kind: &str, info: &str) -> String {
-    let info = info.replace(' ', "\\ ");
+    let info = info.replace(',', "\\,").replace(' ', "\\ ");
     format!("node_interrupts_total,cpu={cpu},info={info},type={kind}")
 }
 

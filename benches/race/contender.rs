@@ -104,11 +104,15 @@ fn stripchart(file: &Path, folder: &Path) -> Outcome {
         if body.is_empty() {
             break;
         }
-        rows += ingest.on(|| {
+        let report = ingest.on(|| {
             let report = writer.write_lines(body, Precision::Nanoseconds, Timestamp::EPOCH);
             db.step(now());
-            report.map(|report| report.rows)
+            report
         })?;
+        if let Some(refused) = report.parse_errors.first() {
+            return Err(refused.to_string().into());
+        }
+        rows += report.rows;
     }
     settle.on(|| db.seal())?;
     let sealed = disk_bytes(folder)?;

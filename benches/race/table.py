@@ -49,3 +49,26 @@ def queries(results):
         cells = [f"{times[title]:.2f}" if title in times else "" for _, times in asked]
         lines.append(f"| {title} | " + " | ".join(cells) + " |")
     return "\n".join(lines) + "\n"
+
+
+def bars(results):
+    """What is to be reached beside others, as rows like those of the bench `bars`; only where both took part."""
+    runs = {(data, name): run for data, name, run in results}
+    lines = []
+
+    def row(what, measured, bar, unit):
+        reached = "reached" if measured <= bar else f"**not reached**: {measured / bar:.2f} of it"
+        lines.append(f"| {what} | {measured:.3g} {unit} | ≤ {bar:.3g} {unit} | {reached} |")
+
+    for data, most in [("cpu-ints", 0.6), ("host", 0.12)]:
+        if run := runs.get((data, "stripchart-http")):
+            row(f"CPU seconds over HTTP, {data}", run.cpu, most, "s")
+    shares = [("devops", 2 / 3), ("devops-jitter", 2 / 3), ("single-field", 1), ("pods", 1)]
+    for data, share in shares:
+        ours, theirs = runs.get((data, "stripchart")), runs.get((data, "victoria-metrics"))
+        if ours and theirs:
+            part = "two thirds of " if share < 1 else ""
+            row(f"all files, {data}, against {part}VictoriaMetrics'", ours.disk / 1e6, share * theirs.disk / 1e6, "MB")
+    if not lines:
+        return ""
+    return "\n".join(["| what | measured | to reach | |", "| --- | ---: | ---: | --- |", *lines]) + "\n"
