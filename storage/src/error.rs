@@ -60,6 +60,16 @@ impl ReadError {
         Err(ReadError::Version { path: path.to_owned(), found, oldest, newest })
     }
 
+    /// The file or folder in question.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        match self {
+            ReadError::Io { path, .. }
+            | ReadError::Corrupt { path, .. }
+            | ReadError::Version { path, .. } => path,
+        }
+    }
+
     pub(crate) fn io(path: &Path, op: &'static str, source: io::Error) -> Self {
         ReadError::Io { path: path.to_owned(), op, source }
     }
@@ -220,6 +230,11 @@ pub enum DbError {
         /// What is wrong with it.
         reason: &'static str,
     },
+    /// A rollup that cannot be.
+    InvalidRollup {
+        /// What is wrong with it.
+        reason: &'static str,
+    },
     /// No writes are taken until the database is opened again.
     ReadOnly {
         /// Why.
@@ -255,6 +270,7 @@ impl fmt::Display for DbError {
             }
             DbError::InvalidName { name } => write!(f, "invalid name: {name:?}"),
             DbError::InvalidDuration { reason } => f.write_str(reason),
+            DbError::InvalidRollup { reason } => write!(f, "invalid rollup: {reason}"),
             DbError::ReadOnly { reason } => write!(f, "no writes are taken: {reason}"),
             DbError::TooLarge { bytes, max } => {
                 write!(

@@ -50,7 +50,12 @@ fn check_ints(values: &[i64], effort: Effort) -> Vec<u8> {
     let mut reader = Reader::new(&out);
     let got = decode_ints(&mut reader, values.len()).unwrap();
     let wrong = values.iter().zip(&got).position(|(a, b)| a != b);
-    assert_eq!((got.len(), wrong), (values.len(), None), "{effort:?} {:?}", &out[..out.len().min(40)]);
+    assert_eq!(
+        (got.len(), wrong),
+        (values.len(), None),
+        "{effort:?} {:?}",
+        &out[..out.len().min(40)]
+    );
     assert_eq!(reader.rest(), 0);
     out
 }
