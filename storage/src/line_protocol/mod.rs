@@ -41,6 +41,9 @@ mod template;
 mod tests;
 mod word;
 
+#[cfg(feature = "engine")]
+pub(crate) use line::first_line_len;
+
 pub use error::{ParseError, Reason};
 pub use line::{Line, LineFields, LineTags, Lines, Value, lines, whole_lines_len};
 pub use parser::{LineParser, parse_lines};
