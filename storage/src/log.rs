@@ -2,23 +2,36 @@
 //!
 //! ```text
 //! file, log/NNNNNNNNNNNNNNNN.log:
-//! 0           8     10    12              20       24
-//! +-----------+-----+-----+---------------+--------+--------+--------+ - -
-//! | "SCHARTLG"| ver | 0   | first seq     | crc32c | record | record |
-//! |  magic    | u16 | u16 | u64           | of 0..20        |        |
-//! +-----------+-----+-----+---------------+--------+--------+--------+ - -
+//! 0           8     10    12              20       24       28
+//! +-----------+-----+-----+---------------+--------+--------+--------+--------+ - -
+//! | "SCHARTLG"| ver | 0   | first seq     | nonce  | crc32c | record | record |
+//! |  magic    | u16 | u16 | u64           | u32    | of 0..24        |        |
+//! +-----------+-----+-----+---------------+--------+--------+--------+--------+ - -
 //! record:
-//! 0        4        8               16     17            17+n
-//! +--------+--------+---------------+------+--------------+
-//! | n      | crc32c | seq           | kind | payload, n B |
-//! | u32    | u32    | u64           | u8   |              |
-//! +--------+--------+---------------+------+--------------+
-//!   the checksum covers n and everything from seq on
+//! 0        4        8               16         20     21            21+n
+//! +--------+--------+---------------+----------+------+--------------+
+//! | n      | crc32c | seq           | unsynced | kind | payload, n B |
+//! | u32    | u32    | u64           | u32      | u8   |              |
+//! +--------+--------+---------------+----------+------+--------------+
+//!   the checksum goes on from the file's nonce, over n and everything from seq on
 //! ```
 //!
 //! Sequence numbers count up by one over all files, so that a missing file or record is noticed. A batch is one record,
-//! written with one call: after a crash it is whole or absent. The last file may end in a torn record, which was never
-//! acknowledged and is cut off; an invalid record with valid ones after it, or in an earlier file, is damage.
+//! written with one call: after a crash it is whole or absent.
+//!
+//! # Where the log ends
+//!
+//! A power cut leaves of what was not synced any part: not only the last record may be torn, but one before it, with whole ones
+//! behind. So each record says how many of those before it were not known to be on the device when it was written. In the
+//! last file the first invalid record ends the log, unless a valid one behind it says that it was synced: then it is damage,
+//! as it is in every file but the last, which was synced before the next was begun.
+//!
+//! An invalid *last* record is taken for a torn one, though it may have been synced and damaged since: a torn sector can hold
+//! anything, and what would prove the difference, a mark that the record was synced, would be one more record.
+//!
+//! What stands behind the last record may be left over from a file that was removed, whose blocks this one was given. Its
+//! records may even have the right numbers, if a power cut made the log go back; the nonce, another one for each file, makes
+//! them invalid.
 
 use std::collections::VecDeque;
 use std::path::{Path, PathBuf};
@@ -32,12 +45,13 @@ use crate::vfs::{AppendFile, Vfs};
 pub(crate) const FOLDER: &str = "log";
 
 const MAGIC: &[u8; 8] = b"SCHARTLG";
-pub(crate) const VERSION: u16 = 1;
-const CRC_AT: usize = MAGIC.len() + 2 + 2 + 8;
+pub(crate) const VERSION: u16 = 2;
+const NONCE_AT: usize = MAGIC.len() + 2 + 2 + 8;
+const CRC_AT: usize = NONCE_AT + 4;
 pub(crate) const HEADER_LEN: usize = CRC_AT + 4;
-pub(crate) const RECORD_HEADER_LEN: usize = 4 + 4 + 8 + 1;
+pub(crate) const RECORD_HEADER_LEN: usize = 4 + 4 + 8 + 4 + 1;
 const _: () = assert!(
-    HEADER_LEN == 24 && RECORD_HEADER_LEN == 17,
+    HEADER_LEN == 28 && RECORD_HEADER_LEN == 21,
     "as drawn above and in docs/format/log.md"
 );
 
@@ -75,6 +89,7 @@ impl Kind {
 pub(crate) struct Log {
     folder: PathBuf,
     pub(crate) file: Arc<dyn AppendFile>,
+    nonce: u32,
     /// Oldest first; the last is the one being written.
     pub(crate) files: VecDeque<LogFile>,
     pub(crate) next_seq: u64,
@@ -103,13 +118,21 @@ pub(crate) fn numbers(names: &[String]) -> Vec<u64> {
     numbers
 }
 
-fn header(first_seq: u64) -> Vec<u8> {
+fn header(first_seq: u64, nonce: u32) -> Vec<u8> {
     let mut out = MAGIC.to_vec();
     out.extend(VERSION.to_le_bytes());
     out.extend([0, 0]);
     out.extend(first_seq.to_le_bytes());
+    out.extend(nonce.to_le_bytes());
     out.extend(crc32c::crc32c(&out).to_le_bytes());
     out
+}
+
+/// A number that no other file is likely to have.
+fn fresh_nonce(number: u64) -> u32 {
+    // The keys of a new state are random, as far as the standard library can.
+    let hash = std::hash::BuildHasher::hash_one(&std::hash::RandomState::new(), number);
+    crc32c::crc32c(&hash.to_le_bytes())
 }
 
 impl Log {
@@ -121,16 +144,22 @@ impl Log {
         number: u64,
         next_seq: u64,
     ) -> Result<Log, ReadError> {
-        let (file, entry) = create(vfs, folder, number, next_seq)?;
+        let (file, nonce, entry) = create(vfs, folder, number, next_seq)?;
         files.push_back(entry);
-        Ok(Log { folder: folder.to_owned(), file, files, next_seq, buffer: Vec::new() })
+        Ok(Log { folder: folder.to_owned(), file, nonce, files, next_seq, buffer: Vec::new() })
     }
 
-    /// Appends a record; its number.
-    pub(crate) fn append(&mut self, kind: Kind, payload: &[u8]) -> Result<u64, ReadError> {
+    /// Appends a record; its number. Of those before it, the records up to `synced` are known to be on the device.
+    pub(crate) fn append(
+        &mut self,
+        kind: Kind,
+        payload: &[u8],
+        synced: u64,
+    ) -> Result<u64, ReadError> {
         let seq = self.next_seq;
         self.buffer.clear();
-        put_record(seq, kind, payload, &mut self.buffer);
+        let unsynced = u32::try_from((seq - 1).saturating_sub(synced)).unwrap_or(u32::MAX);
+        put_record(self.nonce, seq, unsynced, kind, payload, &mut self.buffer);
         let Some(current) = self.files.back_mut() else { return Ok(seq) };
         self.file
             .append(&self.buffer)
@@ -152,8 +181,8 @@ impl Log {
         }
         let number = current.number;
         self.file.sync().map_err(|e| ReadError::io(&path_of(&self.folder, number), "sync", e))?;
-        let (file, entry) = create(vfs, &self.folder, number + 1, self.next_seq)?;
-        self.file = file;
+        let (file, nonce, entry) = create(vfs, &self.folder, number + 1, self.next_seq)?;
+        (self.file, self.nonce) = (file, nonce);
         self.files.push_back(entry);
         Ok(())
     }
@@ -178,27 +207,33 @@ fn create(
     folder: &Path,
     number: u64,
     first_seq: u64,
-) -> Result<(Arc<dyn AppendFile>, LogFile), ReadError> {
+) -> Result<(Arc<dyn AppendFile>, u32, LogFile), ReadError> {
     let path = path_of(folder, number);
-    let header = header(first_seq);
+    let nonce = fresh_nonce(number);
+    let header = header(first_seq, nonce);
     let file = vfs.create(&path).map_err(|e| ReadError::io(&path, "create", e))?;
     file.append(&header).map_err(|e| ReadError::io(&path, "write", e))?;
     file.sync().map_err(|e| ReadError::io(&path, "sync", e))?;
     // Without its entry the file, and every record in it, would be lost.
     vfs.sync_dir(folder).map_err(|e| ReadError::io(folder, "sync", e))?;
-    Ok((file, LogFile { number, first_seq, bytes: header.len() as u64 }))
+    Ok((file, nonce, LogFile { number, first_seq, bytes: header.len() as u64 }))
 }
 
-fn put_record(seq: u64, kind: Kind, payload: &[u8], out: &mut Vec<u8>) {
+fn put_record(nonce: u32, seq: u64, unsynced: u32, kind: Kind, payload: &[u8], out: &mut Vec<u8>) {
     let start = out.len();
-    let len = crate::rows::index(payload.len()).to_le_bytes();
-    out.extend(len);
+    out.extend(crate::rows::index(payload.len()).to_le_bytes());
     out.extend([0; 4]);
     out.extend(seq.to_le_bytes());
+    out.extend(unsynced.to_le_bytes());
     out.push(kind.id());
     out.extend_from_slice(payload);
-    let crc = crc32c::crc32c_append(crc32c::crc32c(&len), &out[start + 8..]);
+    let crc = checksum(nonce, &out[start..]);
     out[start + 4..start + 8].copy_from_slice(&crc.to_le_bytes());
+}
+
+/// Of a whole record, without the four bytes that it goes to.
+fn checksum(nonce: u32, record: &[u8]) -> u32 {
+    crc32c::crc32c_append(crc32c::crc32c_append(nonce, &record[..4]), &record[8..])
 }
 
 /// A record as it was read.
@@ -209,6 +244,8 @@ pub(crate) struct Record<'a> {
     pub(crate) payload: &'a [u8],
     /// Where it begins in the file.
     pub(crate) offset: usize,
+    /// The last record that was known to be on the device when this one was written.
+    synced: u64,
 }
 
 /// The records of a file, in order.
@@ -221,20 +258,22 @@ pub(crate) struct Scanned<'a> {
     pub(crate) valid: usize,
 }
 
-/// Reads a file. What follows the last valid record is left out if `last`, and if nothing valid follows it.
+/// Reads a file. What follows the last valid record is left out if `last`, and if it need not have been synced.
 pub(crate) fn scan<'a>(path: &Path, bytes: &'a [u8], last: bool) -> Result<Scanned<'a>, ReadError> {
-    let Some(first_seq) = scan_header(path, bytes)? else {
-        return torn(path, bytes, 0, 0, last).map(|()| Scanned {
-            records: Vec::new(),
-            first_seq: None,
-            valid: 0,
-        });
+    let Some((first_seq, nonce)) = scan_header(path, bytes)? else {
+        // The header was synced before the first record was written.
+        if last && bytes.len() <= HEADER_LEN {
+            return Ok(Scanned { records: Vec::new(), first_seq: None, valid: 0 });
+        }
+        let found = format!("{:02x?}", &bytes[..bytes.len().min(HEADER_LEN)]);
+        return Err(ReadError::corrupt(path, 0, "the header of a file of the log", found));
     };
     let mut records = Vec::new();
     let (mut offset, mut seq) = (HEADER_LEN, first_seq);
     while offset < bytes.len() {
-        let Some(record) = record_at(bytes, offset).filter(|record| record.seq == seq) else {
-            torn(path, bytes, offset, seq, last)?;
+        let Some(record) = record_at(bytes, offset, nonce).filter(|record| record.seq == seq)
+        else {
+            torn(path, bytes, (offset, seq, nonce), last)?;
             break;
         };
         offset += RECORD_HEADER_LEN + record.payload.len();
@@ -244,40 +283,52 @@ pub(crate) fn scan<'a>(path: &Path, bytes: &'a [u8], last: bool) -> Result<Scann
     Ok(Scanned { records, first_seq: Some(first_seq), valid: offset.min(bytes.len()) })
 }
 
-/// The first number, if the header is whole.
-fn scan_header(path: &Path, bytes: &[u8]) -> Result<Option<u64>, ReadError> {
-    let Some(head) = bytes.get(..HEADER_LEN) else { return Ok(None) };
-    let mut reader = Reader::new(&head[CRC_AT..]);
-    if reader.u32() != Ok(crc32c::crc32c(&head[..CRC_AT])) || !head.starts_with(MAGIC) {
+/// The first number and the nonce, if the header is whole.
+fn scan_header(path: &Path, bytes: &[u8]) -> Result<Option<(u64, u32)>, ReadError> {
+    let version = |found| Err(ReadError::Version { path: path.to_owned(), found, newest: VERSION });
+    let Some(head) = bytes.get(..HEADER_LEN).filter(|head| head.starts_with(MAGIC)) else {
         return Ok(None);
+    };
+    let mut reader = Reader::new(&head[MAGIC.len()..]);
+    let (Ok(found), Ok(_), Ok(first_seq), Ok(nonce), Ok(crc)) =
+        (reader.u16(), reader.u16(), reader.u64(), reader.u32(), reader.u32())
+    else {
+        return Ok(None);
+    };
+    // Version 1 had no nonce, and its checksum in that place.
+    if found < VERSION && nonce == crc32c::crc32c(&head[..NONCE_AT]) {
+        return version(found);
     }
-    let mut reader = Reader::new(&head[MAGIC.len()..CRC_AT]);
-    match (reader.u16(), reader.u16(), reader.u64()) {
-        (Ok(found), ..) if found > VERSION => {
-            Err(ReadError::Version { path: path.to_owned(), found, newest: VERSION })
-        }
-        (Ok(_), Ok(_), Ok(first_seq)) => Ok(Some(first_seq)),
-        _ => Ok(None),
+    match crc == crc32c::crc32c(&head[..CRC_AT]) {
+        true if found != VERSION => version(found),
+        true => Ok(Some((first_seq, nonce))),
+        false => Ok(None),
     }
 }
 
 /// The record that begins at `offset`, if a valid one does.
-fn record_at(bytes: &[u8], offset: usize) -> Option<Record<'_>> {
+fn record_at(bytes: &[u8], offset: usize, nonce: u32) -> Option<Record<'_>> {
     let mut reader = Reader::new(bytes.get(offset..)?);
     let len = usize::try_from(reader.u32().ok()?).ok().filter(|len| *len <= MAX_RECORD)?;
     let crc = reader.u32().ok()?;
     let seq = reader.u64().ok()?;
+    let unsynced = reader.u32().ok()?;
     let kind = reader.u8().ok()?;
     let payload = reader.take(len).ok()?;
-    let end = offset + RECORD_HEADER_LEN + len;
-    let computed =
-        crc32c::crc32c_append(crc32c::crc32c(&bytes[offset..offset + 4]), &bytes[offset + 8..end]);
+    let computed = checksum(nonce, &bytes[offset..offset + RECORD_HEADER_LEN + len]);
     let kind = Kind::from_id(kind).filter(|_| computed == crc)?;
-    Some(Record { seq, kind, payload, offset })
+    let synced = seq.saturating_sub(1).saturating_sub(u64::from(unsynced));
+    Some(Record { seq, kind, payload, offset, synced })
 }
 
-/// Whether what begins at `offset` may be cut off: it is the end of the last file, and nothing valid follows.
-fn torn(path: &Path, bytes: &[u8], offset: usize, seq: u64, last: bool) -> Result<(), ReadError> {
+/// Whether what begins at `offset`, where record `seq` is due, may be cut off: it is the end of the last file, and no record
+/// behind it says that it was synced.
+fn torn(
+    path: &Path,
+    bytes: &[u8],
+    (offset, seq, nonce): (usize, u64, u32),
+    last: bool,
+) -> Result<(), ReadError> {
     let damaged = |found: String| {
         Err(ReadError::corrupt(path, offset as u64, "a valid record of the log", found))
     };
@@ -287,14 +338,18 @@ fn torn(path: &Path, bytes: &[u8], offset: usize, seq: u64, last: bool) -> Resul
     // Cheap tests first: nearly every offset fails at its number.
     let plausible = |at: &usize| {
         let number = bytes.get(at + 8..at + 16).map(Reader::new).and_then(|mut r| r.u64().ok());
-        number.is_some_and(|number| number >= seq && number - seq < 1 << 32)
+        number.is_some_and(|number| number > seq && number - seq < 1 << 32)
     };
-    let follower = (offset + 1..bytes.len()).filter(plausible).find_map(|at| record_at(bytes, at));
-    match follower {
+    let witness = (offset + 1..bytes.len())
+        .filter(plausible)
+        .filter_map(|at| record_at(bytes, at, nonce))
+        .find(|record| record.synced >= seq);
+    match witness {
         None => Ok(()),
-        Some(record) => {
-            damaged(format!("an invalid one before record {} at {}", record.seq, record.offset))
-        }
+        Some(record) => damaged(format!(
+            "an invalid one, which record {} at {} says was synced",
+            record.seq, record.offset
+        )),
     }
 }
 
@@ -319,17 +374,20 @@ pub(crate) fn rewrite(
 mod tests {
     use super::*;
 
-    fn file(first: u64, payloads: &[&[u8]]) -> Vec<u8> {
-        let mut out = header(first);
+    const NONCE: u32 = 0x1234_5678;
+
+    /// Records from number `first` on, each written after the `unsynced` before it were not synced.
+    fn file(first: u64, unsynced: u32, payloads: &[&[u8]]) -> Vec<u8> {
+        let mut out = header(first, NONCE);
         for (seq, payload) in (first..).zip(payloads) {
-            put_record(seq, Kind::Batch, payload, &mut out);
+            put_record(NONCE, seq, unsynced, Kind::Batch, payload, &mut out);
         }
         out
     }
 
     #[test]
     fn a_torn_end_is_cut_wherever_it_is_torn() {
-        let bytes = file(5, &[b"one", b"", b"three"]);
+        let bytes = file(5, 0, &[b"one", b"", b"three"]);
         let path = Path::new("log");
         let whole = scan(path, &bytes, true).unwrap();
         let starts: Vec<usize> = whole.records.iter().map(|r| r.offset).collect();
@@ -343,8 +401,8 @@ mod tests {
     }
 
     #[test]
-    fn damage_before_valid_records_is_an_error() {
-        let bytes = file(5, &[b"one", b"two", b"three"]);
+    fn damage_before_records_that_say_it_was_synced_is_an_error() {
+        let bytes = file(5, 0, &[b"one", b"two", b"three"]);
         let path = Path::new("log");
         let last = scan(path, &bytes, true).unwrap().records[2].offset;
         for at in 0..bytes.len() {
@@ -358,9 +416,46 @@ mod tests {
     }
 
     #[test]
-    fn zeros_are_no_record() {
-        let mut bytes = file(1, &[b"one"]);
-        bytes.resize(bytes.len() + 100, 0);
+    fn what_was_not_synced_may_be_torn_with_whole_records_behind() {
+        let path = Path::new("log");
+        for (unsynced, kept) in [(0, None), (1, None), (2, Some(1)), (9, Some(1))] {
+            // Record 6 is damaged; 8 says that those before 8 - unsynced are on the device.
+            let mut bytes = file(5, unsynced, &[b"one", b"two", b"three", b"four"]);
+            let at = scan(path, &bytes, true).unwrap().records[1].offset;
+            bytes[at + RECORD_HEADER_LEN] ^= 1;
+            let got = scan(path, &bytes, true).map(|got| got.records.len());
+            assert_eq!(got.ok(), kept, "{unsynced}");
+        }
+    }
+
+    #[test]
+    fn zeros_and_records_of_another_file_are_no_records() {
+        let mut bytes = file(1, 0, &[b"one"]);
+        let len = bytes.len();
+        bytes.resize(len + 100, 0);
         assert_eq!(scan(Path::new(""), &bytes, true).unwrap().records.len(), 1);
+        bytes.truncate(len);
+        put_record(NONCE + 1, 2, 0, Kind::Batch, b"stale", &mut bytes);
+        put_record(NONCE + 1, 3, 0, Kind::Batch, b"stale", &mut bytes);
+        assert_eq!(scan(Path::new(""), &bytes, true).unwrap().records.len(), 1);
+        assert_ne!(fresh_nonce(1), fresh_nonce(1));
+    }
+
+    #[test]
+    fn other_versions_are_refused() {
+        let refused = |bytes: &[u8], version| match scan(Path::new("log"), bytes, true) {
+            Err(ReadError::Version { found, .. }) => assert_eq!(found, version),
+            other => panic!("{other:?}"),
+        };
+        let mut newer = header(1, NONCE);
+        newer[8] = 3;
+        let crc = crc32c::crc32c(&newer[..CRC_AT]);
+        newer[CRC_AT..].copy_from_slice(&crc.to_le_bytes());
+        refused(&newer, 3);
+        let mut older = header(1, NONCE);
+        older[8] = 1;
+        let crc = crc32c::crc32c(&older[..NONCE_AT]);
+        older[NONCE_AT..CRC_AT].copy_from_slice(&crc.to_le_bytes());
+        refused(&older, 1);
     }
 }

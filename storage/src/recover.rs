@@ -154,7 +154,6 @@ pub(crate) struct Found {
     pub(crate) next_segment: u64,
     /// Left behind by whatever was interrupted.
     pub(crate) remove: Vec<PathBuf>,
-    pub(crate) slots: Vec<Option<u32>>,
 }
 
 impl Found {
@@ -170,7 +169,6 @@ impl Found {
             segments: BTreeMap::new(),
             next_segment: 1,
             remove: Vec::new(),
-            slots: Vec::new(),
         }
     }
 
