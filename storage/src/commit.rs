@@ -36,7 +36,7 @@ impl Commit {
     }
 
     /// The last record that is known to be durable.
-    pub(crate) fn synced(&self) -> u64 {
+    pub(crate) fn durable(&self) -> u64 {
         self.state.lock().synced
     }
 

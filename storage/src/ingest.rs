@@ -62,13 +62,16 @@ impl Shared {
         self.commit.wait(seq)
     }
 
-    /// Writes a batch; `own` if none but this database has ever had it, so that the hints in it are this database's.
-    pub(crate) fn write(
-        &self,
-        policy: PolicyId,
-        batch: &Batch,
-        own: bool,
-    ) -> Result<Accepted, DbError> {
+    pub(crate) fn write(&self, policy: PolicyId, batch: &Batch) -> Result<Accepted, DbError> {
+        self.write_batch(policy, batch, false)
+    }
+
+    /// Writes a batch that none but this database has ever had, so that the hints in it are its own.
+    pub(crate) fn write_own(&self, policy: PolicyId, batch: &Batch) -> Result<Accepted, DbError> {
+        self.write_batch(policy, batch, true)
+    }
+
+    fn write_batch(&self, policy: PolicyId, batch: &Batch, own: bool) -> Result<Accepted, DbError> {
         self.make_room()?;
         let mut ingest = self.ingest.lock();
         if ingest.closed {
@@ -139,8 +142,8 @@ impl Shared {
             self.rotate(ingest)?;
             return Err(DbError::TooLarge { bytes: payload.len(), max: MAX_RECORD });
         }
-        let synced = self.commit.synced();
-        let written = ingest.log.append(kind, payload, synced);
+        let durable = self.commit.durable();
+        let written = ingest.log.append(kind, payload, durable);
         let seq = written.map_err(|error| self.commit.poison(&error))?;
         self.commit.wrote(seq);
         // A file in which names are most of the bytes would be followed by one that repeats them.

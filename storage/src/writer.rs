@@ -106,7 +106,7 @@ impl Writer {
         if batch.is_empty() {
             return Ok(());
         }
-        let answer = self.shared.write(self.policy, batch, true).map_err(sink_error);
+        let answer = self.shared.write_own(self.policy, batch).map_err(sink_error);
         if batch.column_count() > KEPT_COLUMNS || batch.padding() > KEPT_PADDING {
             batch.reset();
         } else {
@@ -152,7 +152,7 @@ impl Scratch {
 
 impl Sink for Writer {
     fn write(&self, batch: &Batch) -> Result<Accepted, SinkError> {
-        self.shared.write(self.policy, batch, false).map_err(sink_error)
+        self.shared.write(self.policy, batch).map_err(sink_error)
     }
 
     fn describe(&self, fields: &[FieldDescriptor]) -> Result<(), SinkError> {
