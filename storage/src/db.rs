@@ -18,8 +18,9 @@ use crate::maintain::Maintenance;
 use crate::options::DbBuilder;
 use crate::recover;
 use crate::segment::Segment;
+use crate::tombstone::Tombstone;
 use crate::vfs::{FolderLock, Vfs};
-use crate::view::{View, ViewInner};
+use crate::view::View;
 use crate::writer::Scratch;
 use crate::{DbError, OpenError, Writer};
 
@@ -62,6 +63,8 @@ pub(crate) struct Version {
     pub(crate) frozen: Vec<Arc<Frozen>>,
     /// By policy, by rising rank.
     pub(crate) segments: Arc<BTreeMap<PolicyId, Vec<Arc<Segment>>>>,
+    /// By rising rank.
+    pub(crate) tombstones: Arc<Vec<Arc<Tombstone>>>,
 }
 
 /// A head that is to become segments.
@@ -100,7 +103,11 @@ impl Db {
             active: Arc::new(found.head),
             frozen: Vec::new(),
             segments: Arc::new(found.segments),
+            tombstones: Arc::new(found.tombstones),
         };
+        let mut maintenance = Maintenance::new(found.next_segment, now);
+        version.tombstones.iter().for_each(|tombstone| maintenance.purge.expect(tombstone));
+        maintenance.purge.removed(found.folders);
         let shared = Shared {
             options,
             root: path.to_owned(),
@@ -108,7 +115,7 @@ impl Db {
             catalog: RwLock::new(found.catalog),
             version: RwLock::new(Arc::new(version)),
             commit: Commit::new(file, seq),
-            maintenance: Mutex::new(Maintenance::new(found.next_segment, now)),
+            maintenance: Mutex::new(maintenance),
             drivers: AtomicUsize::new(0),
             wake: Wake::default(),
             rows_written: AtomicU64::new(0),
@@ -182,6 +189,46 @@ impl Db {
         self.shared.change(&Change::DropPolicy { database, name })
     }
 
+    /// Keeps the rows of `policy` of `database` (`None` means the default one), aggregated over spans of `every_ns`
+    /// nanoseconds, in the policy called `into`; nothing happens if that is so already.
+    ///
+    /// Each field `f` becomes `count_f`, `min_f`, `max_f`, `sum_f`, `first_f` and `last_f`, as InfluxQL names them; fields
+    /// that are no numbers have no `min_f`, `max_f` and `sum_f`. What exists is rolled up too. It is [`Db::step`] that does
+    /// it, when rows have been sealed. A policy may be rolled up into several others; read through [`Db::rolled_view`].
+    ///
+    /// # Errors
+    ///
+    /// [`DbError::DatabaseNotFound`], [`DbError::PolicyNotFound`], [`DbError::InvalidRollup`], or a failure of the log.
+    pub fn create_rollup(
+        &self,
+        database: &str,
+        policy: Option<&str>,
+        into: &str,
+        every_ns: i64,
+    ) -> Result<(), DbError> {
+        self.shared.change(&Change::CreateRollup {
+            database: database.to_owned(),
+            policy: policy.map(str::to_owned),
+            into: into.to_owned(),
+            every_ns,
+        })
+    }
+
+    /// Stops rolling `policy` of `database` up into `into`; what is there stays.
+    ///
+    /// # Errors
+    ///
+    /// [`DbError::DatabaseNotFound`], [`DbError::PolicyNotFound`], or a failure of the log.
+    pub fn drop_rollup(
+        &self,
+        database: &str,
+        policy: Option<&str>,
+        into: &str,
+    ) -> Result<(), DbError> {
+        let (policy, into) = (policy.map(str::to_owned), into.to_owned());
+        self.shared.change(&Change::DropRollup { database: database.to_owned(), policy, into })
+    }
+
     /// A writer to a retention policy of `database`; `None` means the default one.
     ///
     /// # Errors
@@ -198,17 +245,20 @@ impl Db {
     ///
     /// [`DbError::DatabaseNotFound`], [`DbError::PolicyNotFound`].
     pub fn view(&self, database: &str, policy: Option<&str>) -> Result<View, DbError> {
-        // The version before the catalog: fields of rows in the one are then in the other.
-        let version = Arc::clone(&self.shared.version.read());
-        let limit = version.active.inner.read().batches;
-        let catalog = self.catalog();
-        let policy = catalog.policy(database, policy)?;
-        let horizon = policy.horizon(self.shared.options.clock.now().nanos());
-        let frozen = version.frozen.iter().map(|frozen| (Arc::clone(&frozen.head), u32::MAX));
-        let heads = frozen.chain([(Arc::clone(&version.active), limit)]).collect();
-        let segments = version.segments.get(&policy.id).cloned().unwrap_or_default();
-        let (policy, catalog) = (policy.id, Arc::clone(&catalog));
-        Ok(View::of(Arc::new(ViewInner { policy, horizon, heads, segments, catalog })))
+        loop {
+            let version = Arc::clone(&self.shared.version.read());
+            let id = self.catalog().policy(database, policy)?.id;
+            // The version before the catalog: fields of rows in the one are then in the other.
+            let mut inner = version.view(id, Arc::default(), i64::MIN);
+            inner.catalog = self.catalog();
+            let policy = inner.catalog.policy(database, policy)?;
+            inner.horizon = policy.horizon(self.shared.options.clock.now().nanos());
+            // A measurement that was dropped in between would have rows and no fields.
+            let unchanged = Arc::ptr_eq(&version, &self.shared.version.read());
+            if unchanged && policy.id == id {
+                return Ok(View::of(Arc::new(inner)));
+            }
+        }
     }
 }
 

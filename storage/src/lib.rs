@@ -13,6 +13,8 @@
 //! | writing | [`Writer`], a [`Sink`](stripchart_core::Sink) of batches and of line protocol |
 //! | reading | [`View`], a snapshot; [`TagFilter`], [`Series`], [`SeriesScan`], [`RowBlock`] |
 //! | aggregating where the data is | [`View::fold`] into [`Partials`] |
+//! | reading beside another process | [`Sealed`] |
+//! | taking out and putting in | [`Export`], [`Import`] |
 //! | text form | [`line_protocol`] |
 //! | files, real and simulated | [`vfs`] |
 //!
@@ -67,7 +69,8 @@
 //!
 //! A row costs one look-up of its series and a push per field, and one to three bytes per value for typical samples, in memory until it is
 //! sealed and on disk then. Idle, an empty database takes well under a megabyte. A batch may have 16 million rows and 256 MiB in the log; a
-//! series key 65 535 bytes. There is no deletion of rows or series yet.
+//! series key 65 535 bytes. Deleting costs a small file, and rewriting
+//! the segments concerned when [`Db::step`] comes to it.
 //!
 //! # Features
 //!
@@ -84,17 +87,29 @@ mod codec;
 #[cfg(feature = "engine")]
 mod commit;
 #[cfg(feature = "engine")]
+mod compact;
+#[cfg(feature = "engine")]
 mod db;
+#[cfg(feature = "engine")]
+mod definition;
+#[cfg(feature = "engine")]
+mod delete;
 #[cfg(feature = "engine")]
 mod dispatch;
 #[cfg(feature = "engine")]
 mod error;
 #[cfg(feature = "engine")]
+mod export;
+#[cfg(feature = "engine")]
 mod filter;
 #[cfg(feature = "engine")]
 mod fold;
 #[cfg(feature = "engine")]
+mod frame;
+#[cfg(feature = "engine")]
 mod head;
+#[cfg(feature = "engine")]
+mod import;
 #[cfg(feature = "engine")]
 mod ingest;
 pub mod line_protocol;
@@ -109,8 +124,6 @@ mod merge;
 #[cfg(feature = "engine")]
 mod options;
 #[cfg(feature = "engine")]
-mod pack;
-#[cfg(feature = "engine")]
 mod partials;
 #[cfg(feature = "engine")]
 mod plan;
@@ -121,17 +134,27 @@ mod recover;
 #[cfg(feature = "engine")]
 mod replay;
 #[cfg(feature = "engine")]
+mod rolled;
+#[cfg(feature = "engine")]
+mod rollup;
+#[cfg(feature = "engine")]
 mod rows;
 #[cfg(feature = "engine")]
 mod scan;
 #[cfg(feature = "engine")]
 mod seal;
 #[cfg(feature = "engine")]
+mod sealed;
+#[cfg(feature = "engine")]
 mod segment;
+#[cfg(feature = "engine")]
+mod tombstone;
 #[cfg(feature = "engine")]
 pub mod vfs;
 #[cfg(feature = "engine")]
 mod view;
+#[cfg(feature = "engine")]
+mod whole;
 #[cfg(feature = "engine")]
 mod writer;
 
@@ -139,12 +162,19 @@ mod writer;
 pub use crate::{
     background::Background,
     catalog::{Catalog, Database, FieldInfo, PolicyChange, PolicySpec, RetentionPolicy},
+    compact::CompactProgress,
     db::{Db, DbStats},
+    delete::Deleted,
     error::{DbError, OpenError, ReadError},
+    export::{Export, ExportBlock, ExportError, ExportReport, Progress, Source},
     filter::{TagFilter, TagTest},
+    import::{Import, ImportError, ImportReport, Refused},
     options::{DbBuilder, SyncPolicy},
     partials::{Aggregates, Number, Partials},
+    rolled::{RolledPart, RolledSeries, RolledView},
+    rollup::Rollup,
     scan::{Direction, RowBlock, SeriesScan},
+    sealed::{FileInfo, FileKind, LogFileInfo, MeasurementInfo, Sealed, SegmentInfo},
     view::{Series, SeriesId, View},
     writer::{LinesReport, Writer},
 };
