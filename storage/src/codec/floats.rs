@@ -221,6 +221,21 @@ impl ToFloat {
         };
         self.scale.apply(int, self.fused)
     }
+
+    /// Written out, as [`lanes::map`] is.
+    #[inline(always)]
+    fn floats<T: Word>(self, [a, b, c, d, e, f, g, h]: Group<T>) -> Group<f64> {
+        [
+            self.float(a),
+            self.float(b),
+            self.float(c),
+            self.float(d),
+            self.float(e),
+            self.float(f),
+            self.float(g),
+            self.float(h),
+        ]
+    }
 }
 
 struct NaturalFloats<'o> {
@@ -247,7 +262,16 @@ impl Visitor for NaturalFloats<'_> {
         let Some(out) = self.out.get_mut(at..at + G * GROUP * ROWS) else { return };
         let (out, _) = out.as_chunks_mut::<8>();
         let to = self.to;
-        lanes::natural(tile, |at, values| out[at / 8] = values.map(|value| to.float(value)));
+        for group in 0..G {
+            for row in (0..ROWS).step_by(8) {
+                let square = lanes::square(tile, group, row);
+                for (lane, values) in square.into_iter().enumerate() {
+                    if let Some(out) = out.get_mut(((group * GROUP + lane) * ROWS + row) / 8) {
+                        *out = to.floats(values);
+                    }
+                }
+            }
+        }
     }
 
     #[inline(always)]
@@ -296,7 +320,7 @@ impl Visitor for FloatSums {
         for group in 0..G {
             let (mut sums, mut lost) = ([0.0; GROUP], [0.0; GROUP]);
             for row in &*tile {
-                let values = lanes::zip(row[group], starts[group], |v, s| to.float(v.add(s)));
+                let values = to.floats(lanes::add(row[group], starts[group]));
                 two_sum(&mut sums, &mut lost, values);
             }
             two_sum(&mut self.sums[group], &mut self.lost[group], sums);
@@ -308,7 +332,7 @@ impl Visitor for FloatSums {
     fn rest(&mut self, _: usize, distances: &[u64]) {
         let (groups, rest) = distances.as_chunks::<GROUP>();
         for group in groups {
-            let values = group.map(|distance| self.to.float(distance));
+            let values = self.to.floats(*group);
             two_sum(&mut self.sums[0], &mut self.lost[0], values);
         }
         let mut last = [0.0; GROUP];

@@ -259,6 +259,9 @@ impl<'f, 'a, T: Word> State<'f, 'a, T> {
         let mut packed = self.frame.packed;
         packed = self.tiles::<4>(packed, visitor);
         packed = self.tiles::<1>(packed, visitor);
+        if self.at == self.frame.n {
+            return;
+        }
         let mut rest = [0; SMALL];
         let rest = &mut rest[..self.frame.n - self.at];
         unpack(packed, 0, self.frame.width, rest);
@@ -271,6 +274,9 @@ impl<'f, 'a, T: Word> State<'f, 'a, T> {
         mut packed: &'b [u8],
         visitor: &mut impl Visitor,
     ) -> &'b [u8] {
+        if self.frame.n - self.at < G * GROUP * ROWS {
+            return packed;
+        }
         let mut tile = [[[T::default(); GROUP]; G]; ROWS];
         while self.frame.n - self.at >= G * GROUP * ROWS {
             let (bytes, rest) = packed.split_at(4 * G * GROUP * self.frame.width as usize);
@@ -402,15 +408,21 @@ impl Visitor for Natural<'_> {
         let (base, divisor) = (self.base, self.divisor);
         let Some(out) = self.out.get_mut(at..at + G * GROUP * ROWS) else { return };
         let (out, _) = out.as_chunks_mut::<8>();
-        if divisor == 1 {
-            lanes::natural(tile, |at, values| {
-                out[at / 8] = values.map(|value| base.wrapping_add(value.widen()));
-            });
-        } else {
-            lanes::natural(tile, |at, values| {
-                out[at / 8] =
-                    values.map(|value| base.wrapping_add(value.widen().wrapping_mul(divisor)));
-            });
+        for group in 0..G {
+            for row in (0..ROWS).step_by(8) {
+                let square = lanes::square(tile, group, row);
+                for (lane, values) in square.into_iter().enumerate() {
+                    let Some(out) = out.get_mut(((group * GROUP + lane) * ROWS + row) / 8) else {
+                        continue;
+                    };
+                    *out = if divisor == 1 {
+                        lanes::map(values, |value| base.wrapping_add(value.widen()))
+                    } else {
+                        let product = |value: T| value.widen().wrapping_mul(divisor);
+                        lanes::map(values, |value| base.wrapping_add(product(value)))
+                    };
+                }
+            }
         }
     }
 

@@ -96,19 +96,44 @@ impl Word for u64 {
     }
 }
 
-/// Each of two groups' words by `f`.
+/// What `f` makes of each word. Written out: the compiler must put `f` in place eight times, for only there it is compiled for the
+/// processor at hand.
+#[inline(always)]
+pub(super) fn map<A: Copy, B>(a: Group<A>, f: impl Fn(A) -> B) -> Group<B> {
+    [f(a[0]), f(a[1]), f(a[2]), f(a[3]), f(a[4]), f(a[5]), f(a[6]), f(a[7])]
+}
+
+/// What `f` makes of each pair of words.
 #[inline(always)]
 pub(super) fn zip<A: Copy, B: Copy, C>(
     a: Group<A>,
     b: Group<B>,
     f: impl Fn(A, B) -> C,
 ) -> Group<C> {
-    std::array::from_fn(|at| f(a[at], b[at]))
+    [
+        f(a[0], b[0]),
+        f(a[1], b[1]),
+        f(a[2], b[2]),
+        f(a[3], b[3]),
+        f(a[4], b[4]),
+        f(a[5], b[5]),
+        f(a[6], b[6]),
+        f(a[7], b[7]),
+    ]
 }
 
 #[inline(always)]
 pub(super) fn add<T: Word>(a: Group<T>, b: Group<T>) -> Group<T> {
-    zip(a, b, T::add)
+    [
+        a[0].add(b[0]),
+        a[1].add(b[1]),
+        a[2].add(b[2]),
+        a[3].add(b[3]),
+        a[4].add(b[4]),
+        a[5].add(b[5]),
+        a[6].add(b[6]),
+        a[7].add(b[7]),
+    ]
 }
 
 /// Appends the values of a tile of `G` groups, `width` bits of each.
@@ -146,7 +171,7 @@ fn pack_plane<const G: usize>(values: &[u64], from: u32, width: u32, out: &mut V
 pub(super) fn unpack<T: Word, const G: usize>(bytes: &[u8], width: u32, tile: &mut Tile<T, G>) {
     let (words, _) = bytes.as_chunks::<{ 4 * GROUP }>();
     unpack_plane::<G>(words, width.min(32), |row, group, low| {
-        tile[row][group] = low.map(T::from_low);
+        tile[row][group] = map(low, T::from_low);
     });
     if width > 32 {
         let words = words.get(ROWS * G..).unwrap_or_default();
@@ -167,7 +192,8 @@ fn unpack_plane<const G: usize>(
     // Of width 0 there are no words at all.
     let load = |at: usize, group: usize| -> Group<u32> {
         let (words, _) = words.get(at * G + group).unwrap_or(&[0; 4 * GROUP]).as_chunks::<4>();
-        std::array::from_fn(|at| words.get(at).map_or(0, |word| u32::from_le_bytes(*word)))
+        let words = words.first_chunk::<GROUP>().unwrap_or(&[[0; 4]; GROUP]);
+        map(*words, u32::from_le_bytes)
     };
     let (mut at, mut shift) = (0, 0);
     for row in 0..ROWS {
@@ -181,7 +207,7 @@ fn unpack_plane<const G: usize>(
             }
         } else {
             for group in 0..G {
-                put(row, group, load(at, group).map(|word| word >> (shift % 32) & mask));
+                put(row, group, map(load(at, group), |word| word >> (shift % 32) & mask));
             }
         }
         (at, shift) = if end >= 32 { (at + 1, end - 32) } else { (at, end) };
@@ -226,36 +252,31 @@ pub(super) fn raise<T: Word, const G: usize>(tile: &mut Tile<T, G>, by: &Row<T, 
     }
 }
 
-/// Hands out the values in natural order, eight at a time: the index of the first, and the values.
+/// Eight values in a row of each lane of a group, from `row` on.
 #[inline(always)]
-pub(super) fn natural<T: Word, const G: usize>(
+pub(super) fn square<T: Word, const G: usize>(
     tile: &Tile<T, G>,
-    mut put: impl FnMut(usize, Group<T>),
-) {
-    #[expect(clippy::needless_range_loop, reason = "the group of every row")]
-    for group in 0..G {
-        for row in (0..ROWS).step_by(8) {
-            let turned = transpose(std::array::from_fn(|at| tile[row + at][group]));
-            for (at, values) in turned.into_iter().enumerate() {
-                put((group * GROUP + at) * ROWS + row, values);
-            }
-        }
-    }
+    group: usize,
+    row: usize,
+) -> [Group<T>; 8] {
+    let at = |below: usize| tile[(row + below) % ROWS][group];
+    // Three rounds of interleaving turn rows into columns, which is what vector units can do.
+    interleave(interleave(interleave([at(0), at(1), at(2), at(3), at(4), at(5), at(6), at(7)])))
 }
 
-/// Turns rows into columns in three rounds of interleaving, which is what vector units can do.
 #[inline(always)]
-fn transpose<T: Word>(rows: [Group<T>; 8]) -> [Group<T>; 8] {
-    let mut rows = rows;
-    for _ in 0..3 {
-        let old = rows;
-        for at in 0..4 {
-            let (a, b) = (old[at], old[at + 4]);
-            rows[2 * at] = [a[0], b[0], a[1], b[1], a[2], b[2], a[3], b[3]];
-            rows[2 * at + 1] = [a[4], b[4], a[5], b[5], a[6], b[6], a[7], b[7]];
-        }
-    }
-    rows
+fn interleave<T: Word>([a, b, c, d, e, f, g, h]: [Group<T>; 8]) -> [Group<T>; 8] {
+    let ((a, b), (c, d)) = (weave(a, e), weave(b, f));
+    let ((e, f), (g, h)) = (weave(c, g), weave(d, h));
+    [a, b, c, d, e, f, g, h]
+}
+
+#[inline(always)]
+fn weave<T: Word>(a: Group<T>, b: Group<T>) -> (Group<T>, Group<T>) {
+    (
+        [a[0], b[0], a[1], b[1], a[2], b[2], a[3], b[3]],
+        [a[4], b[4], a[5], b[5], a[6], b[6], a[7], b[7]],
+    )
 }
 
 #[cfg(test)]
@@ -273,6 +294,19 @@ mod tests {
         std::iter::repeat_with(next).take(n).collect()
     }
 
+    fn natural<T: Word, const G: usize>(tile: &Tile<T, G>) -> Vec<T> {
+        let mut out = vec![T::default(); ROWS * G * GROUP];
+        for group in 0..G {
+            for row in (0..ROWS).step_by(8) {
+                for (lane, values) in square(tile, group, row).iter().enumerate() {
+                    let at = (group * GROUP + lane) * ROWS + row;
+                    out[at..at + 8].copy_from_slice(values);
+                }
+            }
+        }
+        out
+    }
+
     fn round_trip<T: Word, const G: usize>(width: u32) {
         let mask = if width == 0 { 0 } else { u64::MAX >> (64 - width) };
         let values = random(ROWS * G * GROUP);
@@ -281,11 +315,9 @@ mod tests {
         assert_eq!(out.len(), 4 * G * GROUP * width as usize);
         let mut tile = [[[T::default(); GROUP]; G]; ROWS];
         unpack::<T, G>(&out, width, &mut tile);
-        natural(&tile, |at, got| {
-            for (i, got) in got.into_iter().enumerate() {
-                assert_eq!(got.widen(), T::of(values[at + i] & mask).widen(), "{width} {at} {i}");
-            }
-        });
+        for (got, value) in natural(&tile).into_iter().zip(&values) {
+            assert_eq!(got.widen(), T::of(value & mask).widen(), "{width}");
+        }
     }
 
     #[test]
@@ -318,7 +350,7 @@ mod tests {
                 want
             })
             .collect();
-        natural(&tile, |at, got| assert_eq!(got, sums[at..at + 8]));
+        assert_eq!(natural(&tile), sums);
         assert_eq!(end, want);
     }
 }
