@@ -99,6 +99,8 @@ mod fold;
 #[cfg(feature = "engine")]
 mod head;
 #[cfg(feature = "engine")]
+mod health;
+#[cfg(feature = "engine")]
 mod ingest;
 pub mod line_protocol;
 #[cfg(feature = "engine")]
@@ -117,6 +119,8 @@ mod pack;
 mod partials;
 #[cfg(feature = "engine")]
 mod plan;
+#[cfg(feature = "engine")]
+mod quarantine;
 #[cfg(feature = "engine")]
 mod record;
 #[cfg(feature = "engine")]
@@ -151,8 +155,10 @@ pub use crate::{
     delete::Deleted,
     error::{DbError, OpenError, ReadError},
     filter::{TagFilter, TagTest},
+    health::{Damaged, Health},
     options::{DbBuilder, SyncPolicy},
     partials::{Aggregates, Number, Partials},
+    quarantine::Quarantined,
     scan::{Direction, RowBlock, SeriesScan},
     view::{Series, SeriesId, View},
     writer::{LinesReport, Writer},
