@@ -97,6 +97,12 @@ impl Shared {
             seal_at = self.seal_at();
         }
         seal_at = seal_at.map(|at| at.max(work.retry_at));
+        drop(work);
+        // Before merging, which would make old rows look new, and before rows are dropped. It writes, and so may have to seal.
+        if let Err(error) = self.roll_up(now) {
+            self.failed(&error);
+        }
+        let mut work = self.maintenance.lock();
         self.remove_garbage(&mut work);
         let drop_at = self.drop_expired(&mut work, now);
         let merge_at = self.step_merge(&mut work, now);

@@ -170,10 +170,7 @@ impl Tombstone {
             return Err(ReadError::corrupt(path, 0, expected, "other bytes"));
         }
         let version = reader.u16().map_err(bad)?;
-        if version > VERSION {
-            let path = path.to_owned();
-            return Err(ReadError::Version { path, found: version, newest: VERSION });
-        }
+        ReadError::check_version(path, version, VERSION..=VERSION)?;
         let Some(end) = bytes.len().checked_sub(CRC_LEN).filter(|end| *end >= BODY_AT) else {
             let found = bytes.len().to_string();
             return Err(ReadError::corrupt(path, 0, "at least 24 bytes", found));
@@ -422,7 +419,10 @@ mod tests {
         let mut newer = good;
         newer[MAGIC.len()] = 9;
         let error = Tombstone::decode(path, &newer).unwrap_err();
-        assert!(matches!(error, ReadError::Version { found: 9, newest: 1, .. }), "{error}");
+        assert!(
+            matches!(error, ReadError::Version { found: 9, oldest: 1, newest: 1, .. }),
+            "{error}"
+        );
     }
 
     #[test]
