@@ -134,7 +134,11 @@ impl Shared {
             self.rotate(ingest)?;
             return Err(DbError::TooLarge { bytes: payload.len(), max: MAX_RECORD });
         }
-        let seq = ingest.log.append(kind, payload).map_err(|error| self.commit.poison(&error))?;
+        let durable = self.commit.durable();
+        let seq = ingest
+            .log
+            .append(kind, payload, durable)
+            .map_err(|error| self.commit.poison(&error))?;
         self.commit.wrote(seq);
         if ingest.log.current_bytes() >= self.options.log_file_bytes {
             self.rotate(ingest)?;

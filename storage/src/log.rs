@@ -2,23 +2,28 @@
 //!
 //! ```text
 //! file, log/NNNNNNNNNNNNNNNN.log:
-//! 0           8     10    12              20       24
-//! +-----------+-----+-----+---------------+--------+--------+--------+ - -
-//! | "SCHARTLG"| ver | 0   | first seq     | crc32c | record | record |
-//! |  magic    | u16 | u16 | u64           | of 0..20        |        |
-//! +-----------+-----+-----+---------------+--------+--------+--------+ - -
+//! 0           8     10    12              20              28       32
+//! +-----------+-----+-----+---------------+---------------+--------+--------+--------+ - -
+//! | "SCHARTLG"| ver | 0   | number        | first seq     | crc32c | record | record |
+//! |  magic    | u16 | u16 | u64           | u64           | of 0..28        |        |
+//! +-----------+-----+-----+---------------+---------------+--------+--------+--------+ - -
 //! record:
-//! 0        4        8               16     17            17+n
-//! +--------+--------+---------------+------+--------------+
-//! | n      | crc32c | seq           | kind | payload, n B |
-//! | u32    | u32    | u64           | u8   |              |
-//! +--------+--------+---------------+------+--------------+
-//!   the checksum covers n and everything from seq on
+//! 0        4        8               16       20     21            21+n
+//! +--------+--------+---------------+--------+------+--------------+
+//! | n      | crc32c | seq           | behind | kind | payload, n B |
+//! | u32    | u32    | u64           | u32    | u8   |              |
+//! +--------+--------+---------------+--------+------+--------------+
+//!   the checksum begins with that of the file's header, and covers n and everything from seq on
+//!   behind: how many of the records before this one were not known to be durable when it was written
 //! ```
 //!
 //! Sequence numbers count up by one over all files, so that a missing file or record is noticed. A batch is one record,
-//! written with one call: after a crash it is whole or absent. The last file may end in a torn record, which was never
-//! acknowledged and is cut off; an invalid record with valid ones after it, or in an earlier file, is damage.
+//! written with one call: after a crash it is whole or absent. A header names its file, and a checksum depends on the header, so
+//! that what a device leaves of another file, or puts in the wrong place, is no record of this one.
+//!
+//! In the last file an invalid record ends the log, unless a valid one behind it says that it was durable: a power cut leaves
+//! any part of what was not synced, later records without earlier ones too, and what follows was as little promised. Whatever
+//! was durable and is invalid, and any invalid record in an earlier file, is damage.
 
 use std::collections::VecDeque;
 use std::path::{Path, PathBuf};
@@ -33,11 +38,11 @@ pub(crate) const FOLDER: &str = "log";
 
 const MAGIC: &[u8; 8] = b"SCHARTLG";
 pub(crate) const VERSION: u16 = 1;
-const CRC_AT: usize = MAGIC.len() + 2 + 2 + 8;
+const CRC_AT: usize = MAGIC.len() + 2 + 2 + 8 + 8;
 pub(crate) const HEADER_LEN: usize = CRC_AT + 4;
-pub(crate) const RECORD_HEADER_LEN: usize = 4 + 4 + 8 + 1;
+pub(crate) const RECORD_HEADER_LEN: usize = 4 + 4 + 8 + 4 + 1;
 const _: () = assert!(
-    HEADER_LEN == 24 && RECORD_HEADER_LEN == 17,
+    HEADER_LEN == 32 && RECORD_HEADER_LEN == 21,
     "as drawn above and in docs/format/log.md"
 );
 
@@ -103,10 +108,11 @@ pub(crate) fn numbers(names: &[String]) -> Vec<u64> {
     numbers
 }
 
-fn header(first_seq: u64) -> Vec<u8> {
+fn header(number: u64, first_seq: u64) -> Vec<u8> {
     let mut out = MAGIC.to_vec();
     out.extend(VERSION.to_le_bytes());
     out.extend([0, 0]);
+    out.extend(number.to_le_bytes());
     out.extend(first_seq.to_le_bytes());
     out.extend(crc32c::crc32c(&out).to_le_bytes());
     out
@@ -126,12 +132,18 @@ impl Log {
         Ok(Log { folder: folder.to_owned(), file, files, next_seq, buffer: Vec::new() })
     }
 
-    /// Appends a record; its number.
-    pub(crate) fn append(&mut self, kind: Kind, payload: &[u8]) -> Result<u64, ReadError> {
+    /// Appends a record; its number. Records up to `durable` are known to be so.
+    pub(crate) fn append(
+        &mut self,
+        kind: Kind,
+        payload: &[u8],
+        durable: u64,
+    ) -> Result<u64, ReadError> {
         let seq = self.next_seq;
-        self.buffer.clear();
-        put_record(seq, kind, payload, &mut self.buffer);
         let Some(current) = self.files.back_mut() else { return Ok(seq) };
+        self.buffer.clear();
+        let salt = salt(current.number, current.first_seq);
+        put_record(salt, seq, durable, kind, payload, &mut self.buffer);
         self.file
             .append(&self.buffer)
             .map_err(|e| ReadError::io(&path_of(&self.folder, current.number), "write", e))?;
@@ -180,7 +192,7 @@ fn create(
     first_seq: u64,
 ) -> Result<(Arc<dyn AppendFile>, LogFile), ReadError> {
     let path = path_of(folder, number);
-    let header = header(first_seq);
+    let header = header(number, first_seq);
     let file = vfs.create(&path).map_err(|e| ReadError::io(&path, "create", e))?;
     file.append(&header).map_err(|e| ReadError::io(&path, "write", e))?;
     file.sync().map_err(|e| ReadError::io(&path, "sync", e))?;
@@ -189,15 +201,22 @@ fn create(
     Ok((file, LogFile { number, first_seq, bytes: header.len() as u64 }))
 }
 
-fn put_record(seq: u64, kind: Kind, payload: &[u8], out: &mut Vec<u8>) {
+/// What the checksums of a file's records begin with.
+fn salt(number: u64, first_seq: u64) -> u32 {
+    crc32c::crc32c(&header(number, first_seq)[..CRC_AT])
+}
+
+fn put_record(salt: u32, seq: u64, durable: u64, kind: Kind, payload: &[u8], out: &mut Vec<u8>) {
     let start = out.len();
     let len = crate::rows::index(payload.len()).to_le_bytes();
     out.extend(len);
     out.extend([0; 4]);
     out.extend(seq.to_le_bytes());
+    let behind = seq.saturating_sub(1).saturating_sub(durable);
+    out.extend(u32::try_from(behind).unwrap_or(u32::MAX).to_le_bytes());
     out.push(kind.id());
     out.extend_from_slice(payload);
-    let crc = crc32c::crc32c_append(crc32c::crc32c(&len), &out[start + 8..]);
+    let crc = crc32c::crc32c_append(crc32c::crc32c_append(salt, &len), &out[start + 8..]);
     out[start + 4..start + 8].copy_from_slice(&crc.to_le_bytes());
 }
 
@@ -205,6 +224,8 @@ fn put_record(seq: u64, kind: Kind, payload: &[u8], out: &mut Vec<u8>) {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Record<'a> {
     pub(crate) seq: u64,
+    /// How many of the records before it were not known to be durable.
+    behind: u32,
     pub(crate) kind: Kind,
     pub(crate) payload: &'a [u8],
     /// Where it begins in the file.
@@ -221,20 +242,28 @@ pub(crate) struct Scanned<'a> {
     pub(crate) valid: usize,
 }
 
-/// Reads a file. What follows the last valid record is left out if `last`, and if nothing valid follows it.
-pub(crate) fn scan<'a>(path: &Path, bytes: &'a [u8], last: bool) -> Result<Scanned<'a>, ReadError> {
-    let Some(first_seq) = scan_header(path, bytes)? else {
-        return torn(path, bytes, 0, 0, last).map(|()| Scanned {
-            records: Vec::new(),
-            first_seq: None,
-            valid: 0,
-        });
+/// Reads file `number`. What follows the last valid record is left out if `last`, and if it is not known to have been durable.
+pub(crate) fn scan<'a>(
+    path: &Path,
+    number: u64,
+    bytes: &'a [u8],
+    last: bool,
+) -> Result<Scanned<'a>, ReadError> {
+    let Some(first_seq) = scan_header(path, number, bytes)? else {
+        // The header is durable before the first record is written.
+        return if last && bytes.len() <= HEADER_LEN {
+            Ok(Scanned { records: Vec::new(), first_seq: None, valid: 0 })
+        } else {
+            let found = "another one, and records".to_owned();
+            Err(damaged(path, 0, "the header of this file of the log", found))
+        };
     };
+    let salt = salt(number, first_seq);
     let mut records = Vec::new();
     let (mut offset, mut seq) = (HEADER_LEN, first_seq);
     while offset < bytes.len() {
-        let Some(record) = record_at(bytes, offset).filter(|record| record.seq == seq) else {
-            torn(path, bytes, offset, seq, last)?;
+        let Some(record) = record_at(salt, bytes, offset).filter(|record| record.seq == seq) else {
+            torn(path, salt, bytes, offset, seq, last)?;
             break;
         };
         offset += RECORD_HEADER_LEN + record.payload.len();
@@ -244,56 +273,76 @@ pub(crate) fn scan<'a>(path: &Path, bytes: &'a [u8], last: bool) -> Result<Scann
     Ok(Scanned { records, first_seq: Some(first_seq), valid: offset.min(bytes.len()) })
 }
 
-/// The first number, if the header is whole.
-fn scan_header(path: &Path, bytes: &[u8]) -> Result<Option<u64>, ReadError> {
+/// The first number, if the header is whole and that of this file.
+fn scan_header(path: &Path, number: u64, bytes: &[u8]) -> Result<Option<u64>, ReadError> {
     let Some(head) = bytes.get(..HEADER_LEN) else { return Ok(None) };
     let mut reader = Reader::new(&head[CRC_AT..]);
     if reader.u32() != Ok(crc32c::crc32c(&head[..CRC_AT])) || !head.starts_with(MAGIC) {
         return Ok(None);
     }
     let mut reader = Reader::new(&head[MAGIC.len()..CRC_AT]);
-    match (reader.u16(), reader.u16(), reader.u64()) {
+    match (reader.u16(), reader.u16(), reader.u64(), reader.u64()) {
         (Ok(found), ..) if found > VERSION => {
             Err(ReadError::Version { path: path.to_owned(), found, newest: VERSION })
         }
-        (Ok(_), Ok(_), Ok(first_seq)) => Ok(Some(first_seq)),
+        (Ok(_), Ok(_), Ok(found), Ok(first_seq)) => Ok((found == number).then_some(first_seq)),
         _ => Ok(None),
     }
 }
 
 /// The record that begins at `offset`, if a valid one does.
-fn record_at(bytes: &[u8], offset: usize) -> Option<Record<'_>> {
+fn record_at(salt: u32, bytes: &[u8], offset: usize) -> Option<Record<'_>> {
     let mut reader = Reader::new(bytes.get(offset..)?);
     let len = usize::try_from(reader.u32().ok()?).ok().filter(|len| *len <= MAX_RECORD)?;
     let crc = reader.u32().ok()?;
     let seq = reader.u64().ok()?;
+    let behind = reader.u32().ok()?;
     let kind = reader.u8().ok()?;
     let payload = reader.take(len).ok()?;
     let end = offset + RECORD_HEADER_LEN + len;
-    let computed =
-        crc32c::crc32c_append(crc32c::crc32c(&bytes[offset..offset + 4]), &bytes[offset + 8..end]);
+    let computed = crc32c::crc32c_append(
+        crc32c::crc32c_append(salt, &bytes[offset..offset + 4]),
+        &bytes[offset + 8..end],
+    );
     let kind = Kind::from_id(kind).filter(|_| computed == crc)?;
-    Some(Record { seq, kind, payload, offset })
+    Some(Record { seq, behind, kind, payload, offset })
 }
 
-/// Whether what begins at `offset` may be cut off: it is the end of the last file, and nothing valid follows.
-fn torn(path: &Path, bytes: &[u8], offset: usize, seq: u64, last: bool) -> Result<(), ReadError> {
-    let damaged = |found: String| {
-        Err(ReadError::corrupt(path, offset as u64, "a valid record of the log", found))
-    };
+fn damaged(path: &Path, offset: usize, expected: &'static str, found: String) -> ReadError {
+    ReadError::corrupt(path, offset as u64, expected, found)
+}
+
+/// Whether what begins at `offset`, and should be record `seq`, may be cut off: it is in the last file, and nothing valid
+/// behind it says that it was durable.
+fn torn(
+    path: &Path,
+    salt: u32,
+    bytes: &[u8],
+    offset: usize,
+    seq: u64,
+    last: bool,
+) -> Result<(), ReadError> {
+    let expected = "a valid record of the log";
     if !last {
-        return damaged("an invalid one, and newer files".to_owned());
+        return Err(damaged(path, offset, expected, "an invalid one, and newer files".to_owned()));
     }
     // Cheap tests first: nearly every offset fails at its number.
-    let plausible = |at: &usize| {
-        let number = bytes.get(at + 8..at + 16).map(Reader::new).and_then(|mut r| r.u64().ok());
-        number.is_some_and(|number| number >= seq && number - seq < 1 << 32)
+    let field = |at: usize, len| bytes.get(at..at + len).map(Reader::new);
+    let promises = |at: &usize| {
+        let number = field(at + 8, 8).and_then(|mut r| r.u64().ok());
+        let behind = field(at + 16, 4).and_then(|mut r| r.u32().ok());
+        let (Some(number), Some(behind)) = (number, behind) else { return false };
+        number > seq && number - seq < 1 << 32 && number - seq > u64::from(behind)
     };
-    let follower = (offset + 1..bytes.len()).filter(plausible).find_map(|at| record_at(bytes, at));
-    match follower {
+    let mut behind = (offset + 1..bytes.len()).filter(promises);
+    match behind.find_map(|at| record_at(salt, bytes, at)) {
         None => Ok(()),
         Some(record) => {
-            damaged(format!("an invalid one before record {} at {}", record.seq, record.offset))
+            let found = format!(
+                "an invalid one, though record {} at {} says that it was durable",
+                record.seq, record.offset
+            );
+            Err(damaged(path, offset, expected, found))
         }
     }
 }
@@ -319,38 +368,42 @@ pub(crate) fn rewrite(
 mod tests {
     use super::*;
 
+    /// A file of records each of which was durable before the next.
     fn file(first: u64, payloads: &[&[u8]]) -> Vec<u8> {
-        let mut out = header(first);
+        let mut out = header(7, first);
         for (seq, payload) in (first..).zip(payloads) {
-            put_record(seq, Kind::Batch, payload, &mut out);
+            put_record(salt(7, first), seq, seq - 1, Kind::Batch, payload, &mut out);
         }
         out
+    }
+
+    fn scan_last(bytes: &[u8]) -> Result<Scanned<'_>, ReadError> {
+        scan(Path::new("log"), 7, bytes, true)
     }
 
     #[test]
     fn a_torn_end_is_cut_wherever_it_is_torn() {
         let bytes = file(5, &[b"one", b"", b"three"]);
-        let path = Path::new("log");
-        let whole = scan(path, &bytes, true).unwrap();
+        let whole = scan_last(&bytes).unwrap();
         let starts: Vec<usize> = whole.records.iter().map(|r| r.offset).collect();
         for cut in 0..bytes.len() {
-            let got = scan(path, &bytes[..cut], true).unwrap();
+            let got = scan_last(&bytes[..cut]).unwrap();
             let ends = starts.iter().copied().skip(1).chain([bytes.len()]);
             assert_eq!(got.records.len(), ends.filter(|end| *end <= cut).count(), "{cut}");
             let at_border = cut >= HEADER_LEN && (starts.contains(&cut) || cut == bytes.len());
-            assert_eq!(scan(path, &bytes[..cut], false).is_ok(), at_border, "{cut}");
+            let closed = scan(Path::new("log"), 7, &bytes[..cut], false);
+            assert_eq!(closed.is_ok(), at_border, "{cut}");
         }
     }
 
     #[test]
-    fn damage_before_valid_records_is_an_error() {
+    fn damage_before_records_that_promise_is_an_error() {
         let bytes = file(5, &[b"one", b"two", b"three"]);
-        let path = Path::new("log");
-        let last = scan(path, &bytes, true).unwrap().records[2].offset;
+        let last = scan_last(&bytes).unwrap().records[2].offset;
         for at in 0..bytes.len() {
             let mut damaged = bytes.clone();
             damaged[at] ^= 1;
-            match scan(path, &damaged, true) {
+            match scan_last(&damaged) {
                 Ok(got) => assert!(at >= last && got.records.len() == 2, "{at}"),
                 Err(error) => assert!(at < last, "{at}: {error}"),
             }
@@ -358,9 +411,34 @@ mod tests {
     }
 
     #[test]
+    fn a_later_record_without_an_earlier_one_is_a_torn_end_while_neither_was_synced() {
+        let mut bytes = header(7, 5);
+        for (seq, payload) in [(5, b"one"), (6, b"two"), (7, b"tri"), (8, b"for")] {
+            put_record(salt(7, 5), seq, 5, Kind::Batch, payload, &mut bytes);
+        }
+        let second = scan_last(&bytes).unwrap().records[1].offset;
+        bytes[second + 22] ^= 1;
+        assert_eq!(scan_last(&bytes).unwrap().records.len(), 1);
+        put_record(salt(7, 5), 9, 6, Kind::Batch, b"it was", &mut bytes);
+        let error = scan_last(&bytes).unwrap_err();
+        assert!(error.to_string().contains("record 9 at"), "{error}");
+    }
+
+    #[test]
+    fn what_another_file_left_behind_is_no_record() {
+        let bytes = file(5, &[b"one", b"two"]);
+        assert!(scan(Path::new("log"), 8, &bytes, true).is_err());
+        let header_only = scan(Path::new("log"), 8, &bytes[..HEADER_LEN], true).unwrap();
+        assert_eq!(header_only.first_seq, None);
+        let mut mixed = header(7, 6);
+        mixed.extend_from_slice(&bytes[HEADER_LEN..]);
+        assert_eq!(scan_last(&mixed).unwrap().records.len(), 0);
+    }
+
+    #[test]
     fn zeros_are_no_record() {
         let mut bytes = file(1, &[b"one"]);
         bytes.resize(bytes.len() + 100, 0);
-        assert_eq!(scan(Path::new(""), &bytes, true).unwrap().records.len(), 1);
+        assert_eq!(scan_last(&bytes).unwrap().records.len(), 1);
     }
 }

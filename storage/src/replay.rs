@@ -39,7 +39,7 @@ impl Found {
         // A last file without records is written over.
         self.next_number = number;
         let bytes = vfs.read(&path).map_err(|e| ReadError::io(&path, "read", e))?;
-        let scanned = log::scan(&path, &bytes, last)?;
+        let scanned = log::scan(&path, number, &bytes, last)?;
         let Some(first_seq) = scanned.first_seq else {
             // Its creation was interrupted. Nothing was in it.
             return Ok(());

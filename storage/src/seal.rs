@@ -95,10 +95,8 @@ impl Shared {
         let segments = self.write_segments(work, &frozen.head)?;
         let checkpoint =
             Checkpoint { catalog: Arc::clone(&frozen.catalog), sealed_seq: frozen.last_seq };
-        if let Err(error) = file::write(self.vfs(), &self.root, &checkpoint) {
-            self.discard(&segments);
-            return Err(error.into());
-        }
+        // Where this fails the segments stay: the checkpoint may have its name already, though making that durable failed.
+        file::write(self.vfs(), &self.root, &checkpoint)?;
         self.publish(|version| {
             version.frozen.remove(0);
             let all = Arc::make_mut(&mut version.segments);
