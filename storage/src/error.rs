@@ -3,6 +3,7 @@
 use std::error::Error;
 use std::fmt;
 use std::io;
+use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
 
 /// Why a file of the database could not be read or written.
@@ -38,12 +39,37 @@ pub enum ReadError {
         path: PathBuf,
         /// Its format version.
         found: u16,
+        /// The oldest that this release reads.
+        oldest: u16,
         /// The newest that this release reads.
         newest: u16,
     },
 }
 
 impl ReadError {
+    /// An error unless this release reads files of version `found`.
+    pub(crate) fn check_version(
+        path: &Path,
+        found: u16,
+        read: RangeInclusive<u16>,
+    ) -> Result<(), ReadError> {
+        let (oldest, newest) = (*read.start(), *read.end());
+        if read.contains(&found) {
+            return Ok(());
+        }
+        Err(ReadError::Version { path: path.to_owned(), found, oldest, newest })
+    }
+
+    /// The file or folder in question.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        match self {
+            ReadError::Io { path, .. }
+            | ReadError::Corrupt { path, .. }
+            | ReadError::Version { path, .. } => path,
+        }
+    }
+
     pub(crate) fn io(path: &Path, op: &'static str, source: io::Error) -> Self {
         ReadError::Io { path: path.to_owned(), op, source }
     }
@@ -65,7 +91,13 @@ impl fmt::Display for ReadError {
             ReadError::Corrupt { path, offset, expected, found } => {
                 write!(f, "{}: offset {offset}: expected {expected}, found {found}", path.display())
             }
-            ReadError::Version { path, found, newest } => write!(
+            ReadError::Version { path, found, oldest, newest: _ } if found < oldest => write!(
+                f,
+                "{}: format version {found} is older than {oldest}, the oldest this release reads; \
+                 export it with the release that wrote it",
+                path.display()
+            ),
+            ReadError::Version { path, found, newest, .. } => write!(
                 f,
                 "{}: format version {found} is newer than {newest}, the newest this release reads; \
                  open it with a newer release",
@@ -198,6 +230,11 @@ pub enum DbError {
         /// What is wrong with it.
         reason: &'static str,
     },
+    /// A rollup that cannot be.
+    InvalidRollup {
+        /// What is wrong with it.
+        reason: &'static str,
+    },
     /// No writes are taken until the database is opened again.
     ReadOnly {
         /// Why.
@@ -233,6 +270,7 @@ impl fmt::Display for DbError {
             }
             DbError::InvalidName { name } => write!(f, "invalid name: {name:?}"),
             DbError::InvalidDuration { reason } => f.write_str(reason),
+            DbError::InvalidRollup { reason } => write!(f, "invalid rollup: {reason}"),
             DbError::ReadOnly { reason } => write!(f, "no writes are taken: {reason}"),
             DbError::TooLarge { bytes, max } => {
                 write!(

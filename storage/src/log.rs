@@ -37,7 +37,7 @@ use crate::vfs::{AppendFile, Vfs};
 pub(crate) const FOLDER: &str = "log";
 
 const MAGIC: &[u8; 8] = b"SCHARTLG";
-pub(crate) const VERSION: u16 = 1;
+pub(crate) const VERSION: u16 = 2;
 const CRC_AT: usize = MAGIC.len() + 2 + 2 + 8 + 8;
 pub(crate) const HEADER_LEN: usize = CRC_AT + 4;
 pub(crate) const RECORD_HEADER_LEN: usize = 4 + 4 + 8 + 4 + 1;
@@ -276,16 +276,22 @@ pub(crate) fn scan<'a>(
 /// The first number, if the header is whole and that of this file.
 fn scan_header(path: &Path, number: u64, bytes: &[u8]) -> Result<Option<u64>, ReadError> {
     let Some(head) = bytes.get(..HEADER_LEN) else { return Ok(None) };
+    let mut reader = Reader::new(&head[MAGIC.len()..]);
+    if let (true, Ok(version)) = (head.starts_with(MAGIC) && bytes.len() > HEADER_LEN, reader.u16())
+    {
+        // Before the checksum, which stands elsewhere in other versions; a file with records is no interrupted creation.
+        ReadError::check_version(path, version, VERSION..=VERSION)?;
+    }
     let mut reader = Reader::new(&head[CRC_AT..]);
     if reader.u32() != Ok(crc32c::crc32c(&head[..CRC_AT])) || !head.starts_with(MAGIC) {
         return Ok(None);
     }
     let mut reader = Reader::new(&head[MAGIC.len()..CRC_AT]);
     match (reader.u16(), reader.u16(), reader.u64(), reader.u64()) {
-        (Ok(found), ..) if found > VERSION => {
-            Err(ReadError::Version { path: path.to_owned(), found, newest: VERSION })
+        (Ok(version), Ok(_), Ok(found), Ok(first_seq)) => {
+            ReadError::check_version(path, version, VERSION..=VERSION)?;
+            Ok((found == number).then_some(first_seq))
         }
-        (Ok(_), Ok(_), Ok(found), Ok(first_seq)) => Ok((found == number).then_some(first_seq)),
         _ => Ok(None),
     }
 }

@@ -57,6 +57,10 @@ impl Shared {
             seal_at = self.seal_at();
         }
         seal_at = seal_at.map(|at| at.max(work.retry_at));
+        // Before merging, which would make old rows look new, and before rows are dropped.
+        if let Err(error) = self.roll_up(now) {
+            self.failed(&error);
+        }
         let drop_at = self.drop_expired(now);
         if let Err(error) = merge::merge_small(self, &mut work) {
             self.failed(&error);

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use stripchart_core::{KeyRef, SeriesKey, TimeRange, Timestamp};
+use stripchart_core::{FieldType, KeyRef, SeriesKey, TimeRange, Timestamp};
 
 use crate::catalog::{Catalog, FieldInfo, PolicyId};
 use crate::head::Head;
@@ -88,6 +88,18 @@ impl Series {
     #[must_use]
     pub fn id(&self) -> SeriesId {
         self.inner.id
+    }
+
+    /// Times of the first and the last row in each place that is not in a segment of rank up to `rank`.
+    pub(crate) fn bounds_above(&self, rank: u64) -> Vec<(i64, i64)> {
+        let segments = self.inner.segments.iter().filter_map(|(at, _, bounds)| {
+            (self.view.segments[*at as usize].footer.rank > rank).then_some(*bounds)
+        });
+        let heads = self.inner.heads.iter().filter_map(|(at, slot)| {
+            let (head, limit) = &self.view.heads[*at as usize];
+            head.inner.read().bounds(*slot, *limit)
+        });
+        segments.chain(heads).collect()
     }
 }
 
@@ -287,13 +299,19 @@ impl View {
         crate::fold::fold(series, wanted, edges, into)
     }
 
+    /// The first instant that the retention policy still shows.
+    pub(crate) fn horizon(&self) -> i64 {
+        self.inner.horizon
+    }
+
+    pub(crate) fn field_type(&self, measurement: &str, field: &str) -> Option<FieldType> {
+        self.inner.catalog.field_type(self.inner.policy, measurement, field)
+    }
+
     fn wanted(series: &Series, field: &str) -> Wanted {
         let measurement = series.key().measurement();
         let view = &series.view;
         let field_type = view.catalog.field_type(view.policy, measurement, field);
-        Wanted {
-            name: field.to_owned(),
-            field_type: field_type.unwrap_or(stripchart_core::FieldType::Float),
-        }
+        Wanted { name: field.to_owned(), field_type: field_type.unwrap_or(FieldType::Float) }
     }
 }

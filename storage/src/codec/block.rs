@@ -1,0 +1,295 @@
+//! A block of numbers, taken apart once and then asked.
+//!
+//! A reader that aggregates wants to know what it can get without decoding (a constant, equal steps), then decode into memory that it
+//! uses again for every block, then add up ranges of rows without looking at single ones:
+//!
+//! ```text
+//! NumberBlock::parse(bytes, type, rows)
+//!   .constant() .progression() .presence() .values()      from the head of the block
+//!   .aggregate(which, scratch)                            all rows
+//!   .decode_into(scratch) -> Decoded
+//!       .numbers()                                        the values, rows without one left out
+//!       .aggregate(rows, which) .first(rows) .last(rows)  a range of rows, as a bucket of time is one
+//! ```
+
+#![allow(dead_code, reason = "segments are about to read with it")]
+
+use std::ops::Range;
+
+use stripchart_core::{Bitmap, FieldType};
+
+use super::aggregate::{Aggregate, of_floats, of_ints, of_uints};
+use super::bits::take_bits;
+use super::floats::{decode_floats_into, peek_constant};
+use super::ints::{IntBlock, decode_ints_into};
+use super::{ALL_PRESENT, MAX_VALUES, SOME_PRESENT};
+use crate::bytes::{Bad, Reader};
+use crate::partials::{Aggregates, Number};
+
+/// Memory that decoding uses, kept from block to block.
+#[derive(Debug, Default)]
+pub(crate) struct Scratch {
+    ints: Vec<i64>,
+    uints: Vec<u64>,
+    floats: Vec<f64>,
+}
+
+/// A block of a numeric field that was read but not decoded.
+#[derive(Debug, Clone)]
+pub(crate) struct NumberBlock<'a> {
+    field_type: FieldType,
+    rows: usize,
+    values: usize,
+    present: Option<Bitmap>,
+    coded: Reader<'a>,
+}
+
+/// Decoded values of one type, rows without one left out.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) enum Numbers<'s> {
+    Floats(&'s [f64]),
+    Integers(&'s [i64]),
+    Unsigned(&'s [u64]),
+}
+
+/// A decoded block.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Decoded<'s> {
+    rows: usize,
+    present: Option<&'s Bitmap>,
+    numbers: Numbers<'s>,
+}
+
+impl<'a> NumberBlock<'a> {
+    /// Reads what stands before the values of a column of `rows` rows, as `encode_column` wrote it.
+    pub(crate) fn parse(bytes: &'a [u8], field_type: FieldType, rows: usize) -> Result<Self, Bad> {
+        let mut coded = Reader::new(bytes);
+        if !field_type.is_numeric() {
+            return coded.bad("a numeric field", format!("{field_type:?}"));
+        }
+        if rows > MAX_VALUES {
+            return coded.bad("fewer rows", rows.to_string());
+        }
+        let present: Option<Bitmap> = match coded.u8()? {
+            ALL_PRESENT => None,
+            SOME_PRESENT => Some(take_bits(&mut coded, rows)?.collect()),
+            other => return coded.bad("0 or 1 for presence", other.to_string()),
+        };
+        let values = present.as_ref().map_or(rows, Bitmap::count_ones);
+        Ok(NumberBlock { field_type, rows, values, present, coded })
+    }
+
+    /// Rows, those without a value included.
+    pub(crate) const fn rows(&self) -> usize {
+        self.rows
+    }
+
+    /// Rows that have a value.
+    pub(crate) const fn values(&self) -> usize {
+        self.values
+    }
+
+    /// Which rows have a value; `None` if all do.
+    pub(crate) const fn presence(&self) -> Option<&Bitmap> {
+        self.present.as_ref()
+    }
+
+    /// The one value that all rows with a value have, if the codec says so; blocks that vary are not searched.
+    pub(crate) fn constant(&self) -> Option<Number> {
+        if self.values == 0 {
+            return None;
+        }
+        match self.field_type {
+            FieldType::Float => peek_constant(self.coded.clone()).map(Number::Float),
+            FieldType::Integer => {
+                self.steps().and_then(|(v, s)| (s == 0).then_some(Number::Integer(v)))
+            }
+            _ => self
+                .steps()
+                .and_then(|(v, s)| (s == 0).then_some(Number::Unsigned(v.cast_unsigned()))),
+        }
+    }
+
+    /// First value and step (wrapping around), if the values are integers, more than one, and equally far from one to the next.
+    pub(crate) fn progression(&self) -> Option<(Number, i64)> {
+        let (first, step) = self.steps().filter(|_| self.values > 1)?;
+        match self.field_type {
+            FieldType::Integer => Some((Number::Integer(first), step)),
+            FieldType::Unsigned => Some((Number::Unsigned(first.cast_unsigned()), step)),
+            _ => None,
+        }
+    }
+
+    fn steps(&self) -> Option<(i64, i64)> {
+        IntBlock::read(&mut self.coded.clone(), self.values).ok()?.steps()
+    }
+
+    /// Decodes all values.
+    pub(crate) fn decode_into<'s>(&'s self, scratch: &'s mut Scratch) -> Result<Decoded<'s>, Bad> {
+        let mut reader = self.coded.clone();
+        let numbers = match self.field_type {
+            FieldType::Float => {
+                decode_floats_into(&mut reader, self.values, &mut scratch.floats)?;
+                Numbers::Floats(&scratch.floats)
+            }
+            FieldType::Integer => {
+                decode_ints_into(&mut reader, self.values, &mut scratch.ints)?;
+                Numbers::Integers(&scratch.ints)
+            }
+            _ => {
+                decode_ints_into(&mut reader, self.values, &mut scratch.ints)?;
+                scratch.uints.clear();
+                scratch.uints.extend(scratch.ints.iter().map(|v| v.cast_unsigned()));
+                Numbers::Unsigned(&scratch.uints)
+            }
+        };
+        reader.end()?;
+        Ok(Decoded { rows: self.rows, present: self.present.as_ref(), numbers })
+    }
+
+    /// Adds up all rows; quicker than [`NumberBlock::decode_into`] and [`Decoded::aggregate`].
+    pub(crate) fn aggregate(
+        &self,
+        which: Aggregates,
+        scratch: &mut Scratch,
+    ) -> Result<Aggregate, Bad> {
+        Ok(self.decode_into(scratch)?.aggregate(0..self.rows, which))
+    }
+}
+
+impl<'s> Decoded<'s> {
+    /// The values, rows without one left out.
+    pub(crate) const fn numbers(&self) -> Numbers<'s> {
+        self.numbers
+    }
+
+    /// Adds up the rows in `rows`, as far as the block has them. Of equal smallest or largest values the earliest row counts; a NaN
+    /// is smallest or largest only where there is nothing else.
+    pub(crate) fn aggregate(&self, rows: Range<usize>, which: Aggregates) -> Aggregate {
+        let range = self.index(rows.start)..self.index(rows.end.max(rows.start));
+        let start = range.start;
+        let mut all = match self.numbers {
+            Numbers::Floats(v) => of_floats(&v[range], which),
+            Numbers::Integers(v) => of_ints(&v[range], which),
+            Numbers::Unsigned(v) => of_uints(&v[range], which),
+        };
+        for (_, at) in [&mut all.min, &mut all.max].into_iter().flatten() {
+            *at = self.row(start + *at);
+        }
+        all
+    }
+
+    /// The first value in `rows` and its row.
+    pub(crate) fn first(&self, rows: Range<usize>) -> Option<(Number, usize)> {
+        let (index, end) = (self.index(rows.start), self.index(rows.end));
+        (index < end).then(|| (self.number(index), self.row(index)))
+    }
+
+    /// The last value in `rows` and its row.
+    pub(crate) fn last(&self, rows: Range<usize>) -> Option<(Number, usize)> {
+        let (start, end) = (self.index(rows.start), self.index(rows.end));
+        (start < end).then(|| (self.number(end - 1), self.row(end - 1)))
+    }
+
+    fn number(&self, index: usize) -> Number {
+        match self.numbers {
+            Numbers::Floats(v) => Number::Float(v[index]),
+            Numbers::Integers(v) => Number::Integer(v[index]),
+            Numbers::Unsigned(v) => Number::Unsigned(v[index]),
+        }
+    }
+
+    /// How many values stand before `row`.
+    fn index(&self, row: usize) -> usize {
+        let row = row.min(self.rows);
+        let Some(present) = self.present else { return row };
+        let words = present.words();
+        let whole: usize = words[..row / 64].iter().map(|word| word.count_ones() as usize).sum();
+        match words.get(row / 64) {
+            Some(word) => whole + (word & ((1 << (row % 64)) - 1)).count_ones() as usize,
+            None => whole,
+        }
+    }
+
+    /// The row of the value with `index` others before it.
+    fn row(&self, index: usize) -> usize {
+        let Some(present) = self.present else { return index };
+        let mut before = 0;
+        for (at, word) in present.words().iter().enumerate() {
+            let ones = word.count_ones() as usize;
+            if before + ones > index {
+                let mut word = *word;
+                for _ in before..index {
+                    word &= word - 1;
+                }
+                return at * 64 + word.trailing_zeros() as usize;
+            }
+            before += ones;
+        }
+        self.rows
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+    use stripchart_core::{Column, Values};
+
+    use super::*;
+    use crate::codec::encode_column;
+
+    #[test]
+    fn constants_and_steps_are_known_without_decoding() {
+        let block = |values: Values, rows: usize| {
+            let mut out = Vec::new();
+            let field_type = values.field_type().unwrap();
+            encode_column(&Column::new("", values), rows, &mut out);
+            let block = NumberBlock::parse(&out, field_type, rows).unwrap();
+            (block.constant(), block.progression(), block.values())
+        };
+        let seven = Some(Number::Integer(7));
+        assert_eq!(
+            block(Values::Integer(vec![7; 9]), 9),
+            (seven, Some((Number::Integer(7), 0)), 9)
+        );
+        assert_eq!(block(Values::Integer(vec![7; 1]), 3), (seven, None, 1));
+        let steps = Some((Number::Unsigned(u64::MAX), 2));
+        assert_eq!(block(Values::Unsigned(vec![u64::MAX, 1, 3]), 3), (None, steps, 3));
+        assert_eq!(block(Values::Float(vec![0.25; 9]), 9), (Some(Number::Float(0.25)), None, 9));
+        assert_eq!(block(Values::Float(vec![-0.0; 9]), 9).0, Some(Number::Float(-0.0)));
+        assert_eq!(block(Values::Float(vec![1.0, 2.0, 4.0]), 3), (None, None, 3));
+        assert_eq!(block(Values::Float(vec![]), 3), (None, None, 0));
+        assert!(NumberBlock::parse(&[0, 0, 0], FieldType::String, 1).is_err());
+    }
+
+    proptest! {
+        #[test]
+        fn ranges_add_up_as_their_rows_do(
+            rows in prop::collection::vec(prop::option::of(-5..5i64), 1..200), from in 0..210usize, len in 0..210usize
+        ) {
+            let mut column = Column::new("", Values::empty(FieldType::Integer));
+            for value in &rows {
+                match value {
+                    Some(value) => column.push((*value).into()),
+                    None => column.push_null(),
+                }
+            }
+            let mut out = Vec::new();
+            encode_column(&column, rows.len(), &mut out);
+            let block = NumberBlock::parse(&out, FieldType::Integer, rows.len()).unwrap();
+            let mut scratch = Scratch::default();
+            let decoded = block.decode_into(&mut scratch).unwrap();
+            let range = from..from + len;
+            let got = decoded.aggregate(range.clone(), Aggregates::ALL);
+            let inside: Vec<(i64, usize)> = rows.iter().enumerate()
+                .filter(|(row, _)| range.contains(row)).filter_map(|(row, v)| Some(((*v)?, row))).collect();
+            let number = |v: Option<&(i64, usize)>| v.map(|(v, row)| (Number::Integer(*v), *row));
+            prop_assert_eq!(got.count, inside.len());
+            prop_assert_eq!(got.sum.total(), Number::Integer(inside.iter().map(|(v, _)| v).sum()));
+            prop_assert_eq!(got.min, number(inside.iter().min()));
+            prop_assert_eq!(got.max, number(inside.iter().min_by_key(|(v, row)| (-v, *row))));
+            prop_assert_eq!(decoded.first(range.clone()), number(inside.first()));
+            prop_assert_eq!(decoded.last(range), number(inside.last()));
+        }
+    }
+}
