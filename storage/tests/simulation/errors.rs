@@ -102,6 +102,10 @@ fn fail(checker: &mut Checker<'_>, script: &Script, failure: Failure, seed: u64)
             &format!("{what}, opened again after ({error})"),
         );
         runner.resume(n);
+        // What was read back may have been in memory only, since a sync had failed.
+        let what = format!("{what}, opened again after ({error}), then a power cut");
+        let image = vfs.after_crash(Crash::DropUnsynced);
+        checker.check(&image, Due { what: &what, least: n, most: n, ..due }, None);
     }
     if fault == Fault::FlippedBit {
         runner.db = None;

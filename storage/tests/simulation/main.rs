@@ -2,7 +2,7 @@
 //! left. `docs/RELIABILITY.md` says what is promised and how often this was run.
 //!
 //! By itself this takes a sample. `STRIPCHART_SIM=full` takes every operation, every way of crashing and four seeds;
-//! `STRIPCHART_SIM_SEED=n` draws other samples and other crashes. Each failure names workload, operation, way and seed, and
+//! `STRIPCHART_SIM_EVERY=n` takes one of `n` crashes; `STRIPCHART_SIM_SEED=n` draws other samples and other crashes. Each failure names workload, operation, way and seed, and
 //! comes again for the same numbers.
 
 #![allow(clippy::unwrap_used, reason = "a test")]
@@ -50,7 +50,10 @@ pub fn extent() -> Extent {
             seeds: number("STRIPCHART_SIM_SEEDS").unwrap_or(4),
             seed,
         },
-        _ => Extent { every: 60, every_fault: 400, seeds: 4, seed },
+        _ => {
+            let every = number("STRIPCHART_SIM_EVERY").unwrap_or(60);
+            Extent { every, every_fault: every * 6, seeds: 4, seed }
+        }
     }
 }
 

@@ -107,6 +107,8 @@ pub struct Runner<'a> {
     pub mark: Mark,
     pub marks: Vec<Mark>,
     syncs: u64,
+    /// When each action was acknowledged.
+    times: Vec<i64>,
 }
 
 impl<'a> Runner<'a> {
@@ -114,7 +116,7 @@ impl<'a> Runner<'a> {
         let clock = Arc::new(ManualClock::new(Timestamp::from_nanos(START)));
         let mark = Mark { now: START, ..Mark::default() };
         let (vfs, marks) = (vfs.clone(), Vec::new());
-        Runner { script, vfs, clock, db: None, at: 0, mark, marks, syncs: 0 }
+        Runner { script, vfs, clock, db: None, at: 0, mark, marks, syncs: 0, times: Vec::new() }
     }
 
     pub fn open(&mut self) -> Result<(), String> {
@@ -128,6 +130,7 @@ impl<'a> Runner<'a> {
 
     fn note(&mut self, change: impl FnOnce(&mut Mark)) {
         change(&mut self.mark);
+        self.times.resize(self.mark.acknowledged, self.mark.now);
         self.mark.operations = self.vfs.operations();
         self.marks.push(self.mark);
     }
@@ -171,12 +174,19 @@ impl<'a> Runner<'a> {
         let syncs = db.stats().syncs;
         let synced = syncs > self.syncs;
         self.syncs = syncs;
+        let promised = if matches!(step, Step::Maintain) { self.promised() } else { 0 };
         self.note(|mark| {
-            if synced {
-                mark.durable = mark.acknowledged;
-            }
+            mark.durable = if synced { mark.acknowledged } else { mark.durable.max(promised) };
         });
         Ok(())
+    }
+
+    /// How many actions must be durable by now, when there was a write or a step just now: with an interval, all that were
+    /// acknowledged that long ago.
+    fn promised(&self) -> usize {
+        let SyncPolicy::Interval(interval) = self.script.workload.sync else { return 0 };
+        let until = self.mark.now - interval.as_nanos() as i64;
+        self.times.iter().take_while(|at| **at <= until).count()
     }
 
     fn act(&mut self, db: &Db, action: &Action) -> Result<(), String> {
@@ -189,13 +199,15 @@ impl<'a> Runner<'a> {
         self.syncs = syncs;
         let always = self.script.workload.sync == SyncPolicy::Always;
         let is_write = matches!(action, Action::Write { .. });
+        let promised = self.promised();
         self.note(|mark| {
             mark.acknowledged += 1;
+            mark.durable = mark.durable.max(promised);
             if always || !is_write {
                 mark.durable = mark.acknowledged;
             } else if synced {
                 // Of the sync it is only known that it came after the action before.
-                mark.durable = mark.acknowledged - 1;
+                mark.durable = mark.durable.max(mark.acknowledged - 1);
             }
         });
         Ok(())
