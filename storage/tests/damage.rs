@@ -116,8 +116,9 @@ fn long_sample() -> SimVfs {
     for n in 0..60i64 {
         let mut batch = Batch::new();
         let series = batch.series("m", [("host", "a")]).unwrap();
-        let text: String =
-            (0..200).map(|k| char::from(b'a' + (k * 7 + n * n) as u8 % 26)).collect();
+        let text: String = (0..200)
+            .map(|k| char::from(b'a' + u8::try_from((k * 7 + n * n) % 26).unwrap()))
+            .collect();
         batch.row(series, Timestamp::from_nanos(n)).i64("i", n).str("s", &text);
         db.writer(DB, None).unwrap().write(&batch).unwrap();
         if n == 9 || n == 19 {
