@@ -153,5 +153,5 @@ macro_rules! workloads {
 
 workloads! {
     steady, small_batches, large_batches, many_series, out_of_order, schema, seal_often, merge_often, retention, catalog,
-    interval, reopen, never,
+    interval, reopen, never, deletes, compact,
 }

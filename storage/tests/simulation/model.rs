@@ -23,6 +23,14 @@ pub enum Action {
     CreatePolicy(&'static str, PolicySpec),
     AlterPolicy(&'static str, &'static str, PolicyChange),
     DropPolicy(&'static str, &'static str),
+    /// Of the series with a tag, or of all; from a time to before another.
+    Delete {
+        database: &'static str,
+        measurement: Option<&'static str>,
+        tag: Option<(&'static str, &'static str)>,
+        range: (i64, i64),
+    },
+    DropMeasurement(&'static str, &'static str),
 }
 
 #[derive(Debug, Clone)]
@@ -74,6 +82,18 @@ impl Action {
             }
             Action::DropPolicy(database, name) => {
                 db.drop_retention_policy(database, name).map_err(text)
+            }
+            Action::Delete { database, measurement, tag, range } => {
+                let filter = tag.map_or(TagFilter::All, |(key, value)| TagFilter::Equal {
+                    key: key.into(),
+                    value: value.into(),
+                });
+                let range =
+                    TimeRange::new(Timestamp::from_nanos(range.0), Timestamp::from_nanos(range.1));
+                db.delete(database, None, *measurement, &filter, range).map(drop).map_err(text)
+            }
+            Action::DropMeasurement(database, name) => {
+                db.drop_measurement(database, name).map(drop).map_err(text)
             }
         }
     }
@@ -142,6 +162,24 @@ impl Model {
             }
             Action::DropPolicy(database, name) => {
                 self.databases.get_mut(database).unwrap().remove(*name);
+                0
+            }
+            Action::Delete { database, measurement, tag, range } => {
+                for policy in self.databases.get_mut(database).unwrap().values_mut() {
+                    for (key, rows) in &mut policy.series {
+                        let key = key.as_ref();
+                        let hit = measurement.is_none_or(|name| key.measurement() == name)
+                            && tag.is_none_or(|(name, value)| key.tag(name) == Some(value));
+                        rows.retain(|at, _| !(hit && range.0 <= *at && *at < range.1));
+                    }
+                }
+                0
+            }
+            Action::DropMeasurement(database, name) => {
+                for policy in self.databases.get_mut(database).unwrap().values_mut() {
+                    policy.series.retain(|key, _| key.as_ref().measurement() != *name);
+                    policy.types.retain(|(measurement, _), _| measurement != name);
+                }
                 0
             }
         }

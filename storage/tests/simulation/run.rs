@@ -154,6 +154,7 @@ impl<'a> Runner<'a> {
             Step::Do(action) => return self.act(&db, action),
             Step::Seal => db.seal().map_err(text)?,
             Step::Maintain => drop(db.step(Timestamp::from_nanos(self.mark.now))),
+            Step::Compact => db.compact(|_| ()).map_err(text)?,
             Step::Tick(nanos) => {
                 self.clock.advance(*nanos);
                 self.mark.now += nanos;

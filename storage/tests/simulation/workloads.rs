@@ -20,6 +20,8 @@ pub enum Step {
     Seal,
     /// `Db::step` at the time of the clock.
     Maintain,
+    /// `Db::compact`.
+    Compact,
     /// The clock goes on, by nanoseconds.
     Tick(i64),
     /// The handle is dropped and the folder opened again.
@@ -95,6 +97,8 @@ pub fn all() -> Vec<Workload> {
         interval(),
         reopen(),
         never(),
+        deletes(),
+        compact(),
     ]
 }
 
@@ -358,6 +362,57 @@ fn never() -> Workload {
         }
         if n == 60 {
             w.steps.push(Step::Reopen);
+        }
+    }
+    w
+}
+
+/// Series, ranges of time and whole measurements are deleted, and written again; merging and compacting in between.
+fn deletes() -> Workload {
+    let mut w = Workload::new("deletes");
+    for n in 0..36 {
+        w.write(vec![
+            row("m", &[("host", "a")], START + n % 20).with("v", n),
+            row("m", &[("host", "b")], START + n).with("v", -n).with("w", n as f64 / 8.0),
+            row("other", &[], START + n).with("s", format!("text {n}").as_str()),
+        ]);
+        let database = DB;
+        match n % 9 {
+            2 => w.act(Action::Delete {
+                database,
+                measurement: Some("m"),
+                tag: Some(("host", "a")),
+                range: (START + n - 3, START + n),
+            }),
+            4 => w.steps.push(Step::Seal),
+            5 => w.act(Action::Delete {
+                database,
+                measurement: None,
+                tag: None,
+                range: (START + n - 4, START + n - 2),
+            }),
+            6 => w.steps.push(Step::Maintain),
+            7 => w.act(Action::DropMeasurement(DB, "other")),
+            8 => w.steps.push(if n < 20 { Step::Compact } else { Step::Reopen }),
+            _ => {}
+        }
+    }
+    w
+}
+
+/// Everything is compacted again and again, rows of several shards and of late times in it.
+fn compact() -> Workload {
+    let mut w = Workload::new("compact");
+    for n in 0..24 {
+        let at = START + n * 40 * HOUR;
+        w.write(vec![
+            row("m", &[("host", "a")], at).with("v", n),
+            row("m", &[("host", "b")], START + n % 3).with("v", mix(n)),
+        ]);
+        match n % 6 {
+            1 | 3 => w.steps.push(Step::Seal),
+            5 => w.steps.push(Step::Compact),
+            _ => {}
         }
     }
     w
