@@ -60,6 +60,8 @@ pub struct Due<'a> {
     pub least: usize,
     pub most: usize,
     pub now: i64,
+    /// Rows that segments have at most, where no seal has failed before.
+    pub rows: Option<u64>,
 }
 
 impl<'a> Checker<'a> {
@@ -105,7 +107,7 @@ impl<'a> Checker<'a> {
 
     /// I1 to I4, I8, and that everything can be read.
     fn find(&self, db: &Db, due: Due<'_>, when: &str) -> (usize, Dump) {
-        let Due { what, least, most, now } = due;
+        let Due { what, least, most, now, .. } = due;
         let found = dump(db, false);
         assert!(found.errors.is_empty(), "{what}: {when}: I9: unreadable: {:?}", found.errors);
         let Some(n) = self.script.prefix(&found.lines, now, least, most) else {
@@ -131,6 +133,12 @@ impl<'a> Checker<'a> {
         let db = self.open(image, due, "first");
         let (n, found) = self.find(&db, due, "first");
         self.check_index(&db, due);
+        let rows = db.stats().segment_rows;
+        if let Some(most) = due.rows.filter(|most| rows > *most) {
+            panic!(
+                "{what}: I9: {rows} rows in segments of {most} written: sources beside their result"
+            );
+        }
         drop(db);
         let left: Vec<_> = image.files().into_keys().filter(|path| is_left(path)).collect();
         assert!(left.is_empty(), "{what}: I9: left over: {left:?}");
@@ -234,7 +242,7 @@ impl<'a> Checker<'a> {
 
     /// A damaged image: an error, or nothing but what was written; what is missing is missing from the end of the log.
     pub fn check_damaged(&mut self, image: &SimVfs, healthy: &SimVfs, due: Due<'_>) {
-        let Due { what, least, most, now } = due;
+        let Due { what, least, most, now, .. } = due;
         self.counts.images += 1;
         let (files, whole) = (image.files(), healthy.files());
         let db = match open(image, self.script.options(now)) {

@@ -78,7 +78,8 @@ fn fail(checker: &mut Checker<'_>, script: &Script, failure: Failure, seed: u64)
         }
         runner.db = None;
         let mark = runner.mark;
-        let due = Due { what: "", least: mark.durable, most: mark.begun, now: mark.now };
+        let due =
+            Due { what: "", least: mark.durable, most: mark.begun, now: mark.now, rows: None };
         for (crash, least) in [
             (Crash::KeepAll, mark.acknowledged),
             (Crash::DropUnsynced, mark.durable),

@@ -97,7 +97,13 @@ fn crash_everywhere(name: &str) {
                 let what =
                     format!("workload {name}, operation {operations}, {crash:?} seed {seed}");
                 let least = if crash == Crash::KeepAll { mark.acknowledged } else { mark.durable };
-                let due = Due { what: &what, least, most: mark.begun, now: mark.now };
+                let due = Due {
+                    what: &what,
+                    least,
+                    most: mark.begun,
+                    now: mark.now,
+                    rows: Some(script.rows(mark.begun)),
+                };
                 failures.catch(&format!("{crash:?}"), || {
                     if crash == Crash::Misdirected {
                         let due = Due { least: mark.acknowledged, ..due };

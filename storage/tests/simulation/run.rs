@@ -52,6 +52,11 @@ impl Script {
         self.workload.options(builder)
     }
 
+    /// Rows that the first `n` actions write.
+    pub fn rows(&self, n: usize) -> u64 {
+        self.actions[..n].iter().map(|(_, _, rows)| *rows as u64).sum()
+    }
+
     /// How many actions `lines` are the outcome of, at most `most` and at least `least`.
     pub fn prefix(&self, lines: &[String], now: i64, least: usize, most: usize) -> Option<usize> {
         let equals = |n: &usize| {
