@@ -249,7 +249,7 @@ impl Sealed {
                 Err(error) if error.kind() == io::ErrorKind::NotFound => {}
                 Err(error) => return Err(ReadError::io(&path, "read", error)),
                 Ok(bytes) => {
-                    infos.push(log_file_info(path, *number, &bytes, at + 1 == numbers.len()))
+                    infos.push(log_file_info(path, *number, &bytes, at + 1 == numbers.len()));
                 }
             }
         }
