@@ -224,13 +224,6 @@ impl Catalog {
             }
             Change::DropPolicy { database, name } => next.drop_policy(database, name)?,
             Change::Describe { policy, fields } => next.describe(*policy, fields),
-            Change::DropMeasurement { policies, name } => {
-                for policy in policies {
-                    if let Some(schema) = next.schemas.get_mut(policy) {
-                        Arc::make_mut(schema).measurements.remove(name.as_str());
-                    }
-                }
-            }
             Change::CreateRollup { database, policy, into, every_ns } => {
                 next.create_rollup(database, policy.as_deref(), into, *every_ns)?;
             }
@@ -238,6 +231,13 @@ impl Catalog {
                 next.drop_rollup(database, policy.as_deref(), into)?;
             }
             Change::RolledUp { policy, into, rank } => next.rolled_up(*policy, into, *rank),
+            Change::DropMeasurement { policies, name } => {
+                for policy in policies {
+                    if let Some(schema) = next.schemas.get_mut(policy) {
+                        Arc::make_mut(schema).measurements.remove(name.as_str());
+                    }
+                }
+            }
         }
         Ok((next != *self).then_some(next))
     }
@@ -430,11 +430,6 @@ pub(crate) enum Change {
         policy: PolicyId,
         fields: Vec<FieldDescriptor>,
     },
-    /// Forgets the fields of a measurement.
-    DropMeasurement {
-        policies: Vec<PolicyId>,
-        name: String,
-    },
     CreateRollup {
         database: String,
         policy: Option<String>,
@@ -451,6 +446,11 @@ pub(crate) enum Change {
         policy: PolicyId,
         into: String,
         rank: u64,
+    },
+    /// Forgets the fields of a measurement.
+    DropMeasurement {
+        policies: Vec<PolicyId>,
+        name: String,
     },
 }
 

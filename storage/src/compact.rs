@@ -108,6 +108,13 @@ impl Shared {
                 let version = Arc::clone(&self.version.read());
                 let (run, wake) = self.due(work, &version, now);
                 let Some(run) = run else { return wake };
+                let bytes = run.iter().map(|segment| segment.bytes).sum();
+                // One alone is written again without what was deleted.
+                if !self.has_room(bytes, run.len() == 1) {
+                    let until = now.saturating_add(RETRY_NS);
+                    work.compaction.rest_until = Some(until);
+                    return Some(until);
+                }
                 match Job::begin(self, work, run.clone()) {
                     Ok(job) => work.compaction.job = Some(job),
                     Err(error) => self.blame(work, &run, error, now),
@@ -220,6 +227,8 @@ impl Shared {
 
     fn compact(&self, mut progress: impl FnMut(CompactProgress)) -> Result<(), DbError> {
         self.seal()?;
+        // What merging makes look new, and tombstones that go, must have been seen.
+        self.roll_up(self.options.clock.now().nanos())?;
         let _alone = Alone::new(self);
         let limit = self.options.merge_bytes.saturating_mul(CLOSED_FACTOR);
         let mut runs = self.all_runs(&mut self.maintenance.lock(), limit)?;

@@ -95,6 +95,8 @@ mod definition;
 #[cfg(feature = "engine")]
 mod delete;
 #[cfg(feature = "engine")]
+mod disk;
+#[cfg(feature = "engine")]
 mod dispatch;
 #[cfg(feature = "engine")]
 mod error;
@@ -104,6 +106,8 @@ mod export;
 mod filter;
 #[cfg(feature = "engine")]
 mod fold;
+#[cfg(feature = "engine")]
+mod frame;
 #[cfg(feature = "engine")]
 mod head;
 #[cfg(feature = "engine")]
@@ -123,8 +127,6 @@ mod map;
 mod merge;
 #[cfg(feature = "engine")]
 mod options;
-#[cfg(feature = "engine")]
-mod pack;
 #[cfg(feature = "engine")]
 mod partials;
 #[cfg(feature = "engine")]
@@ -170,7 +172,7 @@ pub use crate::{
     db::{Db, DbStats},
     delete::Deleted,
     error::{DbError, OpenError, ReadError},
-    export::{Export, ExportError, ExportReport, Progress, Source},
+    export::{Export, ExportBlock, ExportError, ExportReport, Progress, Source},
     filter::{TagFilter, TagTest},
     health::{Damaged, Health},
     import::{Import, ImportError, ImportReport, Refused},
@@ -180,7 +182,7 @@ pub use crate::{
     rolled::{RolledPart, RolledSeries, RolledView},
     rollup::Rollup,
     scan::{Direction, RowBlock, SeriesScan},
-    sealed::{FileInfo, FileKind, LogFileInfo, Sealed, SegmentInfo},
+    sealed::{FileInfo, FileKind, LogFileInfo, MeasurementInfo, Sealed, SegmentInfo},
     view::{Series, SeriesId, View},
     writer::{LinesReport, Writer},
 };

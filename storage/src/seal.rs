@@ -24,7 +24,7 @@ impl Shared {
     pub(crate) fn seal_at(&self) -> Option<i64> {
         let version = Arc::clone(&self.version.read());
         if !version.frozen.is_empty()
-            || version.active.inner.read().bytes >= self.options.head_bytes
+            || version.active.inner.read().fill(self.options.head_bytes) >= 100
         {
             return Some(i64::MIN);
         }
@@ -72,6 +72,7 @@ impl Shared {
     /// Puts an empty head in the place of the active one, if that or the log has something.
     fn freeze(&self) -> Result<(), DbError> {
         let mut ingest = self.ingest.lock();
+        self.resume_log(&mut ingest)?;
         let first = ingest.log.files.front().map(|file| file.first_seq);
         if first == Some(ingest.log.next_seq) {
             return Ok(());

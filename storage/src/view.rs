@@ -11,6 +11,7 @@ use crate::rows::{Wanted, index as u32_of};
 use crate::scan::{Direction, SeriesScan};
 use crate::segment::Segment;
 use crate::tombstone::Deletes;
+use crate::tombstone::Ranges;
 use crate::{Partials, ReadError, TagFilter};
 
 /// A snapshot of a retention policy: what was acknowledged before it was taken is in it, what comes later is not, and
@@ -246,12 +247,9 @@ impl View {
             })?;
         }
         for (at, (head, limit)) in self.inner.heads.iter().enumerate() {
-            let head = head.inner.read();
-            for (key, slot) in head.series(self.inner.policy, measurement, filter) {
-                if let (Some(_), Ok(key)) = (head.bounds(slot, *limit), KeyRef::parse(&key)) {
-                    found.entry(key.into()).or_default().heads.push((u32_of(at), slot));
-                }
-            }
+            head.select(self.inner.policy, measurement, filter, *limit, |key, series| {
+                found.entry(key.into()).or_default().heads.push((u32_of(at), series));
+            });
         }
         if self.inner.deletes.concern(measurement) {
             self.hide_deleted(&mut found)?;
@@ -348,6 +346,11 @@ impl View {
     /// The first instant that the retention policy still shows.
     pub(crate) fn horizon(&self) -> i64 {
         self.inner.horizon
+    }
+
+    /// The times at which rows of a series are deleted in segments of `rank`.
+    pub(crate) fn deleted(&self, key: KeyRef<'_>, rank: u64) -> Ranges {
+        self.inner.deletes.ranges(key, rank)
     }
 
     pub(crate) fn field_type(&self, measurement: &str, field: &str) -> Option<FieldType> {
