@@ -73,7 +73,6 @@ impl Maintenance {
     /// Whether a segment may be merged: it can be read, and no file that it replaces is left.
     pub(crate) fn may_merge(&self, segment: &Segment) -> bool {
         !self.unreadable.contains(&segment.footer.id)
-            && segment.damage().is_none()
             && !self.garbage.iter().any(|old| segment.footer.replaces.contains(&old.id))
     }
 

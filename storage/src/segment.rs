@@ -141,6 +141,18 @@ impl Segment {
 
     pub(crate) fn from_file(file: Arc<dyn SealedFile>, path: &Path) -> Result<Segment, ReadError> {
         let footer = read_footer(&*file, path)?;
+        // A device may put a whole small file in the place of another.
+        let named =
+            path.file_name().is_some_and(|name| name.to_str() == Some(&file_name(footer.id)));
+        if !named {
+            let found = format!("segment {}", file_name(footer.id));
+            return Err(ReadError::corrupt(
+                path,
+                0,
+                "the segment that the file is named for",
+                found,
+            ));
+        }
         let bytes = file.len();
         let path = path.to_owned();
         Ok(Segment {
