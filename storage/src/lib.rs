@@ -109,6 +109,8 @@ mod frame;
 #[cfg(feature = "engine")]
 mod head;
 #[cfg(feature = "engine")]
+mod health;
+#[cfg(feature = "engine")]
 mod import;
 #[cfg(feature = "engine")]
 mod ingest;
@@ -127,6 +129,8 @@ mod options;
 mod partials;
 #[cfg(feature = "engine")]
 mod plan;
+#[cfg(feature = "engine")]
+mod quarantine;
 #[cfg(feature = "engine")]
 mod record;
 #[cfg(feature = "engine")]
@@ -168,9 +172,11 @@ pub use crate::{
     error::{DbError, OpenError, ReadError},
     export::{Export, ExportBlock, ExportError, ExportReport, Progress, Source},
     filter::{TagFilter, TagTest},
+    health::{Damaged, Health},
     import::{Import, ImportError, ImportReport, Refused},
     options::{DbBuilder, SyncPolicy},
     partials::{Aggregates, Number, Partials},
+    quarantine::Quarantined,
     rolled::{RolledPart, RolledSeries, RolledView},
     rollup::Rollup,
     scan::{Direction, RowBlock, SeriesScan},

@@ -64,10 +64,23 @@ fn read_all(db: &Db, good: &[String]) -> Result<usize, ReadError> {
 }
 
 fn try_damaged(original: &SimVfs, file: &Path, content: Vec<u8>, good: &[String], what: &str) {
+    for strict in [true, false] {
+        try_opening(original, file, &content, good, strict, what);
+    }
+}
+
+fn try_opening(
+    original: &SimVfs,
+    file: &Path,
+    content: &[u8],
+    good: &[String],
+    strict: bool,
+    what: &str,
+) {
     let vfs = original.after_crash(Crash::KeepAll);
-    vfs.plant(file, content);
+    vfs.plant(file, content.to_vec());
     let before = vfs.files();
-    match open(&vfs, options(&clock())) {
+    match open(&vfs, options(&clock()).strict(strict)) {
         Err(error) => {
             let text = error.to_string();
             assert!(text.contains("/db/"), "{what}: the message names the file: {text}");
@@ -78,8 +91,17 @@ fn try_damaged(original: &SimVfs, file: &Path, content: Vec<u8>, good: &[String]
             let is_log = file.extension().is_some_and(|extension| extension == "log");
             match read_all(&db, good) {
                 Ok(rows) if is_log => assert!(rows >= 10, "{what}: {rows}"),
-                Ok(rows) => assert_eq!(rows, 20, "{what}"),
-                Err(_) => {}
+                Ok(20) => {}
+                Ok(rows) => {
+                    assert!(!strict, "{what}: {rows}");
+                    let health = db.health();
+                    assert!(health.is_degraded(), "{what}: {rows} rows, and nobody is told");
+                    assert_eq!(health.quarantined.len(), 1, "{what}");
+                    drop(db);
+                    let db = open(&vfs, options(&clock()).strict(true)).unwrap();
+                    assert!(db.health().is_degraded(), "{what}: it is not forgotten");
+                }
+                Err(_) => assert!(db.health().is_degraded(), "{what}"),
             }
         }
     }
