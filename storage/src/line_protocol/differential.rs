@@ -198,7 +198,7 @@ proptest! {
 
 #[test]
 fn what_two_lines_share_is_not_taken_for_granted() {
-    let first = b"m,t=a v=1i,w=2 1451606400000000000\nm,t=b v=1i,w=2 1451606400000000000\n";
+    let first = "m,t=a v=1i,w=2 1451606400000000000\nm,t=b v=1i 1451606400000000000\nm,t=c v=\"x\" -1451606400000000000";
     for second in [
         "m,t=a v=1i,w=2 14516064000000000000\n",
         "m,t=a v=1i,w=2 1451606400000000000",
@@ -218,12 +218,17 @@ fn what_two_lines_share_is_not_taken_for_granted() {
         "m,t=a\\ v=1i,w=2 1451606400000000000\n",
         "m,t=a\nm,t=b\n m,t=a v=1i,w=2\n",
         "\nm,t=a v=1i,w=2 \n\n",
+        "m,t=b v=1u 1451606400000000000\n",
+        "m,t=b v=1x 1451606400000000000\n",
+        "m,t=b v=1 1451606400000000000\n",
+        "m,t=c v=\"x\"x -1451606400000000000\n",
+        "m,t=c v=\"x\\ -1451606400000000000\n",
+        "m,t=c v=\"x\\\" -1451606400000000000\n",
+        "m,t=c v=\"x\" -14516064000000000001\n",
+        "m,t=c v=\"x\" -1451606400000000000\nm,t=a v=1i,w=2 -14516064000000000001\n",
     ] {
-        compare(
-            &[first.to_vec(), second.into(), first.to_vec(), second.into()],
-            1 << 20,
-            Precision::Nanoseconds,
-        );
+        let bodies = [first, second, first, second].map(|body| body.as_bytes().to_vec());
+        compare(&bodies, 1 << 20, Precision::Nanoseconds);
     }
 }
 
