@@ -220,6 +220,13 @@ impl Catalog {
             }
             Change::DropPolicy { database, name } => next.drop_policy(database, name)?,
             Change::Describe { policy, fields } => next.describe(*policy, fields),
+            Change::DropMeasurement { policies, name } => {
+                for policy in policies {
+                    if let Some(schema) = next.schemas.get_mut(policy) {
+                        Arc::make_mut(schema).measurements.remove(name.as_str());
+                    }
+                }
+            }
         }
         Ok((next != *self).then_some(next))
     }
@@ -318,12 +325,35 @@ impl Catalog {
 /// A change of the catalog that somebody asked for; fields that appear in batches are no such change.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) enum Change {
-    CreateDatabase { name: String, policy: Option<PolicySpec> },
-    DropDatabase { name: String },
-    CreatePolicy { database: String, spec: PolicySpec },
-    AlterPolicy { database: String, name: String, change: PolicyChange },
-    DropPolicy { database: String, name: String },
-    Describe { policy: PolicyId, fields: Vec<FieldDescriptor> },
+    CreateDatabase {
+        name: String,
+        policy: Option<PolicySpec>,
+    },
+    DropDatabase {
+        name: String,
+    },
+    CreatePolicy {
+        database: String,
+        spec: PolicySpec,
+    },
+    AlterPolicy {
+        database: String,
+        name: String,
+        change: PolicyChange,
+    },
+    DropPolicy {
+        database: String,
+        name: String,
+    },
+    Describe {
+        policy: PolicyId,
+        fields: Vec<FieldDescriptor>,
+    },
+    /// Forgets the fields of a measurement.
+    DropMeasurement {
+        policies: Vec<PolicyId>,
+        name: String,
+    },
 }
 
 impl Database {

@@ -48,11 +48,23 @@ impl Ingest {
 impl Shared {
     /// Changes the catalog, durably whatever the sync policy.
     pub(crate) fn change(&self, change: &Change) -> Result<(), DbError> {
+        self.change_if(change, || true)
+    }
+
+    /// The same if `allowed`, which is asked while nobody writes.
+    pub(crate) fn change_if(
+        &self,
+        change: &Change,
+        allowed: impl FnOnce() -> bool,
+    ) -> Result<(), DbError> {
         let mut ingest = self.ingest.lock();
         if ingest.closed {
             return Err(DbError::Closed);
         }
         self.commit.check()?;
+        if !allowed() {
+            return Ok(());
+        }
         let Some(next) = self.catalog().after(change)? else { return Ok(()) };
         let mut payload = Vec::new();
         file::encode(&next, &mut payload);

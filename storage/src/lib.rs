@@ -67,7 +67,8 @@
 //!
 //! A row costs one look-up of its series and a push per field, and one to three bytes per value for typical samples, in memory until it is
 //! sealed and on disk then. Idle, an empty database takes well under a megabyte. A batch may have 16 million rows and 256 MiB in the log; a
-//! series key 65 535 bytes. There is no deletion of rows or series yet.
+//! series key 65 535 bytes. Deleting costs a small file, and rewriting
+//! the segments concerned when [`Db::step`] comes to it.
 //!
 //! # Features
 //!
@@ -85,6 +86,8 @@ mod codec;
 mod commit;
 #[cfg(feature = "engine")]
 mod db;
+#[cfg(feature = "engine")]
+mod delete;
 #[cfg(feature = "engine")]
 mod error;
 #[cfg(feature = "engine")]
@@ -127,9 +130,13 @@ mod seal;
 #[cfg(feature = "engine")]
 mod segment;
 #[cfg(feature = "engine")]
+mod tombstone;
+#[cfg(feature = "engine")]
 pub mod vfs;
 #[cfg(feature = "engine")]
 mod view;
+#[cfg(feature = "engine")]
+mod whole;
 #[cfg(feature = "engine")]
 mod writer;
 
@@ -138,6 +145,7 @@ pub use crate::{
     background::Background,
     catalog::{Catalog, Database, FieldInfo, PolicyChange, PolicySpec, RetentionPolicy},
     db::{Db, DbStats},
+    delete::Deleted,
     error::{DbError, OpenError, ReadError},
     filter::{TagFilter, TagTest},
     options::{DbBuilder, SyncPolicy},

@@ -11,11 +11,12 @@ use stripchart_core::FieldType;
 
 use crate::catalog::{Catalog, PolicyId};
 use crate::db::Shared;
-use crate::maintain::Maintenance;
+use crate::maintain::{Garbage, Maintenance};
 use crate::rows::{Rows, Wanted};
 use crate::scan::{clusters, load_cluster};
 use crate::segment::Segment;
 use crate::segment::write::{Identity, SegmentWriter};
+use crate::tombstone::Deletes;
 use crate::view::{View, ViewInner};
 use crate::{ReadError, TagFilter};
 
@@ -28,9 +29,18 @@ const SMALLEST: u64 = 64 << 10;
 pub(crate) fn merge_small(shared: &Shared, work: &mut Maintenance) -> Result<(), ReadError> {
     loop {
         let version = Arc::clone(&shared.version.read());
-        let due =
+        let mut run =
             version.segments.values().find_map(|list| due(list, work, shared.options.merge_bytes));
-        let Some(run) = due else { return Ok(()) };
+        if run.is_none() {
+            match work.purge.next(&version, &work.unreadable) {
+                Ok(segment) => run = segment.map(|segment| vec![segment]),
+                Err((id, error)) => {
+                    work.unreadable.insert(id);
+                    return Err(error);
+                }
+            }
+        }
+        let Some(run) = run else { return Ok(()) };
         if let Err(error) = merge(shared, work, &run) {
             // Whatever is wrong with them, it will be wrong the next time.
             work.unreadable.extend(run.iter().map(|segment| segment.footer.id));
@@ -48,9 +58,7 @@ fn due(list: &[Arc<Segment>], work: &Maintenance, merge_bytes: u64) -> Option<Ve
     for segments in shards.values() {
         let mut class = SMALLEST;
         while class <= merge_bytes.max(SMALLEST) {
-            let small = |segment: &&Arc<Segment>| {
-                segment.bytes <= class && !work.unreadable.contains(&segment.footer.id)
-            };
+            let small = |segment: &&Arc<Segment>| segment.bytes <= class && work.may_merge(segment);
             for run in segments.chunk_by(|a, b| small(a) == small(b)).filter(|run| small(&run[0])) {
                 let mut total = 0;
                 let fits = |segment: &&&Arc<Segment>| {
@@ -72,31 +80,31 @@ fn due(list: &[Arc<Segment>], work: &Maintenance, merge_bytes: u64) -> Option<Ve
 fn merge(shared: &Shared, work: &mut Maintenance, run: &[Arc<Segment>]) -> Result<(), ReadError> {
     let Some(newest) = run.last() else { return Ok(()) };
     let (policy, shard) = (newest.footer.policy, newest.footer.shard);
+    let id = work.segment_id();
     let identity = Identity {
         policy,
         shard,
         rank: newest.footer.rank,
-        id: work.segment_id(),
+        id,
         replaces: run.iter().map(|segment| segment.footer.id).collect(),
     };
     let folder = shared.shard_folder(policy, shard)?;
     let mut writer = SegmentWriter::create(shared.vfs(), &folder, identity)?;
-    copy_rows(run, policy, &mut writer)?;
-    let Some(merged) = shared.open_written(writer)?.map(Arc::new) else { return Ok(()) };
-    let replaced: BTreeSet<u64> = merged.footer.replaces.iter().copied().collect();
-    shared.publish(|version| {
-        let list = Arc::make_mut(&mut version.segments).entry(policy).or_default();
-        list.retain(|segment| !replaced.contains(&segment.footer.id));
-        list.push(Arc::clone(&merged));
-        list.sort_by_key(|segment| (segment.footer.rank, segment.footer.id));
-    });
-    run.iter().for_each(|segment| shared.remove_segment(segment));
+    let tombstones = Arc::clone(&shared.version.read().tombstones);
+    copy_rows(run, Deletes::of(&tombstones, policy), policy, &mut writer)?;
+    // None if all of it was deleted.
+    let merged = shared.open_written(work, writer, Garbage::new(&folder, id))?.map(Arc::new);
+    shared.replace_segments(work, run, merged.as_ref());
+    let replaced: Vec<u64> = run.iter().map(|segment| segment.footer.id).collect();
+    let applied: Vec<u64> = tombstones.iter().map(|tombstone| tombstone.rank).collect();
+    work.purge.rewritten(&replaced, merged.map(|segment| segment.footer.id), &applied);
     Ok(())
 }
 
 /// Writes the rows of all `run`, merged.
 fn copy_rows(
     run: &[Arc<Segment>],
+    deletes: Deletes,
     policy: PolicyId,
     writer: &mut SegmentWriter<'_>,
 ) -> Result<(), ReadError> {
@@ -105,6 +113,7 @@ fn copy_rows(
         catalog: Arc::new(Catalog::default()),
         heads: Vec::new(),
         segments: run.to_vec(),
+        deletes,
         horizon: i64::MIN,
     });
     let view = View::of(inner);
