@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 /// Why a file of the database could not be read or written.
 ///
-/// Every variant names the file; that about content carries the byte offset too, so that
+/// Every variant about a file names it; that about content carries the byte offset too, so that
 /// `xxd -s OFFSET -l 64 FILE` shows the bytes in question.
 #[derive(Debug)]
 #[non_exhaustive]
@@ -32,7 +32,7 @@ pub enum ReadError {
         /// What is there.
         found: String,
     },
-    /// The file was written by a newer release: upgrade, or read it with that release.
+    /// The file is of a format version that this release does not read: of a newer release, or of none that was published.
     Version {
         /// The file.
         path: PathBuf,
@@ -41,6 +41,8 @@ pub enum ReadError {
         /// The newest that this release reads.
         newest: u16,
     },
+    /// The reader threw the switch, see [`Cancel`](crate::Cancel).
+    Cancelled,
 }
 
 impl ReadError {
@@ -61,10 +63,16 @@ impl ReadError {
 impl fmt::Display for ReadError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
+            ReadError::Cancelled => f.write_str("reading was cancelled"),
             ReadError::Io { path, op, .. } => write!(f, "{}: cannot {op}", path.display()),
             ReadError::Corrupt { path, offset, expected, found } => {
                 write!(f, "{}: offset {offset}: expected {expected}, found {found}", path.display())
             }
+            ReadError::Version { path, found, newest } if found < newest => write!(
+                f,
+                "{}: format version {found} was never released; this release reads {newest} alone",
+                path.display()
+            ),
             ReadError::Version { path, found, newest } => write!(
                 f,
                 "{}: format version {found} is newer than {newest}, the newest this release reads; \
@@ -79,7 +87,7 @@ impl Error for ReadError {
     fn source(&self) -> Option<&(dyn Error + 'static)> {
         match self {
             ReadError::Io { source, .. } => Some(source),
-            ReadError::Corrupt { .. } | ReadError::Version { .. } => None,
+            ReadError::Corrupt { .. } | ReadError::Version { .. } | ReadError::Cancelled => None,
         }
     }
 }

@@ -79,6 +79,8 @@ mod background;
 #[cfg(feature = "engine")]
 mod bytes;
 #[cfg(feature = "engine")]
+mod cancel;
+#[cfg(feature = "engine")]
 mod catalog;
 #[cfg(feature = "engine")]
 mod codec;
@@ -143,11 +145,13 @@ mod writer;
 #[cfg(feature = "engine")]
 pub use crate::{
     background::Background,
+    cancel::Cancel,
     catalog::{Catalog, Database, FieldInfo, PolicyChange, PolicySpec, RetentionPolicy},
     db::{Db, DbStats},
     delete::Deleted,
     error::{DbError, OpenError, ReadError},
     filter::{TagFilter, TagTest},
+    fold::FoldOptions,
     options::{DbBuilder, SyncPolicy},
     partials::{Aggregates, Number, Partials},
     scan::{Direction, RowBlock, SeriesScan},

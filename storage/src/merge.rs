@@ -10,6 +10,7 @@ use std::sync::Arc;
 use stripchart_core::FieldType;
 
 use crate::catalog::{Catalog, PolicyId};
+use crate::codec::Effort;
 use crate::db::Shared;
 use crate::maintain::{Garbage, Maintenance};
 use crate::rows::{Rows, Wanted};
@@ -18,7 +19,7 @@ use crate::segment::Segment;
 use crate::segment::write::{Identity, SegmentWriter};
 use crate::tombstone::Deletes;
 use crate::view::{View, ViewInner};
-use crate::{ReadError, TagFilter};
+use crate::{Cancel, ReadError, TagFilter};
 
 /// Segments that are merged at least; fewer are left as they are.
 const MIN_RUN: usize = 4;
@@ -86,6 +87,8 @@ fn merge(shared: &Shared, work: &mut Maintenance, run: &[Arc<Segment>]) -> Resul
         shard,
         rank: newest.footer.rank,
         id,
+        level: run.iter().map(|segment| segment.footer.level).max().unwrap_or(0).saturating_add(1),
+        effort: Effort::Hot,
         replaces: run.iter().map(|segment| segment.footer.id).collect(),
     };
     let folder = shared.shard_folder(policy, shard)?;
@@ -114,6 +117,7 @@ fn copy_rows(
         heads: Vec::new(),
         segments: run.to_vec(),
         deletes,
+        cancel: Cancel::new(),
         horizon: i64::MIN,
     });
     let view = View::of(inner);
@@ -137,14 +141,7 @@ fn copy_rows(
 fn fields_of(run: &[Arc<Segment>], measurement: &str) -> Result<Vec<Wanted>, ReadError> {
     let mut fields: BTreeSet<(String, FieldType)> = BTreeSet::new();
     for segment in run {
-        segment.with_index(|index| {
-            let Some(table) = index.table(measurement)? else { return Ok(()) };
-            for field in index.fields(&table) {
-                let (name, field_type) = field?;
-                fields.insert((name.to_owned(), field_type));
-            }
-            Ok(())
-        })?;
+        fields.extend(segment.fields(measurement)?);
     }
     Ok(fields.into_iter().map(|(name, field_type)| Wanted { name, field_type }).collect())
 }

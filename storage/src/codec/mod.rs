@@ -31,7 +31,7 @@ mod text;
 use stripchart_core::{Bitmap, Column, FieldType, ValueRef, Values};
 
 #[allow(unused_imports, reason = "segments are about to read with it")]
-pub(crate) use self::aggregate::Aggregate;
+pub(crate) use self::aggregate::{Aggregate, aggregate_values};
 use self::bits::{put_bits, take_bits};
 #[allow(unused_imports, reason = "segments are about to read with it")]
 pub(crate) use self::block::{Decoded, NumberBlock, Numbers, Scratch};
