@@ -15,13 +15,15 @@
 //!
 //! One row costs one series index, one timestamp and one push per field; names and tags are touched once per series.
 //! Whoever passes the same series again and again keeps the [`BatchSeries`]; a sink keeps its own handle in the
-//! series' [hint](SeriesEntry::hint), so that it need not hash the key again either.
+//! series' [hint](SeriesEntry::hint), so that it need not hash the key again either. Whoever passes the same fields again
+//! and again keeps a [`RowLayout`](crate::RowLayout), and no name is looked at any more.
 
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use crate::column::{Column, Values};
+use crate::layout::{Layouts, Plans};
 use crate::series::encode;
 use crate::{FieldType, KeyError, KeyRef, Timestamp, ValueRef};
 
@@ -30,36 +32,72 @@ use crate::{FieldType, KeyError, KeyRef, Timestamp, ValueRef};
 /// Memory grows to the largest round and stays; [`Batch::reset`] gives it back.
 #[derive(Debug, Default)]
 pub struct Batch {
-    series: Vec<Series>,
+    pub(crate) series: Vec<Series>,
     series_by_key: HashMap<Arc<str>, u32>,
-    tables: Vec<Table>,
+    pub(crate) tables: Vec<Table>,
     table_by_measurement: HashMap<Arc<str>, u32>,
-    rows: usize,
-    padding: usize,
+    pub(crate) layouts: Layouts,
+    pub(crate) rows: usize,
+    pub(crate) padding: usize,
     /// Counts resets, so that a series of before is not taken for one of now.
-    epoch: u32,
+    pub(crate) epoch: u32,
+    identity: BatchIdentity,
     scratch: String,
 }
 
 #[derive(Debug)]
-struct Series {
+pub(crate) struct Series {
     key: Arc<str>,
-    table: u32,
+    pub(crate) table: u32,
     hint: AtomicU64,
 }
+
+/// Which batch, between which two [resets](Batch::reset): as long as it stays the same, so does the meaning of each
+/// [`BatchSeries`] and [`RowLayout`](crate::RowLayout).
+///
+/// Whoever keeps those keeps this with them, and forgets them when the batch it is given is another.
+///
+/// ```
+/// use stripchart_core::Batch;
+///
+/// let mut batch = Batch::new();
+/// let before = batch.identity().clone();
+/// batch.clear();
+/// assert_eq!(batch.identity(), &before);
+/// assert_ne!(Batch::new().identity(), &before);
+/// batch.reset();
+/// assert_ne!(batch.identity(), &before);
+/// ```
+#[derive(Debug, Clone, Default)]
+pub struct BatchIdentity(Arc<()>);
+
+impl PartialEq for BatchIdentity {
+    fn eq(&self, other: &Self) -> bool {
+        // The address is not given to another while somebody holds this one.
+        Arc::ptr_eq(&self.0, &other.0)
+    }
+}
+
+impl Eq for BatchIdentity {}
 
 /// A series of one [`Batch`], valid until that batch is [reset](Batch::reset); clearing keeps it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct BatchSeries {
-    index: u32,
-    epoch: u32,
+    pub(crate) index: u32,
+    pub(crate) epoch: u32,
 }
 
 impl Batch {
-    /// An empty batch. Allocates nothing.
+    /// An empty batch. Allocates a few bytes, for its identity.
     #[must_use]
     pub fn new() -> Self {
         Batch::default()
+    }
+
+    /// What tells this batch from others, and from itself before the last [`Batch::reset`].
+    #[must_use]
+    pub const fn identity(&self) -> &BatchIdentity {
+        &self.identity
     }
 
     /// The series of `measurement` with `tags` (any order, empty values ignored); entered if new.
@@ -206,7 +244,7 @@ impl Batch {
     }
 }
 
-fn index_of(len: usize) -> u32 {
+pub(crate) fn index_of(len: usize) -> u32 {
     u32::try_from(len).expect("a batch holds fewer than 4 G series")
 }
 
@@ -242,9 +280,10 @@ impl<'a> SeriesEntry<'a> {
 #[derive(Debug)]
 pub struct Table {
     measurement: Arc<str>,
-    series: Vec<u32>,
-    timestamps: Vec<i64>,
-    columns: Vec<Column>,
+    pub(crate) series: Vec<u32>,
+    pub(crate) timestamps: Vec<i64>,
+    pub(crate) columns: Vec<Column>,
+    pub(crate) plans: Plans,
     /// Which column holds a field, by type; looked at only when a row's fields come in another order than the last's.
     column_by_name: HashMap<String, [Option<u32>; FieldType::ALL.len()]>,
 }
@@ -256,6 +295,7 @@ impl Table {
             series: Vec::new(),
             timestamps: Vec::new(),
             columns: Vec::new(),
+            plans: Plans::default(),
             column_by_name: HashMap::new(),
         }
     }
@@ -298,7 +338,7 @@ impl Table {
         self.columns.iter_mut().for_each(Column::clear);
     }
 
-    fn column(&mut self, name: &str, field_type: FieldType) -> usize {
+    pub(crate) fn column(&mut self, name: &str, field_type: FieldType) -> usize {
         let slots = match self.column_by_name.get_mut(name) {
             Some(slots) => slots,
             None => self.column_by_name.entry(name.to_owned()).or_default(),

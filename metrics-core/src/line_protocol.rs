@@ -43,20 +43,15 @@ pub fn write_row(
     row: usize,
     out: &mut String,
 ) -> Result<(), EncodeError> {
-    check_name(key.measurement(), &['#', '\t'])?;
-    for (tag, value) in key.tags() {
-        check_name(tag, &[])?;
-        check_name(value, &[])?;
-    }
+    check_key(key)?;
     let mut separator = ' ';
     for column in table.columns() {
         let Some(value) = column.get(row) else { continue };
-        check_field_key(&column.name)?;
         if separator == ' ' {
             write_key(key, out).map_err(|_| EncodeError::Format)?;
         }
         out.push(separator);
-        escape(&column.name, ",= ", "\"", out).map_err(|_| EncodeError::Format)?;
+        write_field_key(&column.name, out)?;
         out.push('=');
         write_value(value, out)?;
         separator = ',';
@@ -65,6 +60,26 @@ pub fn write_row(
         writeln!(out, " {}", table.timestamps()[row]).map_err(|_| EncodeError::Format)?;
     }
     Ok(())
+}
+
+/// Appends a series key with its escapes, `cpu,host=node\\ a`, as it begins a line: for whoever writes many lines of one series.
+///
+/// # Errors
+///
+/// [`EncodeError::Name`] if line protocol cannot express it; `out` is as it was.
+pub fn write_series(key: KeyRef<'_>, out: &mut String) -> Result<(), EncodeError> {
+    check_key(key)?;
+    write_key(key, out).map_err(|_| EncodeError::Format)
+}
+
+/// Appends a field key with its escapes, as it stands before `=`.
+///
+/// # Errors
+///
+/// [`EncodeError::Name`] if line protocol cannot express it; `out` is as it was.
+pub fn write_field_key(name: &str, out: &mut String) -> Result<(), EncodeError> {
+    check_field_key(name)?;
+    escape(name, ",= ", "\"", out).map_err(|_| EncodeError::Format)
 }
 
 /// Writes a field value: `1.5`, `1i`, `1u`, `true` or `"text"`.
@@ -114,6 +129,15 @@ fn escape(text: &str, special: &str, after_backslash: &str, out: &mut impl Write
         last = next;
     }
     out.write_str(&text[written..])
+}
+
+fn check_key(key: KeyRef<'_>) -> Result<(), EncodeError> {
+    check_name(key.measurement(), &['#', '\t'])?;
+    for (tag, value) in key.tags() {
+        check_name(tag, &[])?;
+        check_name(value, &[])?;
+    }
+    Ok(())
 }
 
 /// That a name can be written, where `not_first` characters at its beginning would be taken for something else.

@@ -13,7 +13,9 @@ use std::sync::Arc;
 use stripchart_core::{FieldDescriptor, FieldType, MetricKind, Unit};
 
 use crate::DbError;
+use crate::rollup::Rollup;
 
+const SECOND_NS: i64 = 1_000_000_000;
 const HOUR_NS: i64 = 3_600_000_000_000;
 const DAY_NS: i64 = 24 * HOUR_NS;
 
@@ -21,7 +23,7 @@ const DAY_NS: i64 = 24 * HOUR_NS;
 pub(crate) const AUTOGEN: &str = "autogen";
 
 /// Identifies a retention policy for ever: never used again, whatever is dropped.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 pub(crate) struct PolicyId(pub(crate) u32);
 
 /// A snapshot of the databases, their policies and their schemas.
@@ -76,6 +78,8 @@ pub struct RetentionPolicy {
     pub replicas: u32,
     /// Whether writes and queries that name no policy mean this one.
     pub is_default: bool,
+    /// What its rows are aggregated into.
+    pub rollups: Vec<Rollup>,
     pub(crate) id: PolicyId,
 }
 
@@ -220,6 +224,13 @@ impl Catalog {
             }
             Change::DropPolicy { database, name } => next.drop_policy(database, name)?,
             Change::Describe { policy, fields } => next.describe(*policy, fields),
+            Change::CreateRollup { database, policy, into, every_ns } => {
+                next.create_rollup(database, policy.as_deref(), into, *every_ns)?;
+            }
+            Change::DropRollup { database, policy, into } => {
+                next.drop_rollup(database, policy.as_deref(), into)?;
+            }
+            Change::RolledUp { policy, into, rank } => next.rolled_up(*policy, into, *rank),
             Change::DropMeasurement { policies, name } => {
                 for policy in policies {
                     if let Some(schema) = next.schemas.get_mut(policy) {
@@ -304,9 +315,79 @@ impl Catalog {
             return Err(DbError::LastPolicy { name: name.to_owned() });
         }
         let policy = database.policies.remove(at);
+        database.policies.iter_mut().for_each(|p| p.rollups.retain(|rollup| rollup.into != name));
         database.policies[0].is_default |= policy.is_default;
         self.schemas.remove(&policy.id);
         Ok(())
+    }
+
+    /// The policy called `name`, or the default one.
+    fn policy_mut(
+        &mut self,
+        database: &str,
+        name: Option<&str>,
+    ) -> Result<&mut RetentionPolicy, DbError> {
+        let id = self.policy(database, name)?.id;
+        let missing = || DbError::PolicyNotFound { name: name.unwrap_or_default().to_owned() };
+        self.policy_by_id_mut(id).ok_or_else(missing)
+    }
+
+    fn policy_by_id_mut(&mut self, id: PolicyId) -> Option<&mut RetentionPolicy> {
+        let mut policies = self.databases.values_mut().flat_map(|database| &mut database.policies);
+        policies.find(|policy| policy.id == id)
+    }
+
+    fn create_rollup(
+        &mut self,
+        database: &str,
+        source: Option<&str>,
+        into: &str,
+        every_ns: i64,
+    ) -> Result<(), DbError> {
+        let invalid = |reason| Err(DbError::InvalidRollup { reason });
+        if every_ns < SECOND_NS {
+            return invalid("the span must be at least a second");
+        }
+        let target = self.policy(database, Some(into))?.id;
+        let source = self.policy(database, source)?.id;
+        if source == target {
+            return invalid("a policy cannot be rolled up into itself");
+        }
+        let name_of = |id| self.policy_by_id(id).map(|policy| policy.name.as_str());
+        let receives = |name: Option<&str>| {
+            let all = self.database(database).into_iter().flat_map(Database::policies);
+            all.flat_map(|p| &p.rollups).any(|rollup| Some(rollup.into.as_str()) == name)
+        };
+        let gives = |id| self.policy_by_id(id).is_some_and(|policy| !policy.rollups.is_empty());
+        if receives(name_of(source)) || gives(target) {
+            return invalid("rollups are not rolled up again: roll the first policy up into each");
+        }
+        let Some(source) = self.policy_by_id_mut(source) else { return Ok(()) };
+        match source.rollups.iter().find(|rollup| rollup.into == into) {
+            Some(rollup) if rollup.every_ns == every_ns => Ok(()),
+            Some(_) => invalid("the policy is rolled up into that one already, by another span"),
+            None => {
+                source.rollups.push(Rollup::new(into, every_ns));
+                Ok(())
+            }
+        }
+    }
+
+    fn drop_rollup(
+        &mut self,
+        database: &str,
+        source: Option<&str>,
+        into: &str,
+    ) -> Result<(), DbError> {
+        self.policy_mut(database, source)?.rollups.retain(|rollup| rollup.into != into);
+        Ok(())
+    }
+
+    fn rolled_up(&mut self, policy: PolicyId, into: &str, rank: u64) {
+        let rollups = self.policy_by_id_mut(policy).into_iter().flat_map(|p| &mut p.rollups);
+        for rollup in rollups.filter(|rollup| rollup.into == into) {
+            rollup.rank = rollup.rank.max(rank);
+        }
     }
 
     fn describe(&mut self, policy: PolicyId, fields: &[FieldDescriptor]) {
@@ -348,6 +429,23 @@ pub(crate) enum Change {
     Describe {
         policy: PolicyId,
         fields: Vec<FieldDescriptor>,
+    },
+    CreateRollup {
+        database: String,
+        policy: Option<String>,
+        into: String,
+        every_ns: i64,
+    },
+    DropRollup {
+        database: String,
+        policy: Option<String>,
+        into: String,
+    },
+    /// The segments of `policy` up to `rank` are rolled up into the policy called `into`.
+    RolledUp {
+        policy: PolicyId,
+        into: String,
+        rank: u64,
     },
     /// Forgets the fields of a measurement.
     DropMeasurement {
@@ -422,6 +520,7 @@ fn build_policy(spec: &PolicySpec, id: PolicyId) -> Result<RetentionPolicy, DbEr
         shard_duration_ns,
         replicas: spec.replicas.unwrap_or(1),
         is_default: false,
+        rollups: Vec::new(),
         id,
     })
 }

@@ -189,6 +189,46 @@ impl Db {
         self.shared.change(&Change::DropPolicy { database, name })
     }
 
+    /// Keeps the rows of `policy` of `database` (`None` means the default one), aggregated over spans of `every_ns`
+    /// nanoseconds, in the policy called `into`; nothing happens if that is so already.
+    ///
+    /// Each field `f` becomes `count_f`, `min_f`, `max_f`, `sum_f`, `first_f` and `last_f`, as InfluxQL names them; fields
+    /// that are no numbers have no `min_f`, `max_f` and `sum_f`. What exists is rolled up too. It is [`Db::step`] that does
+    /// it, when rows have been sealed. A policy may be rolled up into several others; read through [`Db::rolled_view`].
+    ///
+    /// # Errors
+    ///
+    /// [`DbError::DatabaseNotFound`], [`DbError::PolicyNotFound`], [`DbError::InvalidRollup`], or a failure of the log.
+    pub fn create_rollup(
+        &self,
+        database: &str,
+        policy: Option<&str>,
+        into: &str,
+        every_ns: i64,
+    ) -> Result<(), DbError> {
+        self.shared.change(&Change::CreateRollup {
+            database: database.to_owned(),
+            policy: policy.map(str::to_owned),
+            into: into.to_owned(),
+            every_ns,
+        })
+    }
+
+    /// Stops rolling `policy` of `database` up into `into`; what is there stays.
+    ///
+    /// # Errors
+    ///
+    /// [`DbError::DatabaseNotFound`], [`DbError::PolicyNotFound`], or a failure of the log.
+    pub fn drop_rollup(
+        &self,
+        database: &str,
+        policy: Option<&str>,
+        into: &str,
+    ) -> Result<(), DbError> {
+        let (policy, into) = (policy.map(str::to_owned), into.to_owned());
+        self.shared.change(&Change::DropRollup { database: database.to_owned(), policy, into })
+    }
+
     /// A writer to a retention policy of `database`; `None` means the default one.
     ///
     /// # Errors

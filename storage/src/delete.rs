@@ -127,18 +127,54 @@ impl Shared {
         let version = Arc::clone(&self.version.read());
         let (mut marks, mut series) = (Vec::new(), 0);
         for policy in &what.policies {
-            series += resolve(&version, *policy, what, &mut marks)?;
+            // All that a rollup has of a measurement need not be all that the rolled up policy has.
+            let whole = self.catalog().policies().all(|policy| policy.rollups.is_empty());
+            series += resolve(&version, *policy, what, whole, &mut marks)?;
         }
+        self.follow_rollups(what, &mut marks);
+        self.bury(work, marks)?;
+        Ok(Deleted { series })
+    }
+
+    /// A row of a rollup stands at the begin of its span, so that a delete may take it though rows of its span stay. Marking the
+    /// same times in the policy that was rolled up has the span written again.
+    fn follow_rollups(&self, what: &What<'_>, marks: &mut Vec<Mark>) {
+        let catalog = self.catalog();
+        let mut more = Vec::new();
+        for database in catalog.databases() {
+            for source in database.policies() {
+                let into = source.rollups.iter().filter_map(|r| Some(database.policy(&r.into)?.id));
+                let into: Vec<PolicyId> = into.collect();
+                let of_rollups = marks.iter().filter(|mark| into.contains(&mark.policy));
+                if what.policies.contains(&source.id) {
+                    more.extend(of_rollups.map(|mark| Mark { policy: source.id, ..mark.clone() }));
+                }
+            }
+        }
+        marks.extend(more);
+    }
+
+    /// Hides what `marks` name of all that is in segments.
+    fn bury(&self, work: &mut Maintenance, marks: Vec<Mark>) -> Result<(), DbError> {
         if marks.is_empty() {
-            return Ok(Deleted::default());
+            return Ok(());
         }
         let tombstone = Arc::new(Tombstone { rank: work.segment_id(), marks });
         let written = tombstone::write(self.vfs(), &self.root, &tombstone)?;
         work.purge.expect(&tombstone);
         self.publish(|version| Arc::make_mut(&mut version.tombstones).push(tombstone));
         self.wake.notify();
-        written.durable()?;
-        Ok(Deleted { series })
+        Ok(written.durable()?)
+    }
+
+    /// The same, of all that has been written.
+    pub(crate) fn seal_and_bury(&self, marks: Vec<Mark>) -> Result<(), DbError> {
+        if marks.is_empty() {
+            return Ok(());
+        }
+        let mut work = self.maintenance.lock();
+        self.seal_holding(&mut work)?;
+        self.bury(&mut work, marks)
     }
 
     /// Whether a policy has series of `measurement` now.
@@ -150,11 +186,12 @@ impl Shared {
     }
 }
 
-/// The marks for one policy; how many series they are about.
+/// The marks for one policy; how many series they are about. If `whole`, all series of a measurement may be marked as such.
 fn resolve(
     version: &Version,
     policy: PolicyId,
     what: &What<'_>,
+    whole: bool,
     marks: &mut Vec<Mark>,
 ) -> Result<u64, ReadError> {
     let inner = ViewInner {
@@ -180,7 +217,7 @@ fn resolve(
         count += keys.len() as u64;
         let all = match what.filter {
             TagFilter::All => true,
-            _ => keys.len() == view.series(&measurement, &TagFilter::All)?.len(),
+            _ => whole && keys.len() == view.series(&measurement, &TagFilter::All)?.len(),
         };
         let series = if all { Selection::All } else { Selection::Keys(KeySet::new(keys)) };
         let range = (what.range.start.nanos(), what.range.end.nanos());

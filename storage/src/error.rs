@@ -3,6 +3,7 @@
 use std::error::Error;
 use std::fmt;
 use std::io;
+use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
 
 /// Why a file of the database could not be read or written.
@@ -38,6 +39,8 @@ pub enum ReadError {
         path: PathBuf,
         /// Its format version.
         found: u16,
+        /// The oldest that this release reads.
+        oldest: u16,
         /// The newest that this release reads.
         newest: u16,
     },
@@ -46,6 +49,30 @@ pub enum ReadError {
 }
 
 impl ReadError {
+    /// An error unless this release reads files of version `found`.
+    pub(crate) fn check_version(
+        path: &Path,
+        found: u16,
+        read: RangeInclusive<u16>,
+    ) -> Result<(), ReadError> {
+        let (oldest, newest) = (*read.start(), *read.end());
+        if read.contains(&found) {
+            return Ok(());
+        }
+        Err(ReadError::Version { path: path.to_owned(), found, oldest, newest })
+    }
+
+    /// The file or folder in question; empty for what was cancelled.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        match self {
+            ReadError::Io { path, .. }
+            | ReadError::Corrupt { path, .. }
+            | ReadError::Version { path, .. } => path,
+            ReadError::Cancelled => Path::new(""),
+        }
+    }
+
     pub(crate) fn io(path: &Path, op: &'static str, source: io::Error) -> Self {
         ReadError::Io { path: path.to_owned(), op, source }
     }
@@ -68,12 +95,13 @@ impl fmt::Display for ReadError {
             ReadError::Corrupt { path, offset, expected, found } => {
                 write!(f, "{}: offset {offset}: expected {expected}, found {found}", path.display())
             }
-            ReadError::Version { path, found, newest } if found < newest => write!(
+            ReadError::Version { path, found, oldest, newest: _ } if found < oldest => write!(
                 f,
-                "{}: format version {found} was never released; this release reads {newest} alone",
+                "{}: format version {found} is older than {oldest}, the oldest this release reads; \
+                 export it with the release that wrote it",
                 path.display()
             ),
-            ReadError::Version { path, found, newest } => write!(
+            ReadError::Version { path, found, newest, .. } => write!(
                 f,
                 "{}: format version {found} is newer than {newest}, the newest this release reads; \
                  open it with a newer release",
@@ -110,6 +138,11 @@ pub enum OpenError {
         /// One of the entries.
         found: String,
     },
+    /// No database is in the folder, and none was to be created.
+    Missing {
+        /// The folder.
+        path: PathBuf,
+    },
     /// A file could not be read or is damaged.
     File(ReadError),
     /// An option makes no sense.
@@ -142,6 +175,13 @@ impl fmt::Display for OpenError {
                  nothing was changed; name another folder",
                 path.display()
             ),
+            OpenError::Missing { path } => {
+                write!(
+                    f,
+                    "{}: expected a stripchart database, found no file \"catalog\"",
+                    path.display()
+                )
+            }
             OpenError::File(error) => match error {
                 ReadError::Corrupt { .. } => {
                     write!(f, "{error}; nothing was changed; restore the folder from a backup")
@@ -206,6 +246,11 @@ pub enum DbError {
         /// What is wrong with it.
         reason: &'static str,
     },
+    /// A rollup that cannot be.
+    InvalidRollup {
+        /// What is wrong with it.
+        reason: &'static str,
+    },
     /// No writes are taken until the database is opened again.
     ReadOnly {
         /// Why.
@@ -241,6 +286,7 @@ impl fmt::Display for DbError {
             }
             DbError::InvalidName { name } => write!(f, "invalid name: {name:?}"),
             DbError::InvalidDuration { reason } => f.write_str(reason),
+            DbError::InvalidRollup { reason } => write!(f, "invalid rollup: {reason}"),
             DbError::ReadOnly { reason } => write!(f, "no writes are taken: {reason}"),
             DbError::TooLarge { bytes, max } => {
                 write!(

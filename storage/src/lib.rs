@@ -13,6 +13,8 @@
 //! | writing | [`Writer`], a [`Sink`](stripchart_core::Sink) of batches and of line protocol |
 //! | reading | [`View`], a snapshot; [`TagFilter`], [`Series`], [`SeriesScan`], [`RowBlock`] |
 //! | aggregating where the data is | [`View::fold`] into [`Partials`] |
+//! | reading beside another process | [`Sealed`] |
+//! | taking out and putting in | [`Export`], [`Import`] |
 //! | text form | [`line_protocol`] |
 //! | files, real and simulated | [`vfs`] |
 //!
@@ -87,17 +89,27 @@ mod codec;
 #[cfg(feature = "engine")]
 mod commit;
 #[cfg(feature = "engine")]
+mod compact;
+#[cfg(feature = "engine")]
 mod db;
+#[cfg(feature = "engine")]
+mod definition;
 #[cfg(feature = "engine")]
 mod delete;
 #[cfg(feature = "engine")]
+mod dispatch;
+#[cfg(feature = "engine")]
 mod error;
+#[cfg(feature = "engine")]
+mod export;
 #[cfg(feature = "engine")]
 mod filter;
 #[cfg(feature = "engine")]
 mod fold;
 #[cfg(feature = "engine")]
 mod head;
+#[cfg(feature = "engine")]
+mod import;
 #[cfg(feature = "engine")]
 mod ingest;
 pub mod line_protocol;
@@ -124,11 +136,17 @@ mod recover;
 #[cfg(feature = "engine")]
 mod replay;
 #[cfg(feature = "engine")]
+mod rolled;
+#[cfg(feature = "engine")]
+mod rollup;
+#[cfg(feature = "engine")]
 mod rows;
 #[cfg(feature = "engine")]
 mod scan;
 #[cfg(feature = "engine")]
 mod seal;
+#[cfg(feature = "engine")]
+mod sealed;
 #[cfg(feature = "engine")]
 mod segment;
 #[cfg(feature = "engine")]
@@ -147,14 +165,20 @@ pub use crate::{
     background::Background,
     cancel::Cancel,
     catalog::{Catalog, Database, FieldInfo, PolicyChange, PolicySpec, RetentionPolicy},
+    compact::CompactProgress,
     db::{Db, DbStats},
     delete::Deleted,
     error::{DbError, OpenError, ReadError},
+    export::{Export, ExportBlock, ExportError, ExportReport, Progress, Source},
     filter::{TagFilter, TagTest},
     fold::FoldOptions,
+    import::{Import, ImportError, ImportReport, Refused},
     options::{DbBuilder, SyncPolicy},
     partials::{Aggregates, Number, Partials},
+    rolled::{RolledPart, RolledSeries, RolledView},
+    rollup::Rollup,
     scan::{Direction, RowBlock, SeriesScan},
+    sealed::{FileInfo, FileKind, LogFileInfo, MeasurementInfo, Sealed, SegmentInfo},
     view::{Series, SeriesId, View},
     writer::{LinesReport, Writer},
 };

@@ -253,10 +253,10 @@ fn scan_header(path: &Path, bytes: &[u8]) -> Result<Option<u64>, ReadError> {
     }
     let mut reader = Reader::new(&head[MAGIC.len()..CRC_AT]);
     match (reader.u16(), reader.u16(), reader.u64()) {
-        (Ok(found), ..) if found > VERSION => {
-            Err(ReadError::Version { path: path.to_owned(), found, newest: VERSION })
+        (Ok(found), Ok(_), Ok(first_seq)) => {
+            ReadError::check_version(path, found, VERSION..=VERSION)?;
+            Ok(Some(first_seq))
         }
-        (Ok(_), Ok(_), Ok(first_seq)) => Ok(Some(first_seq)),
         _ => Ok(None),
     }
 }

@@ -6,14 +6,15 @@ use std::sync::Arc;
 
 use stripchart_core::{NextDue, Timestamp, error_chain};
 
+use crate::ReadError;
 use crate::catalog::{PolicyId, RetentionPolicy};
+use crate::compact::Compaction;
 use crate::db::Shared;
 use crate::delete::Purge;
 use crate::options::SyncPolicy;
 use crate::recover::{SHARDS, create_synced};
 use crate::segment::write::SegmentWriter;
 use crate::segment::{Segment, file_name};
-use crate::{ReadError, merge};
 
 /// How long a failed seal is left alone.
 const RETRY_NS: i64 = 10_000_000_000;
@@ -30,6 +31,7 @@ pub(crate) struct Maintenance {
     pub(crate) unreadable: BTreeSet<u64>,
     /// What keeps tombstones from going.
     pub(crate) purge: Purge,
+    pub(crate) compaction: Compaction,
     /// What is to be removed yet.
     pub(crate) garbage: Vec<Garbage>,
 }
@@ -61,6 +63,7 @@ impl Maintenance {
             retry_at: i64::MIN,
             unreadable: BTreeSet::new(),
             purge: Purge::default(),
+            compaction: Compaction::default(),
             garbage: Vec::new(),
         }
     }
@@ -93,16 +96,20 @@ impl Shared {
             seal_at = self.seal_at();
         }
         seal_at = seal_at.map(|at| at.max(work.retry_at));
-        self.remove_garbage(&mut work);
-        let drop_at = self.drop_expired(&mut work, now);
-        if let Err(error) = merge::merge_small(self, &mut work) {
+        drop(work);
+        // Before merging, which would make old rows look new, and before rows are dropped. Nothing is held: it writes.
+        if let Err(error) = self.roll_up(now) {
             self.failed(&error);
         }
+        let mut work = self.maintenance.lock();
+        self.remove_garbage(&mut work);
+        let drop_at = self.drop_expired(&mut work, now);
+        let merge_at = self.step_merge(&mut work, now);
         if let Err(error) = self.drop_tombstones(&mut work) {
             self.failed(&error);
         }
         drop(work);
-        let at = [sync_at, seal_at, drop_at].into_iter().flatten().min();
+        let at = [sync_at, seal_at, drop_at, merge_at].into_iter().flatten().min();
         NextDue { at: at.map(Timestamp::from_nanos) }
     }
 
@@ -134,7 +141,7 @@ impl Shared {
     pub(crate) fn open_written(
         &self,
         work: &mut Maintenance,
-        writer: SegmentWriter<'_>,
+        writer: SegmentWriter,
         garbage: Garbage,
     ) -> Result<Option<Segment>, ReadError> {
         let open = |path: PathBuf| Segment::open(self.vfs(), &path, self.options.read_mode);

@@ -197,7 +197,24 @@ impl Sum {
     }
 }
 
-/// What a run of values comes to; what is not asked for is absent.
+/// What is known of a run of values without reading them.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Stats {
+    pub(crate) count: u64,
+    /// Sum, smallest and largest, the latter two with their earliest times; of numbers only.
+    pub(crate) numeric: Option<NumericStats>,
+    pub(crate) first: (FieldValue, i64),
+    pub(crate) last: (FieldValue, i64),
+}
+
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) struct NumericStats {
+    pub(crate) sum: Number,
+    pub(crate) min: (Number, i64),
+    pub(crate) max: (Number, i64),
+}
+
+/// What a run of numbers comes to; what is not asked for is absent.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) struct Run {
     pub(crate) count: u64,
@@ -328,6 +345,19 @@ impl Partials {
             self.extremes(bucket, Some((number, at)), Some((number, at)));
         }
         self.ends(bucket, (value, at), (value, at));
+    }
+
+    /// Adds a run of values by what is known of it.
+    pub(crate) fn add_stats(&mut self, bucket: usize, stats: &Stats) {
+        self.counts[bucket] += stats.count;
+        if let Some(numeric) = &stats.numeric {
+            if let Some(sum) = self.sums.get_mut(bucket) {
+                sum.add(numeric.sum);
+            }
+            self.extremes(bucket, Some(numeric.min), Some(numeric.max));
+        }
+        let (first, last) = (&stats.first, &stats.last);
+        self.ends(bucket, (first.0.as_ref(), first.1), (last.0.as_ref(), last.1));
     }
 
     /// Adds a run of numbers by what it comes to.

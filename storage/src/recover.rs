@@ -27,7 +27,8 @@ use crate::tombstone::{self, Tombstone};
 use crate::vfs::{FolderLock, Vfs};
 use crate::{OpenError, ReadError};
 
-const LOCK: &str = "LOCK";
+/// The file whose lock is taken.
+pub(crate) const LOCK: &str = "LOCK";
 /// The folder of the segments.
 pub(crate) const SHARDS: &str = "shards";
 

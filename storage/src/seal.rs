@@ -172,7 +172,7 @@ impl Shared {
             effort: Effort::Hot,
             replaces: Vec::new(),
         };
-        let mut writer = SegmentWriter::create(self.vfs(), &folder, identity)?;
+        let mut writer = SegmentWriter::create(&self.options.vfs, &folder, identity)?;
         for table in tables {
             let mut wanted: Vec<Wanted> = table
                 .fields

@@ -398,9 +398,7 @@ fn read_footer(file: &dyn SealedFile, path: &Path) -> Result<Footer, ReadError> 
     let bad =
         |bad: Bad| ReadError::corrupt(path, footer_at + bad.offset as u64, bad.expected, bad.found);
     let version = Reader::new(&bytes[FOOTER_BODY_LEN + 4..]).u16().map_err(bad)?;
-    if version != VERSION {
-        return Err(ReadError::Version { path: path.to_owned(), found: version, newest: VERSION });
-    }
+    ReadError::check_version(path, version, VERSION..=VERSION)?;
     let count = Reader::new(&bytes[FOOTER_BODY_LEN - 4..]).u32().map_err(bad)?;
     let list_len = u64::from(count) * 8;
     let list_at = footer_at.checked_sub(list_len).filter(|at| *at >= HEADER_LEN as u64);

@@ -155,10 +155,7 @@ impl Tombstone {
             return Err(ReadError::corrupt(path, 0, expected, "other bytes"));
         }
         let version = reader.u16().map_err(bad)?;
-        if version > VERSION {
-            let path = path.to_owned();
-            return Err(ReadError::Version { path, found: version, newest: VERSION });
-        }
+        ReadError::check_version(path, version, VERSION..=VERSION)?;
         let Some(end) = bytes.len().checked_sub(CRC_LEN).filter(|end| *end >= BODY_AT) else {
             let found = bytes.len().to_string();
             return Err(ReadError::corrupt(path, 0, "at least 24 bytes", found));
@@ -259,6 +256,17 @@ impl Deletes {
         Deletes { marks }
     }
 
+    /// The highest rank of a tombstone.
+    pub(crate) fn rank(&self) -> Option<u64> {
+        self.marks.iter().map(|(tombstone, _)| tombstone.rank).max()
+    }
+
+    /// The marks of tombstones above `rank`.
+    pub(crate) fn above(&self, rank: u64) -> impl Iterator<Item = &Mark> {
+        let above = self.marks.iter().filter(move |(tombstone, _)| tombstone.rank > rank);
+        above.map(|(tombstone, at)| &tombstone.marks[*at])
+    }
+
     /// The marks about `measurement`, with the rank of their tombstones.
     fn about(&self, measurement: &str) -> impl Iterator<Item = (u64, &Mark)> {
         let marks =
@@ -325,6 +333,11 @@ impl Ranges {
             }
         }
         Ranges(out)
+    }
+
+    /// The first and the last instant of each span.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (i64, i64)> {
+        self.0.iter().map(|(start, end)| (*start, end.saturating_sub(1)))
     }
 
     /// The span that `at` lies in.

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use stripchart_core::{KeyRef, SeriesKey, TimeRange, Timestamp};
+use stripchart_core::{FieldType, KeyRef, SeriesKey, TimeRange, Timestamp};
 
 use crate::catalog::{Catalog, FieldInfo, PolicyId};
 use crate::head::Head;
@@ -12,6 +12,7 @@ use crate::scan::{Direction, SeriesScan};
 use crate::segment::cursor::Cursor;
 use crate::segment::{Segment, SeriesAt};
 use crate::tombstone::Deletes;
+use crate::tombstone::Ranges;
 use crate::{Cancel, ReadError, TagFilter};
 
 /// A snapshot of a retention policy: what was acknowledged before it was taken is in it, what comes later is not, and
@@ -83,6 +84,16 @@ pub(crate) struct SeriesInner {
 }
 
 impl Series {
+    /// The series `key` of a view: its places in the view's segments.
+    pub(crate) fn of(
+        view: &Arc<ViewInner>,
+        key: SeriesKey,
+        segments: Vec<(u32, SeriesAt, (i64, i64))>,
+    ) -> Series {
+        let inner = Arc::new(SeriesInner { key, heads: Vec::new(), segments });
+        Series { inner, view: Arc::clone(view) }
+    }
+
     /// The key: measurement and tags.
     #[must_use]
     pub fn key(&self) -> KeyRef<'_> {
@@ -93,6 +104,18 @@ impl Series {
     #[must_use]
     pub fn id(&self) -> SeriesId {
         SeriesId::of(self.key().as_str())
+    }
+
+    /// Times of the first and the last row in each place that is not in a segment of rank up to `rank`.
+    pub(crate) fn bounds_above(&self, rank: u64) -> Vec<(i64, i64)> {
+        let segments = self.inner.segments.iter().filter_map(|(at, _, bounds)| {
+            (self.view.segments[*at as usize].footer.rank > rank).then_some(*bounds)
+        });
+        let heads = self.inner.heads.iter().filter_map(|(at, slot)| {
+            let (head, limit) = &self.view.heads[*at as usize];
+            head.inner.read().bounds(*slot, *limit)
+        });
+        segments.chain(heads).collect()
     }
 }
 
@@ -319,13 +342,24 @@ impl View {
         SeriesScan::new(series, wanted, start, range.end.nanos(), direction)
     }
 
+    /// The first instant that the retention policy still shows.
+    pub(crate) fn horizon(&self) -> i64 {
+        self.inner.horizon
+    }
+
+    /// The times at which rows of a series are deleted in segments of `rank`.
+    pub(crate) fn deleted(&self, key: KeyRef<'_>, rank: u64) -> Ranges {
+        self.inner.deletes.ranges(key, rank)
+    }
+
+    pub(crate) fn field_type(&self, measurement: &str, field: &str) -> Option<FieldType> {
+        self.inner.catalog.field_type(self.inner.policy, measurement, field)
+    }
+
     pub(crate) fn wanted(series: &Series, field: &str) -> Wanted {
         let measurement = series.key().measurement();
         let view = &series.view;
         let field_type = view.catalog.field_type(view.policy, measurement, field);
-        Wanted {
-            name: field.to_owned(),
-            field_type: field_type.unwrap_or(stripchart_core::FieldType::Float),
-        }
+        Wanted { name: field.to_owned(), field_type: field_type.unwrap_or(FieldType::Float) }
     }
 }

@@ -123,21 +123,22 @@ fn a_missing_file_is_noticed() {
 }
 
 #[test]
-fn a_newer_format_is_refused_and_named() {
-    let vfs = sample();
-    let found: Vec<_> =
-        vfs.files().into_iter().filter(|(path, _)| path.ends_with("catalog")).collect();
-    let (file, mut content) = found.into_iter().next().unwrap();
-    content[8] = 2;
-    vfs.plant(&file, content);
-    let before = vfs.files();
-    let error = open(&vfs, options(&clock())).unwrap_err();
-    assert!(
-        matches!(error, OpenError::File(ReadError::Version { found: 2, newest: 1, .. })),
-        "{error}"
-    );
-    assert!(error.to_string().contains("open it with a newer release"), "{error}");
-    assert_eq!(vfs.files(), before);
+fn another_format_is_refused_and_named() {
+    let remedies = [(99, "open it with a newer release"), (1, "export it with the release")];
+    for (version, remedy) in remedies {
+        let vfs = sample();
+        let files = vfs.files();
+        let found = files.into_iter().find(|(path, _)| path.ends_with("catalog"));
+        let (file, mut content) = found.unwrap();
+        content[8] = version;
+        vfs.plant(&file, content);
+        let before = vfs.files();
+        let error = open(&vfs, options(&clock())).unwrap_err();
+        let OpenError::File(ReadError::Version { found, .. }) = &error else { panic!("{error}") };
+        assert_eq!(*found, u16::from(version));
+        assert!(error.to_string().contains(remedy), "{error}");
+        assert_eq!(vfs.files(), before);
+    }
 }
 
 #[test]

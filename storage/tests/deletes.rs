@@ -15,8 +15,13 @@ use stripchart_storage::{
     Aggregates, Db, DbBuilder, DbError, Direction, Partials, PolicySpec, SyncPolicy, TagFilter,
 };
 
+/// Merging is done a series a step, so that everything comes in between.
+fn slow() -> DbBuilder {
+    options(&clock()).merge_step_values(1)
+}
+
 fn database(vfs: &SimVfs) -> Db {
-    let db = open(vfs, options(&clock())).unwrap();
+    let db = open(vfs, slow()).unwrap();
     db.create_database(DB, None).unwrap();
     db
 }
@@ -253,7 +258,7 @@ fn apply(vfs: &SimVfs, mut db: Db, model: &mut Model, step: &Step) -> Db {
         Step::Maintain => drop(db.step(Timestamp::from_secs(1_767_225_600))),
         Step::Reopen => {
             drop(db);
-            db = open(vfs, options(&clock())).unwrap();
+            db = open(vfs, slow()).unwrap();
         }
     }
     db
@@ -308,7 +313,7 @@ proptest! {
             compare(&db, &model);
         }
         db.seal().unwrap();
-        for _ in 0..20 {
+        for _ in 0..60 {
             db.step(Timestamp::from_secs(1_767_225_600));
         }
         compare(&db, &model);
@@ -321,7 +326,7 @@ proptest! {
 // A crash at every operation of a workload with deletes.
 
 fn small(sync: SyncPolicy) -> DbBuilder {
-    options(&clock()).sync(sync).log_file_bytes(4096)
+    options(&clock()).sync(sync).log_file_bytes(4096).merge_step_values(64)
 }
 
 /// Operations that change what is read; `None` for those that must not.
@@ -346,6 +351,10 @@ const WORKLOAD: &[Operation] = &[
     (true, |db| write(db, "b", 7)),
     (false, maintain),
     (true, |db| write(db, "a", 8)),
+    (false, maintain),
+    (false, maintain),
+    (false, maintain),
+    (true, |db| write(db, "c", 9)),
 ];
 
 fn write(db: &Db, host: &str, n: i64) -> Result<(), String> {
@@ -363,7 +372,7 @@ fn delete(db: &Db, name: &str, range: TimeRange) -> Result<(), String> {
 }
 
 fn maintain(db: &Db) -> Result<(), String> {
-    for _ in 0..8 {
+    for _ in 0..3 {
         db.step(Timestamp::from_secs(1_767_225_600));
     }
     Ok(())
@@ -406,7 +415,7 @@ fn crash_everywhere(sync: SyncPolicy, for_ever: bool) {
             let least = if durable { done } else { 0 };
             let possible = &states[least..states.len().min(done + 2)];
             assert!(possible.contains(&found), "{what}: {found:?} is none of {possible:?}");
-            maintain(&db).unwrap();
+            (0..4).for_each(|_| maintain(&db).unwrap());
             assert_eq!(dump(&db), found, "{what}: after maintenance");
             drop(db);
             assert_eq!(dump(&open()), found, "{what}: opened again");

@@ -60,9 +60,9 @@ fn make(folder: &Path) {
 }
 
 #[test]
-fn format_v1() {
+fn format_v2() {
     let folder = tempfile::tempdir().unwrap();
-    copy(&fixture("format-v1"), folder.path());
+    copy(&fixture("format-v2"), folder.path());
     let now = tempfile::tempdir().unwrap();
     make(now.path());
     let want = dump(&options(&clock()).open(now.path()).unwrap());

@@ -23,6 +23,7 @@ use super::{Catalog, Database, Meaning, Measurement, PolicyId, RetentionPolicy, 
 use crate::ReadError;
 use crate::bytes::{Bad, Reader, put_len, put_str, put_varint, put_zigzag};
 use crate::codec::{take_type, type_id};
+use crate::rollup::Rollup;
 use crate::vfs::Vfs;
 use crate::whole::{self, Written};
 
@@ -31,7 +32,7 @@ pub(crate) const NAME: &str = "catalog";
 pub(crate) const TMP_NAME: &str = "catalog.tmp";
 
 const MAGIC: &[u8; 8] = b"SCHARTCT";
-pub(crate) const VERSION: u16 = 1;
+pub(crate) const VERSION: u16 = 2;
 const VERSION_AT: usize = MAGIC.len();
 const SEQ_AT: usize = VERSION_AT + 4;
 const BODY_AT: usize = SEQ_AT + 8;
@@ -79,9 +80,7 @@ fn decode_file(path: &Path, bytes: &[u8]) -> Result<Checkpoint, ReadError> {
         return Err(ReadError::corrupt(path, 0, "the magic SCHARTCT of a catalog", "other bytes"));
     }
     let version = reader.u16().map_err(bad)?;
-    if version > VERSION {
-        return Err(ReadError::Version { path: path.to_owned(), found: version, newest: VERSION });
-    }
+    ReadError::check_version(path, version, VERSION..=VERSION)?;
     let body = bytes.len().checked_sub(CRC_LEN).filter(|end| *end >= BODY_AT);
     let Some(end) = body else {
         return Err(ReadError::corrupt(path, 0, "at least 24 bytes", bytes.len().to_string()));
@@ -126,6 +125,12 @@ fn put_policy(policy: &RetentionPolicy, out: &mut Vec<u8>) {
     put_zigzag(out, policy.shard_duration_ns);
     put_varint(out, u64::from(policy.replicas));
     out.push(u8::from(policy.is_default));
+    put_len(out, policy.rollups.len());
+    for rollup in &policy.rollups {
+        put_str(out, &rollup.into);
+        put_zigzag(out, rollup.every_ns);
+        put_varint(out, rollup.rank);
+    }
 }
 
 fn put_measurement(measurement: &Measurement, out: &mut Vec<u8>) {
@@ -191,7 +196,16 @@ fn take_policy(reader: &mut Reader<'_>) -> Result<RetentionPolicy, Bad> {
     }
     let replicas = take_u32(reader)?;
     let is_default = reader.u8()? != 0;
-    Ok(RetentionPolicy { name, duration_ns, shard_duration_ns, replicas, is_default, id })
+    let mut rollups = Vec::new();
+    for _ in 0..reader.count(reader.rest())? {
+        let mut rollup = Rollup::new(reader.str()?, reader.zigzag()?);
+        if rollup.every_ns <= 0 {
+            return reader.bad("a positive span", rollup.every_ns.to_string());
+        }
+        rollup.rank = reader.varint()?;
+        rollups.push(rollup);
+    }
+    Ok(RetentionPolicy { name, duration_ns, shard_duration_ns, replicas, is_default, rollups, id })
 }
 
 fn take_measurement(reader: &mut Reader<'_>) -> Result<Measurement, Bad> {
@@ -257,6 +271,6 @@ mod tests {
         let mut newer = good;
         newer[VERSION_AT] = 9;
         let error = decode_file(folder, &newer).unwrap_err();
-        assert!(matches!(error, ReadError::Version { found: 9, newest: 1, .. }), "{error}");
+        assert!(matches!(error, ReadError::Version { found: 9, newest: VERSION, .. }), "{error}");
     }
 }

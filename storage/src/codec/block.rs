@@ -21,7 +21,7 @@ use stripchart_core::{Bitmap, FieldType};
 use super::aggregate::{Aggregate, of_floats, of_ints, of_uints};
 use super::bits::take_bits;
 use super::floats::{decode_floats_into, peek_constant};
-use super::ints::{decode_ints_into, peek_steps};
+use super::ints::{IntBlock, decode_ints_into};
 use super::{ALL_PRESENT, MAX_VALUES, SOME_PRESENT};
 use crate::bytes::{Bad, Reader};
 use crate::partials::{Aggregates, Number};
@@ -121,7 +121,7 @@ impl<'a> NumberBlock<'a> {
     }
 
     fn steps(&self) -> Option<(i64, i64)> {
-        peek_steps(self.coded.clone())
+        IntBlock::read(&mut self.coded.clone(), self.values).ok()?.steps()
     }
 
     /// Decodes all values.

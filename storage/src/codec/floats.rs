@@ -1,7 +1,7 @@
 //! Runs of floats.
 
 use super::Effort;
-use super::ints::{decode_ints, encode_ints_with, peek_steps};
+use super::ints::{IntBlock, decode_ints, encode_ints_with};
 use crate::bytes::{Bad, Reader};
 
 const FLOAT_RAW: u8 = 0;
@@ -83,7 +83,7 @@ pub(super) fn peek_constant(mut reader: Reader<'_>) -> Option<f64> {
         FLOAT_BITS => 1.0,
         _ => return None,
     };
-    let (value, step) = peek_steps(reader)?;
+    let (value, step) = IntBlock::read(&mut reader, 1).ok()?.steps()?;
     (step == 0).then(|| match codec {
         FLOAT_BITS => f64::from_bits(value.cast_unsigned()),
         _ => from_decimal(value, power),

@@ -1,13 +1,18 @@
-//! Runs of integers.
+//! Runs of integers: which codec, and both directions.
 
-use super::bits::{pack, unpack, width_of};
+use super::bits::{pack_with_width, take_packed, unpack, width_of};
+use super::frame::{FRAME, FRAME_MASK, Frame};
+use super::plan::Plan;
 use super::{Effort, MAX_VALUES};
 use crate::bytes::{Bad, Reader, put_zigzag};
 
-const INT_CONSTANT: u8 = 0;
-const INT_STEPS: u8 = 1;
-const INT_PACKED: u8 = 2;
-const INT_DELTA: u8 = 3;
+const CONSTANT: u8 = 0;
+const STEPS: u8 = 1;
+const PACKED: u8 = 2;
+const DELTA: u8 = 3;
+
+/// Fewer values are not worth the choice among frames.
+const FEW: usize = 8;
 
 /// Appends `values`, which may be none.
 pub(crate) fn encode_ints(values: &[i64], out: &mut Vec<u8>) {
@@ -15,38 +20,138 @@ pub(crate) fn encode_ints(values: &[i64], out: &mut Vec<u8>) {
 }
 
 /// Appends `values`, which may be none, in as few bytes as `effort` finds.
-pub(crate) fn encode_ints_with(values: &[i64], _effort: Effort, out: &mut Vec<u8>) {
-    encode_quick(values, out);
-}
-
-fn encode_quick(values: &[i64], out: &mut Vec<u8>) {
+pub(crate) fn encode_ints_with(values: &[i64], effort: Effort, out: &mut Vec<u8>) {
     let Some(first) = values.first().copied() else {
-        out.push(INT_CONSTANT);
+        out.push(CONSTANT);
         return put_zigzag(out, 0);
     };
     let steps = values.windows(2).map(|pair| pair[1].wrapping_sub(pair[0]));
     let (min_step, max_step) =
         steps.clone().fold((i64::MAX, i64::MIN), |(a, b), step| (a.min(step), b.max(step)));
     if values.len() == 1 || (min_step == 0 && max_step == 0) {
-        out.push(INT_CONSTANT);
+        out.push(CONSTANT);
         return put_zigzag(out, first);
     }
     if min_step == max_step {
-        out.push(INT_STEPS);
+        out.push(STEPS);
         put_zigzag(out, first);
         return put_zigzag(out, min_step);
+    }
+    if effort != Effort::Quick
+        && values.len() >= FEW
+        && let Some(plan) = Plan::new(values)
+    {
+        return plan.write(out);
     }
     let (min, max) = values.iter().fold((first, first), |(a, b), v| (a.min(*v), b.max(*v)));
     let (width, step_width) = (width_of(min, max), width_of(min_step, max_step));
     if step_width < width {
-        out.push(INT_DELTA);
+        out.push(DELTA);
         put_zigzag(out, first);
         put_zigzag(out, min_step);
-        pack(steps.map(|step| step.wrapping_sub(min_step).cast_unsigned()), step_width, out);
+        let steps = steps.map(|step| step.wrapping_sub(min_step).cast_unsigned());
+        pack_with_width(steps, step_width, out);
     } else {
-        out.push(INT_PACKED);
+        out.push(PACKED);
         put_zigzag(out, min);
-        pack(values.iter().map(|v| v.wrapping_sub(min).cast_unsigned()), width, out);
+        let distances = values.iter().map(|v| v.wrapping_sub(min).cast_unsigned());
+        pack_with_width(distances, width, out);
+    }
+}
+
+/// A run of integers taken apart.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum IntBlock<'a> {
+    Steps { n: usize, first: i64, step: i64 },
+    Packed { n: usize, min: i64, width: u32, packed: &'a [u8] },
+    Delta { n: usize, first: i64, min_step: i64, width: u32, packed: &'a [u8] },
+    Frame(Frame<'a>),
+}
+
+impl<'a> IntBlock<'a> {
+    pub(super) fn read(reader: &mut Reader<'a>, n: usize) -> Result<IntBlock<'a>, Bad> {
+        if n > MAX_VALUES {
+            return reader.bad("fewer values", n.to_string());
+        }
+        match reader.u8()? {
+            CONSTANT => Ok(IntBlock::Steps { n, first: reader.zigzag()?, step: 0 }),
+            STEPS => Ok(IntBlock::Steps { n, first: reader.zigzag()?, step: reader.zigzag()? }),
+            PACKED => {
+                let min = reader.zigzag()?;
+                let (width, packed) = take_packed(reader, n)?;
+                Ok(IntBlock::Packed { n, min, width, packed })
+            }
+            DELTA => {
+                let (first, min_step) = (reader.zigzag()?, reader.zigzag()?);
+                let (width, packed) = take_packed(reader, n.saturating_sub(1))?;
+                Ok(IntBlock::Delta { n, first, min_step, width, packed })
+            }
+            id if id & FRAME_MASK == FRAME => Ok(IntBlock::Frame(Frame::read(id, reader, n)?)),
+            other => reader.bad("an integer codec", other.to_string()),
+        }
+    }
+
+    /// First value and step, if all are equally far from one to the next.
+    pub(super) fn steps(&self) -> Option<(i64, i64)> {
+        match self {
+            IntBlock::Steps { first, step, .. } => Some((*first, *step)),
+            _ => None,
+        }
+    }
+
+    fn len(&self) -> usize {
+        match self {
+            IntBlock::Steps { n, .. }
+            | IntBlock::Packed { n, .. }
+            | IntBlock::Delta { n, .. }
+            | IntBlock::Frame(Frame { n, .. }) => *n,
+        }
+    }
+
+    /// Decodes in place of what `into` held.
+    pub(super) fn decode_into(&self, into: &mut Vec<i64>) {
+        // What is there already is overwritten: no need to clear it.
+        into.resize(self.len(), 0);
+        match *self {
+            IntBlock::Steps { mut first, step, .. } => {
+                for value in into {
+                    *value = first;
+                    first = first.wrapping_add(step);
+                }
+            }
+            IntBlock::Packed { min, width, packed, .. } => {
+                for_each_unpacked(packed, width, into, |value, distance| {
+                    *value = min.wrapping_add(distance);
+                });
+            }
+            IntBlock::Delta { first, min_step, width, packed, .. } => {
+                let Some((value, into)) = into.split_first_mut() else { return };
+                *value = first;
+                let mut at = first;
+                for_each_unpacked(packed, width, into, |value, distance| {
+                    at = at.wrapping_add(min_step).wrapping_add(distance);
+                    *value = at;
+                });
+            }
+            IntBlock::Frame(frame) => frame.decode(into),
+        }
+    }
+}
+
+fn for_each_unpacked(
+    packed: &[u8],
+    width: u32,
+    into: &mut [i64],
+    mut put: impl FnMut(&mut i64, i64),
+) {
+    let (mut bit, mut distances) = (0, [0; 64]);
+    for values in into.chunks_mut(64) {
+        let distances = &mut distances[..values.len()];
+        unpack(packed, bit, width, distances);
+        bit += 64 * width as usize;
+        for (value, distance) in values.iter_mut().zip(distances) {
+            put(value, distance.cast_signed());
+        }
     }
 }
 
@@ -57,60 +162,12 @@ pub(crate) fn decode_ints(reader: &mut Reader<'_>, n: usize) -> Result<Vec<i64>,
     Ok(values)
 }
 
-/// Reads `n` integers in place of what `into` held; its memory is used again. After an error it holds nothing of use.
+/// Reads `n` integers in place of what `into` held; its memory is used again. After an error it holds what it held.
 pub(crate) fn decode_ints_into(
     reader: &mut Reader<'_>,
     n: usize,
     into: &mut Vec<i64>,
 ) -> Result<(), Bad> {
-    into.clear();
-    into.extend(decode_old(reader, n)?);
+    IntBlock::read(reader, n)?.decode_into(into);
     Ok(())
-}
-
-/// Whether the run that `reader` stands at is a single value, or equal steps: first and step.
-pub(super) fn peek_steps(mut reader: Reader<'_>) -> Option<(i64, i64)> {
-    match reader.u8().ok()? {
-        INT_CONSTANT => Some((reader.zigzag().ok()?, 0)),
-        INT_STEPS => Some((reader.zigzag().ok()?, reader.zigzag().ok()?)),
-        _ => None,
-    }
-}
-
-fn decode_old(reader: &mut Reader<'_>, n: usize) -> Result<Vec<i64>, Bad> {
-    if n > MAX_VALUES {
-        return reader.bad("fewer values", n.to_string());
-    }
-    match reader.u8()? {
-        INT_CONSTANT => Ok(vec![reader.zigzag()?; n]),
-        INT_STEPS => {
-            let (first, step) = (reader.zigzag()?, reader.zigzag()?);
-            Ok(accumulate(first, n, std::iter::repeat(step)))
-        }
-        INT_PACKED => {
-            let min = reader.zigzag()?;
-            let values = unpack(reader, n)?;
-            Ok(values.into_iter().map(|v| min.wrapping_add(v.cast_signed())).collect())
-        }
-        INT_DELTA => {
-            let (first, min_step) = (reader.zigzag()?, reader.zigzag()?);
-            let steps = unpack(reader, n.saturating_sub(1))?;
-            let steps = steps.into_iter().map(|s| min_step.wrapping_add(s.cast_signed()));
-            Ok(accumulate(first, n, steps))
-        }
-        other => reader.bad("an integer codec", other.to_string()),
-    }
-}
-
-fn accumulate(first: i64, n: usize, steps: impl Iterator<Item = i64>) -> Vec<i64> {
-    let mut at = first;
-    let mut values = Vec::with_capacity(n);
-    if n > 0 {
-        values.push(first);
-    }
-    for step in steps.take(n.saturating_sub(1)) {
-        at = at.wrapping_add(step);
-        values.push(at);
-    }
-    values
 }

@@ -25,7 +25,10 @@ mod aggregate;
 mod bits;
 mod block;
 mod floats;
+mod frame;
 mod ints;
+mod lanes;
+mod plan;
 mod text;
 
 use stripchart_core::{Bitmap, Column, FieldType, ValueRef, Values};
@@ -207,123 +210,4 @@ pub(crate) fn take_type(reader: &mut Reader<'_>) -> Result<FieldType, Bad> {
 }
 
 #[cfg(test)]
-mod tests {
-    use proptest::prelude::*;
-
-    use stripchart_core::Strings;
-
-    use super::*;
-
-    fn round_trip_ints(values: &[i64]) -> usize {
-        let mut out = Vec::new();
-        encode_ints(values, &mut out);
-        let mut reader = Reader::new(&out);
-        assert_eq!(decode_ints(&mut reader, values.len()).unwrap(), values);
-        assert_eq!(reader.rest(), 0);
-        out.len()
-    }
-
-    fn floats(values: &[f64]) -> Column {
-        Column::new("f", Values::Float(values.to_vec()))
-    }
-
-    fn round_trip(column: &Column, n: usize) -> usize {
-        let mut out = Vec::new();
-        encode_column(column, n, &mut out);
-        let mut reader = Reader::new(&out);
-        let field_type = column.values().field_type().unwrap();
-        let got = decode_column(&mut reader, &column.name, field_type, n).unwrap();
-        assert_eq!(reader.rest(), 0);
-        for row in 0..n {
-            match (column.get(row), got.get(row)) {
-                (Some(ValueRef::Float(a)), Some(ValueRef::Float(b))) => {
-                    assert_eq!(a.to_bits(), b.to_bits());
-                }
-                (a, b) => assert_eq!(a, b, "{row}"),
-            }
-        }
-        for cut in 0..out.len() {
-            assert!(
-                decode_column(&mut Reader::new(&out[..cut]), "", field_type, n).is_err(),
-                "{cut}"
-            );
-        }
-        out.len()
-    }
-
-    #[test]
-    fn integers_choose_the_short_form() {
-        assert_eq!(round_trip_ints(&[]), 2);
-        assert_eq!(round_trip_ints(&[7; 1000]), 2);
-        assert_eq!(round_trip_ints(&[5]), 2);
-        assert!(round_trip_ints(&(0..1000).map(|n| n * 10_000_000_000).collect::<Vec<_>>()) < 10);
-        // 1000 steps of either 9, 10 or 11: two bits each.
-        let jitter: Vec<i64> = (0..1000).map(|n| n * 10 + n % 2).collect();
-        assert!(round_trip_ints(&jitter) < 270);
-        round_trip_ints(&[i64::MIN, i64::MAX, 0, -1, i64::MIN]);
-        round_trip_ints(&[i64::MAX, i64::MIN]);
-    }
-
-    #[test]
-    fn a_small_block_is_these_bytes() {
-        let mut out = Vec::new();
-        encode_ints(&[10, 11, 13, 14], &mut out);
-        assert_eq!(out, [3, 20, 2, 1, 0b010]);
-        out.clear();
-        encode_column(&floats(&[0.5, 1.5]), 3, &mut out);
-        assert_eq!(out, [SOME_PRESENT, 0b011, 1, 1, 1, 10, 20]);
-    }
-
-    #[test]
-    fn floats_come_back_bit_for_bit() {
-        let odd = [
-            f64::NAN,
-            -0.0,
-            f64::INFINITY,
-            f64::MIN_POSITIVE,
-            1e300,
-            f64::from_bits(0x7ff8_0000_0000_0001),
-        ];
-        round_trip(&floats(&odd), odd.len());
-        assert!(round_trip(&floats(&[f64::NAN; 100]), 100) < 20);
-        let percent: Vec<f64> = (0..1000).map(|n| f64::from(n % 37) / 10.0).collect();
-        assert!(round_trip(&floats(&percent), 1000) < 900);
-    }
-
-    #[test]
-    fn every_type_comes_back_with_its_gaps() {
-        let texts: Strings = ["a", "", "a", "ü"].into_iter().collect();
-        round_trip(&Column::new("s", Values::String(texts)), 6);
-        round_trip(&Column::new("b", Values::Boolean(vec![true, false, true])), 3);
-        round_trip(&Column::new("u", Values::Unsigned(vec![u64::MAX, 0, 5])), 4);
-        let mut gaps = Column::new("i", Values::empty(FieldType::Integer));
-        for n in 0..100i64 {
-            if n % 3 == 0 { gaps.push(n.into()) } else { gaps.push_null() }
-        }
-        round_trip(&gaps, 120);
-        round_trip(&Column::new("none", Values::empty(FieldType::Float)), 5);
-    }
-
-    proptest! {
-        #[test]
-        fn any_integers(values in prop::collection::vec(any::<i64>(), 0..200), shift in 0..64u32) {
-            let values: Vec<i64> = values.into_iter().map(|v| v >> shift).collect();
-            round_trip_ints(&values);
-        }
-
-        #[test]
-        fn any_floats(bits in prop::collection::vec(any::<u64>(), 0..50)) {
-            let values: Vec<f64> = bits.into_iter().map(f64::from_bits).collect();
-            round_trip(&floats(&values), values.len());
-        }
-
-        #[test]
-        fn any_bytes_are_refused_or_decoded(bytes in prop::collection::vec(any::<u8>(), 0..80), n in 0..300usize) {
-            for field_type in FieldType::ALL {
-                if let Ok(column) = decode_column(&mut Reader::new(&bytes), "", field_type, n) {
-                    prop_assert_eq!(column.len(), n);
-                }
-            }
-        }
-    }
-}
+mod tests;

@@ -55,6 +55,12 @@ pub fn whole_lines_len(body: &[u8]) -> usize {
     }
 }
 
+/// Bytes of the first line of `body`, without the line feed that ends it; those of `body` if none does.
+#[cfg(feature = "engine")]
+pub(crate) fn first_line_len(body: &[u8]) -> usize {
+    leaf::line_len(body).0
+}
+
 /// Iterates over the lines of a body; see [`lines`].
 #[derive(Debug, Clone)]
 pub struct Lines<'a> {

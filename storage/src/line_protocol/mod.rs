@@ -37,6 +37,9 @@ mod parser;
 #[cfg(test)]
 mod tests;
 
+#[cfg(feature = "engine")]
+pub(crate) use line::first_line_len;
+
 pub use error::{ParseError, Reason};
 pub use line::{Line, LineFields, LineTags, Lines, Value, lines, whole_lines_len};
 pub use parser::{LineParser, ParseReport, parse_lines};

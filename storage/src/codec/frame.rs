@@ -1,0 +1,476 @@
+//! Frames: integers as small distances, packed.
+//!
+//! What varies little is left after taking away, in turn: the first value; a common divisor; the value before (or the step before);
+//! the lowest of what is left. Values far from the others are exceptions, so that they do not widen the rest.
+//!
+//! ```text
+//! u8        0b01SSBDOO   OO order: 0 values, 1 steps, 2 steps of steps; D has a divisor; B has a bitmap;
+//!                        SS span: 0 any, 1 values lie within 32 bits of the base, 2 within 26 bits
+//! zigzag    base         order 0: of what 0 stands for; else the first value
+//! varint    divisor      if D
+//! zigzag    first step   if order 2; this and all below in units of the divisor
+//! zigzag    low          if order 1 or 2: what 0 stands for
+//! u8        0bE0000000 + width
+//! zigzag    common       if B: what stands where the bitmap has no bit, as distance from low
+//! exceptions             if E: varint count; u8 width of their high parts; places, as many bits each as the number of values
+//!                        needs; high parts (zigzag, less one)
+//! bitmap                 if B: a bit for every value
+//! values                 width bits each: those with a bit one after the other; or without bitmap as many tiles of 1024 as
+//!                        there are whole ones, then tiles of 256 (see `lanes`), then the rest one after the other
+//! ```
+//!
+//! The value of exception `i` is `width` bits in its place, and above them its high part, which may be negative. Of steps there are
+//! as many as values: the first brings the base from one step before it, and is always 0.
+
+use super::bits::{bits_of, get, mask, packed_len, unpack};
+use super::lanes::{self, ROWS, Tile, Word};
+use crate::bytes::{Bad, Reader};
+use crate::dispatch::{self, Kernel};
+
+/// Set in the id of every frame, with [`FRAME_MASK`] clear.
+pub(super) const FRAME: u8 = 0b0100_0000;
+pub(super) const FRAME_MASK: u8 = 0b1100_0000;
+pub(super) const ORDER: u8 = 0b11;
+pub(super) const DIVISOR: u8 = 0b100;
+pub(super) const BITMAP: u8 = 0b1000;
+pub(super) const SPAN_SHIFT: u8 = 4;
+pub(super) const EXCEPTIONS: u8 = 0b1000_0000;
+
+/// Values of the two kinds of tiles.
+pub(super) const LARGE: usize = 32 * ROWS;
+pub(super) const SMALL: usize = 8 * ROWS;
+
+/// How far from the base values are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Span {
+    Any,
+    /// They fit 32 bits, signed, as does all that is computed modulo 2^32.
+    Word,
+    /// The sum of 32 differences of two of them fits 32 bits, too.
+    Small,
+}
+
+/// A frame taken apart.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Frame<'a> {
+    pub(super) n: usize,
+    pub(super) order: u8,
+    pub(super) span: Span,
+    pub(super) base: i64,
+    pub(super) divisor: i64,
+    first_step: u64,
+    low: u64,
+    width: u32,
+    exceptions: Option<Exceptions<'a>>,
+    /// The bitmap and the common distance.
+    bitmap: Option<(&'a [u8], u64)>,
+    packed: &'a [u8],
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Exceptions<'a> {
+    count: usize,
+    place_width: u32,
+    places: &'a [u8],
+    high_width: u32,
+    highs: &'a [u8],
+}
+
+impl Exceptions<'_> {
+    fn place(&self, index: usize) -> usize {
+        usize::try_from(get(self.places, index * self.place_width as usize, self.place_width))
+            .unwrap_or(usize::MAX)
+    }
+
+    fn high(&self, index: usize) -> u64 {
+        let zigzag = get(self.highs, index * self.high_width as usize, self.high_width);
+        let zigzag = zigzag.wrapping_add(1);
+        zigzag >> 1 ^ (zigzag & 1).wrapping_neg()
+    }
+}
+
+/// Bits of a place among `n`.
+pub(super) fn place_width(n: usize) -> u32 {
+    bits_of(n.saturating_sub(1) as u64)
+}
+
+/// Bytes of `n` packed values without bitmap.
+pub(super) fn tiled_len(n: usize, width: u32) -> usize {
+    let rest = n % SMALL;
+    (n - rest) / 8 * width as usize + packed_len(rest, width)
+}
+
+impl<'a> Frame<'a> {
+    /// Reads what follows `id`.
+    pub(super) fn read(id: u8, reader: &mut Reader<'a>, n: usize) -> Result<Frame<'a>, Bad> {
+        let order = id & ORDER;
+        let span = match id >> SPAN_SHIFT & 3 {
+            0 => Span::Any,
+            1 => Span::Word,
+            2 => Span::Small,
+            other => return reader.bad("a span of 0 to 2", other.to_string()),
+        };
+        if order > 2 {
+            return reader.bad("an order of 0 to 2", order.to_string());
+        }
+        let base = reader.zigzag()?;
+        let divisor = if id & DIVISOR != 0 { reader.varint()?.cast_signed() } else { 1 };
+        let first_step = if order == 2 { reader.zigzag()?.cast_unsigned() } else { 0 };
+        let low = if order > 0 { reader.zigzag()?.cast_unsigned() } else { 0 };
+        let width = reader.u8()?;
+        let has_exceptions = width & EXCEPTIONS != 0;
+        let width = u32::from(width & !EXCEPTIONS);
+        if width > 64 {
+            return reader.bad("a width of at most 64 bits", width.to_string());
+        }
+        let common = if id & BITMAP != 0 { Some(reader.zigzag()?.cast_unsigned()) } else { None };
+        let exceptions =
+            if has_exceptions { Some(read_exceptions(reader, n, width)?) } else { None };
+        let (bitmap, packed) = match common {
+            Some(common) => {
+                let bitmap = reader.take(n.div_ceil(8))?;
+                let ones = (0..n.div_ceil(64)).map(|at| bitmap_word(bitmap, at, n).count_ones());
+                let ones = ones.map(|ones| ones as usize).sum();
+                (Some((bitmap, common)), reader.take(packed_len(ones, width))?)
+            }
+            None => (None, reader.take(tiled_len(n, width))?),
+        };
+        Ok(Frame {
+            n,
+            order,
+            span,
+            base,
+            divisor,
+            first_step,
+            low,
+            width,
+            exceptions,
+            bitmap,
+            packed,
+        })
+    }
+}
+
+fn read_exceptions<'a>(
+    reader: &mut Reader<'a>,
+    n: usize,
+    width: u32,
+) -> Result<Exceptions<'a>, Bad> {
+    if width == 64 {
+        return reader.bad("no exceptions beside 64 bits", "some");
+    }
+    let count = reader.count(n)?;
+    let high_width = u32::from(reader.u8()?);
+    if high_width > 64 {
+        return reader.bad("high parts of at most 64 bits", high_width.to_string());
+    }
+    let place_width = place_width(n);
+    let places = reader.take(packed_len(count, place_width))?;
+    let highs = reader.take(packed_len(count, high_width))?;
+    Ok(Exceptions { count, place_width, places, high_width, highs })
+}
+
+/// 64 bits of a bitmap; those past `n` are zero.
+#[inline(always)]
+fn bitmap_word(bitmap: &[u8], at: usize, n: usize) -> u64 {
+    let bits = (n - at * 64).min(64);
+    get(bitmap, at * 64, u32::try_from(bits).unwrap_or(64))
+}
+
+/// What is done with the distances from the base, in units of the divisor.
+pub(super) trait Visitor {
+    /// A tile; `starts` are still to be added to each lane. `at` is the index of its first value.
+    fn tile<T: Word, const L: usize>(&mut self, at: usize, tile: &mut Tile<T, L>, starts: &[T; L]);
+    /// Some values in order.
+    fn rest(&mut self, at: usize, distances: &[u64]);
+}
+
+/// Shows all distances to `visitor`, computed with the best instructions of the processor.
+pub(super) fn walk<V: Visitor + FrameKernel>(frame: &Frame<'_>, visitor: V) -> V {
+    dispatch::run(Walk { frame, visitor })
+}
+
+/// A visitor that is told whether `f64::mul_add` is an instruction.
+pub(super) trait FrameKernel {
+    fn fused(&mut self, _: bool) {}
+}
+
+struct Walk<'f, 'a, V> {
+    frame: &'f Frame<'a>,
+    visitor: V,
+}
+
+impl<V: Visitor + FrameKernel> Kernel for Walk<'_, '_, V> {
+    type Output = V;
+
+    #[inline(always)]
+    fn run(mut self, fused: bool) -> V {
+        self.visitor.fused(fused);
+        if self.frame.bitmap.is_some() {
+            State::<u64>::new(self.frame).walk_bitmap(&mut self.visitor);
+        } else if self.frame.span == Span::Any {
+            State::<u64>::new(self.frame).walk(&mut self.visitor);
+        } else {
+            State::<u32>::new(self.frame).walk(&mut self.visitor);
+        }
+        self.visitor
+    }
+}
+
+/// Where a walk is.
+struct State<'f, 'a, T> {
+    frame: &'f Frame<'a>,
+    at: usize,
+    /// The last value, and the last step.
+    value: T,
+    step: T,
+    /// Exceptions passed.
+    passed: usize,
+    /// The place of the next exception; past all values if there is none.
+    place: usize,
+}
+
+impl<'f, 'a, T: Word> State<'f, 'a, T> {
+    #[inline(always)]
+    fn new(frame: &'f Frame<'a>) -> Self {
+        let (low, first) = (frame.low, frame.first_step);
+        let (value, step) = match frame.order {
+            1 => (low.wrapping_neg(), 0),
+            _ => (low.wrapping_sub(first), first.wrapping_sub(low.wrapping_mul(2))),
+        };
+        let place = match &frame.exceptions {
+            Some(exceptions) if exceptions.count > 0 => exceptions.place(0),
+            _ => usize::MAX,
+        };
+        State { frame, at: 0, value: T::of(value), step: T::of(step), passed: 0, place }
+    }
+
+    #[inline(always)]
+    fn walk(&mut self, visitor: &mut impl Visitor) {
+        let mut packed = self.frame.packed;
+        packed = self.tiles::<32>(packed, visitor);
+        packed = self.tiles::<8>(packed, visitor);
+        let mut rest = [0; SMALL];
+        let rest = &mut rest[..self.frame.n - self.at];
+        unpack(packed, 0, self.frame.width, rest);
+        self.in_order(rest, visitor);
+    }
+
+    #[inline(always)]
+    fn tiles<'b, const L: usize>(
+        &mut self,
+        mut packed: &'b [u8],
+        visitor: &mut impl Visitor,
+    ) -> &'b [u8] {
+        let mut tile = [[T::default(); L]; ROWS];
+        while self.frame.n - self.at >= L * ROWS {
+            let (bytes, rest) = packed.split_at(4 * L * self.frame.width as usize);
+            packed = rest;
+            lanes::unpack::<T, L>(bytes, self.frame.width, &mut tile);
+            let end = self.at + L * ROWS;
+            if self.place < end {
+                self.patch(end, |at, high| {
+                    let place = &mut tile[at % ROWS][at / ROWS];
+                    *place = place.add(T::of(high));
+                });
+            }
+            let starts = self.integrate(&mut tile);
+            visitor.tile::<T, L>(self.at, &mut tile, &starts);
+            self.at = end;
+        }
+        packed
+    }
+
+    /// Hands out the exceptions before `end`: place, counted from `at`, and what to add.
+    #[inline(always)]
+    fn patch(&mut self, end: usize, mut put: impl FnMut(usize, u64)) {
+        let Some(exceptions) = &self.frame.exceptions else { return };
+        while self.place < end {
+            // Places that do not ascend are damage; they change nothing before `at`.
+            if let Some(at) = self.place.checked_sub(self.at) {
+                put(at, exceptions.high(self.passed) << self.frame.width);
+            }
+            self.passed += 1;
+            self.place = if self.passed < exceptions.count {
+                exceptions.place(self.passed)
+            } else {
+                usize::MAX
+            };
+        }
+    }
+
+    #[inline(always)]
+    fn integrate<const L: usize>(&mut self, tile: &mut Tile<T, L>) -> [T; L] {
+        let low = T::of(self.frame.low);
+        if self.frame.order == 0 {
+            return [T::default(); L];
+        }
+        let mut totals = lanes::add_up(tile, low);
+        if self.frame.order == 2 {
+            let (starts, step) = lanes::starts(&totals, self.step);
+            self.step = step;
+            lanes::raise(tile, &starts);
+            totals = lanes::add_up(tile, T::default());
+        }
+        let (starts, value) = lanes::starts(&totals, self.value);
+        self.value = value;
+        starts
+    }
+
+    /// What follows one after the other: adds up, and shows.
+    #[inline(always)]
+    fn in_order(&mut self, distances: &mut [u64], visitor: &mut impl Visitor) {
+        if self.place < self.at + distances.len() {
+            self.patch(self.at + distances.len(), |at, high| {
+                distances[at] = distances[at].wrapping_add(high);
+            });
+        }
+        let low = self.frame.low;
+        let mut value = self.value.widen().cast_unsigned();
+        let mut step = self.step.widen().cast_unsigned();
+        match self.frame.order {
+            0 => {}
+            1 => {
+                for distance in &mut *distances {
+                    value = value.wrapping_add(low).wrapping_add(*distance);
+                    *distance = value;
+                }
+            }
+            _ => {
+                for distance in &mut *distances {
+                    step = step.wrapping_add(low).wrapping_add(*distance);
+                    value = value.wrapping_add(step);
+                    *distance = value;
+                }
+            }
+        }
+        (self.value, self.step) = (T::of(value), T::of(step));
+        visitor.rest(self.at, distances);
+        self.at += distances.len();
+    }
+
+    #[inline(always)]
+    fn walk_bitmap(&mut self, visitor: &mut impl Visitor) {
+        let Some((bitmap, common)) = self.frame.bitmap else { return };
+        let (n, width) = (self.frame.n, self.frame.width);
+        let (mut bit, mut coded, mut distances) = (0, [0; 65], [0; 64]);
+        for at in 0..n.div_ceil(64) {
+            let mut word = bitmap_word(bitmap, at, n);
+            let ones = word.count_ones() as usize;
+            unpack(self.frame.packed, bit, width, &mut coded[..ones]);
+            bit += ones * width as usize;
+            let (mut next, len) = (0, (n - at * 64).min(64));
+            for distance in &mut distances[..len] {
+                let coded = coded[next % 65];
+                let has = word & 1;
+                *distance = if has == 1 { coded } else { common };
+                next += if has == 1 { 1 } else { 0 };
+                word >>= 1;
+            }
+            self.in_order(&mut distances[..len], visitor);
+        }
+    }
+}
+
+/// Writes values in their order.
+struct Natural<'o> {
+    base: i64,
+    divisor: i64,
+    out: &'o mut [i64],
+}
+
+impl FrameKernel for Natural<'_> {}
+
+impl Visitor for Natural<'_> {
+    #[inline(always)]
+    fn tile<T: Word, const L: usize>(&mut self, at: usize, tile: &mut Tile<T, L>, starts: &[T; L]) {
+        lanes::raise(tile, starts);
+        let (base, divisor) = (self.base, self.divisor);
+        let Some(out) = self.out.get_mut(at..at + L * ROWS) else { return };
+        let (out, _) = out.as_chunks_mut::<8>();
+        if divisor == 1 {
+            lanes::natural(tile, |at, values| {
+                out[at / 8] = values.map(|value| base.wrapping_add(value.widen()));
+            });
+        } else {
+            lanes::natural(tile, |at, values| {
+                out[at / 8] =
+                    values.map(|value| base.wrapping_add(value.widen().wrapping_mul(divisor)));
+            });
+        }
+    }
+
+    #[inline(always)]
+    fn rest(&mut self, at: usize, distances: &[u64]) {
+        let Some(out) = self.out.get_mut(at..at + distances.len()) else { return };
+        for (out, distance) in out.iter_mut().zip(distances) {
+            *out = self.base.wrapping_add(distance.cast_signed().wrapping_mul(self.divisor));
+        }
+    }
+}
+
+/// Sum of the distances.
+struct Sums {
+    small: bool,
+    sum: i64,
+}
+
+impl FrameKernel for Sums {}
+
+impl Visitor for Sums {
+    #[inline(always)]
+    fn tile<T: Word, const L: usize>(&mut self, _: usize, tile: &mut Tile<T, L>, starts: &[T; L]) {
+        let mut total = 0i64;
+        if self.small {
+            let mut sums = [T::default(); L];
+            for row in tile {
+                for lane in 0..L {
+                    sums[lane] = sums[lane].add(row[lane]);
+                }
+            }
+            for sum in sums {
+                total = total.wrapping_add(sum.widen());
+            }
+            for start in starts {
+                total = total.wrapping_add(start.widen().wrapping_mul(32));
+            }
+        } else {
+            let mut sums = [0i64; L];
+            for row in tile {
+                for lane in 0..L {
+                    sums[lane] = sums[lane].wrapping_add(row[lane].add(starts[lane]).widen());
+                }
+            }
+            for sum in sums {
+                total = total.wrapping_add(sum);
+            }
+        }
+        self.sum = self.sum.wrapping_add(total);
+    }
+
+    #[inline(always)]
+    fn rest(&mut self, _: usize, distances: &[u64]) {
+        for distance in distances {
+            self.sum = self.sum.wrapping_add(distance.cast_signed());
+        }
+    }
+}
+
+impl Frame<'_> {
+    /// Decodes into `out`, which has a place for every value.
+    pub(super) fn decode(&self, out: &mut [i64]) {
+        walk(self, Natural { base: self.base, divisor: self.divisor, out });
+    }
+
+    /// The sum of all values; it wraps around.
+    pub(super) fn sum(&self) -> i64 {
+        let sum = walk(self, Sums { small: self.span == Span::Small, sum: 0 }).sum;
+        let n = i64::try_from(self.n).unwrap_or(0);
+        self.base.wrapping_mul(n).wrapping_add(sum.wrapping_mul(self.divisor))
+    }
+}
+
+/// The mask of the packed part, for the encoder.
+pub(super) const fn low_part(distance: i64, width: u32) -> u64 {
+    distance.cast_unsigned() & mask(width)
+}

@@ -1,0 +1,344 @@
+//! Which frame fits a block of integers best: exact sizes from histograms, then the bytes.
+
+use super::bits::{bits_of, pack, put_bits};
+use super::frame::{
+    BITMAP, DIVISOR, EXCEPTIONS, FRAME, LARGE, SMALL, SPAN_SHIFT, low_part, place_width, tiled_len,
+};
+use super::lanes;
+use crate::bytes::{low_byte, put_len, put_varint, put_zigzag};
+
+/// Residuals within so small a range are counted one by one.
+const COUNTED: usize = 256;
+
+/// How residuals are packed: `width` bits from `low` on, and how many do not fit.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Window {
+    low: i64,
+    width: u32,
+    exceptions: usize,
+    /// Of the high parts.
+    high_width: u32,
+    /// The residual that a bitmap stands for.
+    common: Option<i64>,
+    /// All it takes beside the head.
+    bits: usize,
+}
+
+/// A frame that could be written.
+#[derive(Debug, Clone)]
+pub(super) struct Plan {
+    order: u8,
+    base: i64,
+    divisor: i64,
+    first_step: i64,
+    window: Window,
+    /// Bit 1: all within 32 bits; bit 2: within 25.
+    span: u8,
+    residuals: Vec<i64>,
+}
+
+impl Plan {
+    /// The best frame for `values`, of which there are at least three.
+    pub(super) fn new(values: &[i64]) -> Option<Plan> {
+        let first = *values.first()?;
+        let (min, max) = values.iter().fold((first, first), |(a, b), v| (a.min(*v), b.max(*v)));
+        let exact = max.checked_sub(min).is_some();
+        let divisor = if exact { common_divisor(values, first) } else { 1 };
+        let mut distances: Vec<i64> = values.iter().map(|v| v.wrapping_sub(first)).collect();
+        if divisor > 1 {
+            distances.iter_mut().for_each(|distance| *distance /= divisor);
+        }
+        let steps = differences(&distances);
+        let seconds = differences(&steps);
+        let ranges = [&distances[..], &steps[1..], &seconds[2..]].map(range);
+        let mut best: Option<(u8, Window)> = None;
+        for (order, residuals) in [(1u8, &steps), (0, &distances), (2, &seconds)] {
+            let skip = usize::from(order);
+            // Noise doubles with every difference, so an order that does not narrow the range does not pay, and values as they are
+            // only where they do not wander.
+            let hopeless = match order {
+                0 => ranges[0].1 / 8 > ranges[1].1,
+                1 => false,
+                _ => ranges[2].1 >= ranges[1].1,
+            };
+            if hopeless {
+                continue;
+            }
+            let window = window(&residuals[skip..], values.len(), ranges[skip], skip);
+            if best.is_none_or(|(_, best)| window.bits < best.bits) {
+                best = Some((order, window));
+            }
+        }
+        let (order, window) = best?;
+        let distance = |v: i64| first.wrapping_add(divisor.wrapping_mul(v));
+        let base = if order == 0 { distance(window.low) } else { first };
+        let start = if order == 0 { window.low } else { 0 };
+        let span = if exact { span(&distances, start, window.low) } else { 0 };
+        let first_step = *steps.get(1)?;
+        let mut residuals = match order {
+            0 => distances,
+            1 => steps,
+            _ => seconds,
+        };
+        residuals[..usize::from(order)].fill(window.low);
+        Some(Plan { order, base, divisor, first_step, window, span, residuals })
+    }
+
+    /// Bytes, but for one or two.
+    pub(super) fn len(&self) -> usize {
+        self.window.bits.div_ceil(8)
+    }
+
+    pub(super) fn write(&self, out: &mut Vec<u8>) {
+        let Window { low, width, exceptions, high_width, common, .. } = self.window;
+        let divisor = if self.divisor > 1 { DIVISOR } else { 0 };
+        let bitmap = if common.is_some() { BITMAP } else { 0 };
+        out.push(FRAME | self.order | divisor | bitmap | self.span << SPAN_SHIFT);
+        put_zigzag(out, self.base);
+        if self.divisor > 1 {
+            put_varint(out, self.divisor.cast_unsigned());
+        }
+        if self.order == 2 {
+            put_zigzag(out, self.first_step);
+        }
+        if self.order > 0 {
+            put_zigzag(out, low);
+        }
+        let flag = if exceptions > 0 { EXCEPTIONS } else { 0 };
+        out.push(low_byte(u64::from(width)) | flag);
+        if let Some(common) = common {
+            put_zigzag(out, common.wrapping_sub(low));
+        }
+        if exceptions > 0 {
+            self.put_exceptions(high_width, out);
+        }
+        let low_parts = |r: &[i64]| -> Vec<u64> {
+            r.iter().map(|r| low_part(r.wrapping_sub(low), width)).collect()
+        };
+        if let Some(common) = common {
+            put_bits(self.residuals.iter().map(|r| *r != common), out);
+            let others = self.residuals.iter().filter(|r| **r != common);
+            return pack(others.map(|r| low_part(r.wrapping_sub(low), width)), width, out);
+        }
+        let mut rest = low_parts(&self.residuals);
+        let mut at = 0;
+        while rest.len() - at >= LARGE {
+            lanes::pack::<32>(&rest[at..at + LARGE], width, out);
+            at += LARGE;
+        }
+        while rest.len() - at >= SMALL {
+            lanes::pack::<8>(&rest[at..at + SMALL], width, out);
+            at += SMALL;
+        }
+        pack(rest.drain(at..), width, out);
+    }
+
+    fn put_exceptions(&self, high_width: u32, out: &mut Vec<u8>) {
+        let Window { low, width, common, .. } = self.window;
+        let list = || {
+            let highs = self.residuals.iter().enumerate();
+            highs.filter(|(_, r)| Some(**r) != common).filter_map(|(place, r)| {
+                let high = high_part(r.wrapping_sub(low), width);
+                (high != 0).then_some((place as u64, high))
+            })
+        };
+        put_len(out, list().count());
+        out.push(low_byte(u64::from(high_width)));
+        pack(list().map(|(place, _)| place), place_width(self.residuals.len()), out);
+        pack(list().map(|(_, high)| coded_high(high)), high_width, out);
+    }
+}
+
+/// What is above the lowest `width` bits.
+fn high_part(distance: i64, width: u32) -> i64 {
+    if width >= 64 { 0 } else { distance >> width }
+}
+
+/// A high part that is not 0, as it is stored.
+fn coded_high(high: i64) -> u64 {
+    zigzag(high).wrapping_sub(1)
+}
+
+const fn zigzag(value: i64) -> u64 {
+    (value << 1 ^ value >> 63).cast_unsigned()
+}
+
+/// Values minus those before them; the first is kept.
+fn differences(values: &[i64]) -> Vec<i64> {
+    let mut before = 0;
+    let step = |value: &i64| {
+        let step = value.wrapping_sub(before);
+        before = *value;
+        step
+    };
+    values.iter().map(step).collect()
+}
+
+/// The smallest, and how far the largest is from it.
+fn range(values: &[i64]) -> (i64, u64) {
+    let (min, max) = values.iter().fold((i64::MAX, i64::MIN), |(a, b), v| (a.min(*v), b.max(*v)));
+    (min, max.wrapping_sub(min).cast_unsigned())
+}
+
+fn common_divisor(values: &[i64], first: i64) -> i64 {
+    let mut divisor = 0u64;
+    for value in values {
+        let (mut a, mut b) = (value.wrapping_sub(first).unsigned_abs(), divisor);
+        while b != 0 {
+            (a, b) = (b, a % b);
+        }
+        divisor = a;
+        if divisor == 1 {
+            break;
+        }
+    }
+    i64::try_from(divisor).unwrap_or(1).max(1)
+}
+
+/// How far the distances are from `start`, as a frame says it.
+fn span(distances: &[i64], start: i64, low: i64) -> u8 {
+    let far = distances.iter().map(|d| d.wrapping_sub(start).unsigned_abs()).max().unwrap_or(0);
+    match far.max(low.wrapping_sub(start).unsigned_abs()) {
+        ..0x0100_0000 => 2,
+        ..0x7fff_ffff => 1,
+        _ => 0,
+    }
+}
+
+/// The cheapest way to pack `residuals` in a block of `n` values.
+fn window(residuals: &[i64], n: usize, range: (i64, u64), skipped: usize) -> Window {
+    match usize::try_from(range.1) {
+        Ok(range_len) if range_len < COUNTED => counted(residuals, n, range.0, range_len, skipped),
+        _ => estimated(residuals, n, range),
+    }
+}
+
+/// Residuals around a common one: sizes with and without a bitmap for it.
+struct Sizes {
+    n: usize,
+    min: i64,
+    range: u64,
+    best: Window,
+}
+
+impl Sizes {
+    fn new(n: usize, min: i64, range: u64) -> Self {
+        let width = bits_of(range);
+        let bits = tiled_len(n, width) * 8;
+        let best = Window { low: min, width, exceptions: 0, high_width: 0, common: None, bits };
+        Sizes { n, min, range, best }
+    }
+
+    /// Considers `width` bits from `low` on, which do not hold `exceptions`; with a bitmap, `coded` values are packed.
+    fn try_window(
+        &mut self,
+        low: i64,
+        width: u32,
+        exceptions: usize,
+        bitmap: Option<(i64, usize)>,
+    ) {
+        let packed = match bitmap {
+            Some((_, coded)) => self.n + coded * width as usize + 8,
+            None => self.n * width as usize,
+        };
+        if packed >= self.best.bits {
+            return;
+        }
+        let below = high_part(self.min.wrapping_sub(low), width);
+        let max = self.min.wrapping_add(self.range.cast_signed());
+        let above = high_part(max.wrapping_sub(low), width);
+        let highs = [below, above].into_iter().filter(|high| *high != 0);
+        let high_width = highs.map(|high| bits_of(coded_high(high))).max().unwrap_or(0);
+        let each = (place_width(self.n) + high_width) as usize;
+        let listed = if exceptions > 0 { 24 + exceptions * each } else { 0 };
+        let bits = packed + listed;
+        // Bitmaps decode at half the speed: only for a gain that is worth it.
+        let handicap = if bitmap.is_some() { bits / 32 } else { 0 };
+        if bits + handicap < self.best.bits {
+            let common = bitmap.map(|(common, _)| common);
+            self.best = Window { low, width, exceptions, high_width, common, bits };
+        }
+    }
+}
+
+/// All windows, by counting each residual.
+fn counted(residuals: &[i64], n: usize, min: i64, range: usize, skipped: usize) -> Window {
+    let mut counts = [0u32; COUNTED];
+    for residual in residuals {
+        let at = usize::try_from(residual.wrapping_sub(min)).unwrap_or(0);
+        counts[at % COUNTED] += 1;
+    }
+    let counts = &counts[..=range];
+    let mut sizes = Sizes::new(n, min, range as u64);
+    let total = residuals.len();
+    let sweep = |sizes: &mut Sizes, counts: &[u32], total: usize, common: Option<i64>| {
+        let bitmap = common.map(|common| (common, total + skipped));
+        for width in 0..=bits_of(range as u64) {
+            let len = 1usize << width;
+            let mut inside: usize = counts.iter().take(len).map(|c| *c as usize).sum();
+            let (mut most, mut low) = (inside, 0);
+            for at in 1..counts.len().saturating_sub(len) + 1 {
+                inside += counts.get(at + len - 1).map_or(0, |c| *c as usize);
+                inside -= counts[at - 1] as usize;
+                if inside > most {
+                    (most, low) = (inside, at);
+                }
+            }
+            sizes.try_window(min.wrapping_add(low as i64), width, total - most, bitmap);
+        }
+    };
+    sweep(&mut sizes, counts, total, None);
+    let common = counts.iter().enumerate().max_by_key(|(_, count)| **count);
+    if let Some((at, count)) = common
+        && *count as usize * 4 > n
+    {
+        let mut others = counts.to_vec();
+        others[at] = 0;
+        let value = min.wrapping_add(at as i64);
+        sweep(&mut sizes, &others, total - *count as usize, Some(value));
+    }
+    sizes.best
+}
+
+/// Windows around the middle and at the low end, by how many bits each residual needs from there.
+fn estimated(residuals: &[i64], n: usize, (min, range): (i64, u64)) -> Window {
+    if range >= 1 << 62 {
+        // Distances from the middle might not fit 64 signed bits.
+        return Sizes::new(n, min, range).best;
+    }
+    let middle = middle(residuals);
+    let (mut around, mut above) = ([0usize; 65], [0usize; 65]);
+    let mut common = 0;
+    for residual in residuals {
+        let distance = residual.wrapping_sub(middle);
+        common += usize::from(distance == 0);
+        around[bits_of(zigzag(distance)) as usize] += 1;
+        above[bits_of(residual.wrapping_sub(min).cast_unsigned()) as usize] += 1;
+    }
+    let mut sizes = Sizes::new(n, min, range);
+    let dominant = common * 4 > n;
+    let coded = n - common;
+    // One bit more than the range tells the two sides of the middle apart.
+    let full = bits_of(range);
+    let (mut far_around, mut far_above) = (around[full as usize + 1..].iter().sum(), 0);
+    for width in (0..full).rev() {
+        far_around += around[width as usize + 1];
+        far_above += above[width as usize + 1];
+        let half = if width == 0 { 0 } else { 1i64 << (width - 1) };
+        let low = middle.wrapping_sub(half);
+        sizes.try_window(low, width, far_around, None);
+        sizes.try_window(min, width, far_above, None);
+        if dominant {
+            sizes.try_window(low, width, far_around, Some((middle, coded)));
+        }
+    }
+    sizes.best
+}
+
+/// The median of some.
+fn middle(residuals: &[i64]) -> i64 {
+    let mut some: Vec<i64> =
+        residuals.iter().step_by((residuals.len() / 31).max(1)).copied().collect();
+    let half = some.len() / 2;
+    if some.is_empty() { 0 } else { *some.select_nth_unstable(half).1 }
+}

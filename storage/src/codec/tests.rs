@@ -1,0 +1,234 @@
+//! One suite over all codecs and efforts: what was written comes back bit for bit, and damage is noticed or decoded to something.
+
+use proptest::prelude::*;
+use stripchart_core::{Column, FieldType, Strings, ValueRef, Values};
+
+use super::*;
+
+const EFFORTS: [Effort; 3] = [Effort::Quick, Effort::Hot, Effort::Cold];
+
+/// Shapes that codecs were made for, and some that none was.
+fn shapes(n: usize) -> Vec<Vec<i64>> {
+    let mut x = 88_172_645_463_325_252u64;
+    let mut random = || {
+        x ^= x << 13;
+        x ^= x >> 7;
+        x ^= x << 17;
+        x.cast_signed()
+    };
+    let mut list = Vec::new();
+    let mut walk = |mut next: Box<dyn FnMut(i64, i64, i64) -> i64 + '_>| {
+        let mut last = 0;
+        let values = (0..n).map(|row| {
+            last = next(i64::try_from(row).unwrap(), last, random());
+            last
+        });
+        list.push(values.collect::<Vec<_>>());
+    };
+    walk(Box::new(|_, _, _| 7));
+    walk(Box::new(|row, _, _| row * 10_000_000_000 - 5));
+    walk(Box::new(|_, last, r| last + r.rem_euclid(7) - 3));
+    walk(Box::new(|_, last, r| (last + r.rem_euclid(5) - 2).clamp(0, 9)));
+    walk(Box::new(|_, last, r| last + if r % 9 == 0 { 1 } else { 0 }));
+    walk(Box::new(|_, last, r| last + if r % 50 == 0 { r >> 30 } else { 3 }));
+    walk(Box::new(|_, last, r| if r % 300 == 0 { r % 7 } else { last }));
+    walk(Box::new(|_, _, r| (r % 100) * 4096 + 77));
+    walk(Box::new(|_, last, r| last + (r % 1000) * 1_000_000));
+    walk(Box::new(|row, _, r| row * row * 1000 + r % 3));
+    walk(Box::new(|row, _, r| if row % 97 == 96 { r } else { r % 4 }));
+    walk(Box::new(|_, _, r| r));
+    walk(Box::new(|_, _, r| r >> 20));
+    walk(Box::new(|row, _, _| if row % 2 == 0 { i64::MAX } else { i64::MIN }));
+    walk(Box::new(|row, _, r| i64::MAX.wrapping_add(row + r % 3)));
+    walk(Box::new(|_, _, r| if r % 2 == 0 { -1 } else { 0 }));
+    list
+}
+
+fn check_ints(values: &[i64], effort: Effort) -> Vec<u8> {
+    let mut out = Vec::new();
+    encode_ints_with(values, effort, &mut out);
+    let mut reader = Reader::new(&out);
+    let got = decode_ints(&mut reader, values.len()).unwrap();
+    let wrong = values.iter().zip(&got).position(|(a, b)| a != b);
+    assert_eq!(
+        (got.len(), wrong),
+        (values.len(), None),
+        "{effort:?} {:?}",
+        &out[..out.len().min(40)]
+    );
+    assert_eq!(reader.rest(), 0);
+    out
+}
+
+#[test]
+fn integers_of_every_shape_and_length_come_back() {
+    for n in
+        [0, 1, 2, 3, 7, 8, 9, 31, 33, 64, 255, 256, 257, 700, 1023, 1024, 1025, 1080, 2048, 3000]
+    {
+        for values in shapes(n) {
+            for effort in EFFORTS {
+                check_ints(&values, effort);
+            }
+        }
+    }
+}
+
+#[test]
+fn damaged_integers_are_errors_or_values() {
+    for values in shapes(300) {
+        for effort in EFFORTS {
+            let good = check_ints(&values, effort);
+            for cut in 0..good.len() {
+                assert!(decode_ints(&mut Reader::new(&good[..cut]), values.len()).is_err());
+            }
+            for at in 0..good.len() {
+                for bit in 0..8 {
+                    let mut bad = good.clone();
+                    bad[at] ^= 1 << bit;
+                    if let Ok(got) = decode_ints(&mut Reader::new(&bad), values.len()) {
+                        assert_eq!(got.len(), values.len());
+                    }
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn more_effort_never_takes_more_than_a_few_bytes_more() {
+    for n in [8, 100, 1024, 1080] {
+        for values in shapes(n) {
+            let lens = EFFORTS.map(|effort| check_ints(&values, effort).len());
+            assert!(lens[1] <= lens[0] + 12 && lens[2] <= lens[1], "{n}: {lens:?}");
+        }
+    }
+}
+
+proptest! {
+    #[test]
+    fn any_integers_come_back(
+        values in prop::collection::vec(any::<i64>(), 0..1300), shift in 0..64u32, odd in any::<i64>(), sums in 0..3
+    ) {
+        let mut values: Vec<i64> = values.into_iter().map(|v| v >> shift).collect();
+        if let Some(first) = values.first_mut() {
+            *first = odd;
+        }
+        for _ in 0..sums {
+            let mut sum = 0i64;
+            values.iter_mut().for_each(|v| { sum = sum.wrapping_add(*v); *v = sum; });
+        }
+        for effort in EFFORTS {
+            check_ints(&values, effort);
+        }
+    }
+}
+
+fn round_trip_ints(values: &[i64]) -> usize {
+    let mut out = Vec::new();
+    encode_ints(values, &mut out);
+    let mut reader = Reader::new(&out);
+    assert_eq!(decode_ints(&mut reader, values.len()).unwrap(), values);
+    assert_eq!(reader.rest(), 0);
+    out.len()
+}
+
+fn floats(values: &[f64]) -> Column {
+    Column::new("f", Values::Float(values.to_vec()))
+}
+
+fn round_trip(column: &Column, n: usize) -> usize {
+    let mut out = Vec::new();
+    encode_column(column, n, &mut out);
+    let mut reader = Reader::new(&out);
+    let field_type = column.values().field_type().unwrap();
+    let got = decode_column(&mut reader, &column.name, field_type, n).unwrap();
+    assert_eq!(reader.rest(), 0);
+    for row in 0..n {
+        match (column.get(row), got.get(row)) {
+            (Some(ValueRef::Float(a)), Some(ValueRef::Float(b))) => {
+                assert_eq!(a.to_bits(), b.to_bits());
+            }
+            (a, b) => assert_eq!(a, b, "{row}"),
+        }
+    }
+    for cut in 0..out.len() {
+        assert!(decode_column(&mut Reader::new(&out[..cut]), "", field_type, n).is_err(), "{cut}");
+    }
+    out.len()
+}
+
+#[test]
+fn integers_choose_the_short_form() {
+    assert_eq!(round_trip_ints(&[]), 2);
+    assert_eq!(round_trip_ints(&[7; 1000]), 2);
+    assert_eq!(round_trip_ints(&[5]), 2);
+    assert!(round_trip_ints(&(0..1000).map(|n| n * 10_000_000_000).collect::<Vec<_>>()) < 10);
+    // 1000 steps of either 9, 10 or 11: two bits each.
+    let jitter: Vec<i64> = (0..1000).map(|n| n * 10 + n % 2).collect();
+    assert!(round_trip_ints(&jitter) < 270);
+    round_trip_ints(&[i64::MIN, i64::MAX, 0, -1, i64::MIN]);
+    round_trip_ints(&[i64::MAX, i64::MIN]);
+}
+
+#[test]
+fn a_small_block_is_these_bytes() {
+    let mut out = Vec::new();
+    encode_ints(&[10, 11, 13, 14], &mut out);
+    assert_eq!(out, [3, 20, 2, 1, 0b010]);
+    out.clear();
+    encode_column(&floats(&[0.5, 1.5]), 3, &mut out);
+    assert_eq!(out, [SOME_PRESENT, 0b011, 1, 1, 1, 10, 20]);
+}
+
+#[test]
+fn floats_come_back_bit_for_bit() {
+    let odd = [
+        f64::NAN,
+        -0.0,
+        f64::INFINITY,
+        f64::MIN_POSITIVE,
+        1e300,
+        f64::from_bits(0x7ff8_0000_0000_0001),
+    ];
+    round_trip(&floats(&odd), odd.len());
+    assert!(round_trip(&floats(&[f64::NAN; 100]), 100) < 20);
+    let percent: Vec<f64> = (0..1000).map(|n| f64::from(n % 37) / 10.0).collect();
+    assert!(round_trip(&floats(&percent), 1000) < 900);
+}
+
+#[test]
+fn every_type_comes_back_with_its_gaps() {
+    let texts: Strings = ["a", "", "a", "ü"].into_iter().collect();
+    round_trip(&Column::new("s", Values::String(texts)), 6);
+    round_trip(&Column::new("b", Values::Boolean(vec![true, false, true])), 3);
+    round_trip(&Column::new("u", Values::Unsigned(vec![u64::MAX, 0, 5])), 4);
+    let mut gaps = Column::new("i", Values::empty(FieldType::Integer));
+    for n in 0..100i64 {
+        if n % 3 == 0 { gaps.push(n.into()) } else { gaps.push_null() }
+    }
+    round_trip(&gaps, 120);
+    round_trip(&Column::new("none", Values::empty(FieldType::Float)), 5);
+}
+
+proptest! {
+    #[test]
+    fn any_integers(values in prop::collection::vec(any::<i64>(), 0..200), shift in 0..64u32) {
+        let values: Vec<i64> = values.into_iter().map(|v| v >> shift).collect();
+        round_trip_ints(&values);
+    }
+
+    #[test]
+    fn any_floats(bits in prop::collection::vec(any::<u64>(), 0..50)) {
+        let values: Vec<f64> = bits.into_iter().map(f64::from_bits).collect();
+        round_trip(&floats(&values), values.len());
+    }
+
+    #[test]
+    fn any_bytes_are_refused_or_decoded(bytes in prop::collection::vec(any::<u8>(), 0..80), n in 0..300usize) {
+        for field_type in FieldType::ALL {
+            if let Ok(column) = decode_column(&mut Reader::new(&bytes), "", field_type, n) {
+                prop_assert_eq!(column.len(), n);
+            }
+        }
+    }
+}
