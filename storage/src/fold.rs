@@ -26,6 +26,7 @@ use crate::view::{Series, View, ViewInner};
 use crate::{Partials, ReadError};
 
 mod cells;
+mod last;
 mod plan;
 mod rowsums;
 

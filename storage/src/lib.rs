@@ -83,6 +83,8 @@ mod bytes;
 #[cfg(feature = "engine")]
 mod cancel;
 #[cfg(feature = "engine")]
+mod cardinality;
+#[cfg(feature = "engine")]
 mod catalog;
 #[cfg(feature = "engine")]
 mod codec;
@@ -164,6 +166,7 @@ mod writer;
 pub use crate::{
     background::Background,
     cancel::Cancel,
+    cardinality::Cost,
     catalog::{Catalog, Database, FieldInfo, PolicyChange, PolicySpec, RetentionPolicy},
     compact::CompactProgress,
     db::{Db, DbStats},

@@ -80,16 +80,12 @@ pub(crate) struct SeriesInner {
     /// Index into the view's heads, and the place in that head.
     pub(crate) heads: Vec<(u32, u32)>,
     /// Index into the view's segments, the place in that segment, and times of the first and the last row there.
-    pub(crate) segments: Vec<(u32, SeriesAt, (i64, i64))>,
+    pub(crate) segments: SealedPlaces,
 }
 
 impl Series {
     /// The series `key` of a view: its places in the view's segments.
-    pub(crate) fn of(
-        view: &Arc<ViewInner>,
-        key: SeriesKey,
-        segments: Vec<(u32, SeriesAt, (i64, i64))>,
-    ) -> Series {
+    pub(crate) fn of(view: &Arc<ViewInner>, key: SeriesKey, segments: SealedPlaces) -> Series {
         let inner = Arc::new(SeriesInner { key, heads: Vec::new(), segments });
         Series { inner, view: Arc::clone(view) }
     }
@@ -119,6 +115,9 @@ impl Series {
     }
 }
 
+/// Of each segment that has rows of a series its index in the view, the place in it, and times of the first and the last row there.
+pub(crate) type SealedPlaces = Vec<(u32, SeriesAt, (i64, i64))>;
+
 /// A place where rows of a series are.
 #[derive(Debug, Clone, Copy)]
 enum Place {
@@ -129,6 +128,10 @@ enum Place {
 impl View {
     pub(crate) fn of(inner: Arc<ViewInner>) -> Self {
         View { inner }
+    }
+
+    pub(crate) fn inner(&self) -> &ViewInner {
+        &self.inner
     }
 
     /// The same snapshot without the segments that have no row in `range`: listing then leaves out series that have none
@@ -291,11 +294,7 @@ impl View {
     }
 
     /// The places of a series where not everything is deleted.
-    fn left(
-        &self,
-        key: KeyRef<'_>,
-        places: Vec<(u32, SeriesAt, (i64, i64))>,
-    ) -> Result<Vec<(u32, SeriesAt, (i64, i64))>, ReadError> {
+    fn left(&self, key: KeyRef<'_>, places: SealedPlaces) -> Result<SealedPlaces, ReadError> {
         let mut left = Vec::with_capacity(places.len());
         for (at, series, bounds) in places {
             let segment = &self.inner.segments[at as usize];

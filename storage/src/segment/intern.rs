@@ -24,10 +24,6 @@ impl Interner {
         &self.text[start..self.ends[number] as usize]
     }
 
-    pub(super) fn iter(&self) -> impl Iterator<Item = &str> {
-        (0..self.len()).map(|number| self.get(number))
-    }
-
     fn slot(&self, text: &str) -> usize {
         #[expect(clippy::cast_possible_truncation, reason = "the low bits serve")]
         let mut slot = self.hasher.hash_one(text) as usize;
@@ -84,6 +80,6 @@ mod tests {
         }
         assert_eq!(interner.len(), 1000);
         assert!(interner.sorted().iter().map(|n| interner.get(*n as usize)).is_sorted());
-        assert_eq!(interner.iter().nth(7), Some("t7"));
+        assert_eq!(interner.get(7), "t7");
     }
 }

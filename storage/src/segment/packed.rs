@@ -42,11 +42,6 @@ impl<'a> Packed<'a> {
     pub(crate) const fn constant(&self) -> Option<i64> {
         if self.width == 0 && self.slope == 0 { Some(self.base) } else { None }
     }
-
-    /// The smallest value and the width of the distances.
-    pub(crate) const fn frame(&self) -> (i64, u32) {
-        (self.base, self.width)
-    }
 }
 
 /// Field number `index` of `width` bits, 1 to 64.

@@ -393,11 +393,6 @@ impl<'a> FieldPage<'a> {
     pub(crate) fn sum_stored(&self, group: usize) -> i64 {
         self.columns[10].get(group)
     }
-
-    /// Whether sums can be told apart by cell.
-    pub(crate) const fn sums_are_integers(&self) -> bool {
-        !self.kind.sums_are_bits
-    }
 }
 
 fn bad<T>(expected: &'static str, found: String) -> Result<T, Bad> {

@@ -180,11 +180,6 @@ impl Root {
             .map_err(|bad| segment.bad(key.dictionary.part.offset, bad))
     }
 
-    /// How many timestamp columns there are.
-    pub(crate) const fn times_count(&self) -> usize {
-        self.times
-    }
-
     /// Timestamp column number `at`.
     pub(crate) fn times(&self, segment: &Segment, at: usize) -> Result<Times, ReadError> {
         let Some(page) = self.time_pages.get(at / PAGE) else {

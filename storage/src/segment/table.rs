@@ -45,7 +45,6 @@ pub(crate) struct Table {
     pub(crate) series: usize,
     pub(crate) groups: usize,
     runs: usize,
-    pub(crate) rows: u64,
     pub(crate) keys: Vec<KeyColumn>,
     /// The record that pages may lie in.
     record: Section,
@@ -245,14 +244,14 @@ impl Table {
             let found = format!("{series} series, {groups} groups, {runs} runs");
             return reader.bad("a run for each series and group", found);
         }
-        let rows = reader.varint()?;
+        // Rows: for those who look at files.
+        reader.varint()?;
         let own = reader.u8()? != 0;
         let mut table = Table {
             fields,
             series,
             groups,
             runs,
-            rows,
             keys: Vec::new(),
             record: Section::new(part),
             firsts: vec![0],

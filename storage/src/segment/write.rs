@@ -413,7 +413,7 @@ impl SegmentWriter {
         let bits = if width > 0 { Some(put(numbers, width)?) } else { None };
         let order = &mut order.into_iter().map(u64::from);
         let order = if ordered { Some(put(order, order_width(column.len()))?) } else { None };
-        let form = u8::from(ascending) * ASCENDING | u8::from(ordered) * ORDERED;
+        let form = (u8::from(ascending) * ASCENDING) | (u8::from(ordered) * ORDERED);
         Ok(NewKey { key, distinct, base: i64::from(min), width, form, bits, order })
     }
 }
