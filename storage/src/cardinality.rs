@@ -63,13 +63,9 @@ impl View {
             })?;
         }
         for (head, limit) in &inner.heads {
-            let head = head.inner.read();
-            for (text, slot) in head.series(inner.policy, measurement, &TagFilter::All) {
-                let value = stripchart_core::KeyRef::parse(&text).ok().and_then(|k| k.tag(key));
-                if let (Some(value), Some(_)) = (value, head.bounds(slot, *limit)) {
-                    values.insert(value.to_owned());
-                }
-            }
+            head.select(inner.policy, measurement, &TagFilter::All, *limit, |series, _| {
+                values.extend(series.tag(key).map(str::to_owned));
+            });
         }
         Ok(values.into_iter().collect())
     }

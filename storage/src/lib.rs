@@ -109,6 +109,8 @@ mod filter;
 #[cfg(feature = "engine")]
 mod fold;
 #[cfg(feature = "engine")]
+mod frame;
+#[cfg(feature = "engine")]
 mod head;
 #[cfg(feature = "engine")]
 mod import;
@@ -125,8 +127,6 @@ mod map;
 mod merge;
 #[cfg(feature = "engine")]
 mod options;
-#[cfg(feature = "engine")]
-mod pack;
 #[cfg(feature = "engine")]
 mod partials;
 #[cfg(feature = "engine")]

@@ -165,7 +165,6 @@ pub(crate) struct Found {
     pub(crate) next_segment: u64,
     /// Left behind by whatever was interrupted.
     pub(crate) remove: Vec<PathBuf>,
-    pub(crate) slots: Vec<Option<u32>>,
 }
 
 impl Found {
@@ -183,7 +182,6 @@ impl Found {
             folders: Vec::new(),
             next_segment: 1,
             remove: Vec::new(),
-            slots: Vec::new(),
         }
     }
 

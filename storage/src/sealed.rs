@@ -249,7 +249,9 @@ impl Sealed {
                 // The writer has sealed what is in it.
                 Err(error) if error.kind() == io::ErrorKind::NotFound => {}
                 Err(error) => return Err(ReadError::io(&path, "read", error)),
-                Ok(bytes) => infos.push(log_file_info(path, &bytes, at + 1 == numbers.len())),
+                Ok(bytes) => {
+                    infos.push(log_file_info(path, *number, &bytes, at + 1 == numbers.len()));
+                }
             }
         }
         Ok(infos)
@@ -387,9 +389,9 @@ fn segment_info(segment: &Segment, database: &str, policy: &str) -> SegmentInfo 
     }
 }
 
-fn log_file_info(path: PathBuf, bytes: &[u8], last: bool) -> LogFileInfo {
+fn log_file_info(path: PathBuf, number: u64, bytes: &[u8], last: bool) -> LogFileInfo {
     let len = bytes.len() as u64;
-    let (records, torn_bytes, damage) = match log::scan(&path, bytes, last) {
+    let (records, torn_bytes, damage) = match log::scan(&path, number, bytes, last) {
         Ok(found) => {
             let count = found.records.len() as u64;
             let range =

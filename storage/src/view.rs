@@ -249,13 +249,10 @@ impl View {
             }
         }
         for (at, (head, limit)) in self.inner.heads.iter().enumerate() {
-            let head = head.inner.read();
-            for (key, slot) in head.series(self.inner.policy, measurement, filter) {
-                if let (Some(_), Ok(key)) = (head.bounds(slot, *limit), KeyRef::parse(&key)) {
-                    sources = 2;
-                    found.push((key.into(), Place::Head(u32_of(at), slot)));
-                }
-            }
+            head.select(self.inner.policy, measurement, filter, *limit, |key, series| {
+                sources = 2;
+                found.push((key.into(), Place::Head(u32_of(at), series)));
+            });
         }
         if sources > 1 {
             found.sort_by(|a, b| a.0.cmp(&b.0));
