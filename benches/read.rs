@@ -1,6 +1,6 @@
 //! What reading costs: aggregates over many series, single rows, last values; and what a segment takes beside its values.
 //!
-//! `cargo bench -p benches --bench read`. Every row is the median of several runs in this process, in time by the wall's clock, one
+//! `cargo bench -p benches --bench read`. Every row is the median of several runs in this process, in CPU time of one
 //! thread; the first rows are plain loops over vectors in memory, which tell how fast the machine is just now. With the arguments
 //! `--lines FILE` it loads line protocol (nanoseconds) from a file instead and prints the sizes alone.
 
@@ -9,6 +9,7 @@ use std::hint::black_box;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
+use benches::measure::{cpu_time, disk_bytes};
 use benches::tsbs::{FIELDS, Hosts, INTERVAL_NS, Random, START_NS, Values};
 use stripchart_core::{Precision, TimeRange, Timestamp};
 use stripchart_storage::{
@@ -69,9 +70,9 @@ fn timed<T>(mut work: impl FnMut() -> Outcome<T>) -> Outcome<Duration> {
     let mut times = Vec::new();
     let begin = Instant::now();
     while times.len() < 5 || (begin.elapsed() < Duration::from_millis(300) && times.len() < 1000) {
-        let start = Instant::now();
+        let start = cpu_time();
         black_box(work()?);
-        times.push(start.elapsed());
+        times.push(cpu_time() - start);
     }
     times.sort_unstable();
     Ok(times[times.len() / 2])
@@ -111,7 +112,7 @@ fn sizes(what: &str, db: &Db, folder: &Path) -> Outcome {
         }
     }
     let segments = db.stats().segment_bytes;
-    let all = benches::measure::disk_bytes(folder)?;
+    let all = disk_bytes(folder)?;
     println!(
         "{what}: {values} values in {blocks} blocks: {bytes} B of blocks, {} B beside them, {segments} B of segments, {all} B of files; {:.3} B a value",
         segments.saturating_sub(bytes),
