@@ -29,6 +29,7 @@ mod cells;
 mod last;
 mod plan;
 mod rowsums;
+mod spans;
 
 /// Plans that are remembered; jittered series have each their own.
 const PLANS: usize = 4096;
@@ -442,6 +443,10 @@ impl<'v> Folder<'v> {
         let decoded = block.decode_into(&mut self.scratch).map_err(bad)?;
         if of_many && run.alone() && values == rows && RowSums::suits(plan, aggregates) {
             self.sums.add((segment_at, run.times, field), plan, decoded.numbers(), into);
+            return Ok(());
+        }
+        if run.alone() && values == rows && spans::suits(plan) {
+            spans::add(decoded.numbers(), plan, aggregates, into);
             return Ok(());
         }
         let from = run.from as usize;
