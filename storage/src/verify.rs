@@ -23,7 +23,7 @@ use crate::segment::{SUFFIX, Segment, file_name};
 use crate::tombstone::{self, Deletes};
 use crate::vfs::Vfs;
 use crate::view::{Series, View, ViewInner};
-use crate::{DbError, Direction, OpenError, ReadError, log};
+use crate::{Cancel, DbError, Direction, OpenError, ReadError, log};
 
 /// Parts of a series' time that its statistics are compared over: their borders fall into blocks, so that statistics of
 /// parts of blocks are looked at too.
@@ -300,13 +300,7 @@ fn read_segment(
 ) -> Result<Option<(i64, i64)>, ReadError> {
     let run = [Arc::clone(segment)];
     let policy = segment.footer.policy;
-    let mut names = BTreeSet::new();
-    segment.with_index(|index| {
-        for name in index.measurements() {
-            names.insert(name?.to_owned());
-        }
-        Ok(())
-    })?;
+    let names: BTreeSet<String> = segment.root()?.measurements().map(str::to_owned).collect();
     let mut catalog = Catalog::default();
     let mut tables = Vec::new();
     for name in names {
@@ -322,6 +316,7 @@ fn read_segment(
         heads: Vec::new(),
         segments: run.to_vec(),
         deletes: Deletes::default(),
+        cancel: Cancel::new(),
         horizon: i64::MIN,
     });
     let mut bounds: Option<(i64, i64)> = None;
