@@ -99,6 +99,8 @@ mod definition;
 #[cfg(feature = "engine")]
 mod delete;
 #[cfg(feature = "engine")]
+mod disk;
+#[cfg(feature = "engine")]
 mod dispatch;
 #[cfg(feature = "engine")]
 mod error;
@@ -112,6 +114,8 @@ mod fold;
 mod frame;
 #[cfg(feature = "engine")]
 mod head;
+#[cfg(feature = "engine")]
+mod health;
 #[cfg(feature = "engine")]
 mod import;
 #[cfg(feature = "engine")]
@@ -131,6 +135,8 @@ mod options;
 mod partials;
 #[cfg(feature = "engine")]
 mod plan;
+#[cfg(feature = "engine")]
+mod quarantine;
 #[cfg(feature = "engine")]
 mod record;
 #[cfg(feature = "engine")]
@@ -154,6 +160,8 @@ mod segment;
 #[cfg(feature = "engine")]
 mod tombstone;
 #[cfg(feature = "engine")]
+mod verify;
+#[cfg(feature = "engine")]
 pub mod vfs;
 #[cfg(feature = "engine")]
 mod view;
@@ -175,13 +183,16 @@ pub use crate::{
     export::{Export, ExportBlock, ExportError, ExportReport, Progress, Source},
     filter::{TagFilter, TagTest},
     fold::FoldOptions,
+    health::{Damaged, Health},
     import::{Import, ImportError, ImportReport, Refused},
     options::{DbBuilder, SyncPolicy},
     partials::{Aggregates, Number, Partials},
+    quarantine::Quarantined,
     rolled::{RolledPart, RolledSeries, RolledView},
     rollup::Rollup,
     scan::{Direction, RowBlock, SeriesScan},
     sealed::{FileInfo, FileKind, LogFileInfo, MeasurementInfo, Sealed, SegmentInfo},
+    verify::{Problem, VerifyProgress, VerifyReport, verify_folder},
     view::{Series, SeriesId, View},
     writer::{LinesReport, Writer},
 };

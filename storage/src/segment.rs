@@ -52,6 +52,7 @@ use crate::ReadError;
 use crate::bytes::{Bad, Reader};
 use crate::catalog::PolicyId;
 use crate::codec::{Effort, decode_column, decode_ints};
+use crate::health::is_damage;
 use crate::partials::Number;
 use crate::rows::{Rows, Wanted};
 use crate::vfs::{ReadMode, SealedFile, Vfs};
@@ -157,6 +158,8 @@ pub(crate) struct Segment {
     pub(crate) bytes: u64,
     file: Arc<dyn SealedFile>,
     root: OnceLock<Root>,
+    /// What was found to be damaged first.
+    damage: OnceLock<String>,
 }
 
 /// A series of a segment: numbers of its table, and of the series in it.
@@ -204,8 +207,21 @@ impl Segment {
 
     pub(crate) fn from_file(file: Arc<dyn SealedFile>, path: &Path) -> Result<Segment, ReadError> {
         let footer = read_footer(&*file, path)?;
+        // A device may put a whole small file in the place of another.
+        let named =
+            path.file_name().is_some_and(|name| name.to_str() == Some(&file_name(footer.id)));
+        if !named {
+            let found = format!("segment {}", file_name(footer.id));
+            return Err(ReadError::corrupt(
+                path,
+                0,
+                "the segment that the file is named for",
+                found,
+            ));
+        }
         let bytes = file.len();
-        Ok(Segment { path: path.to_owned(), footer, bytes, file, root: OnceLock::new() })
+        let (path, root, damage) = (path.to_owned(), OnceLock::new(), OnceLock::new());
+        Ok(Segment { path, footer, bytes, file, root, damage })
     }
 
     /// Bytes that must have the part's checksum.
@@ -226,8 +242,8 @@ impl Segment {
         };
         let len = usize::try_from(part.len).map_err(|_| outside())?;
         self.file.read(part.offset, len).map_err(|error| match error.kind() {
-            std::io::ErrorKind::UnexpectedEof => outside(),
-            _ => ReadError::io(&self.path, "read", error),
+            std::io::ErrorKind::UnexpectedEof => self.noted(outside()),
+            _ => self.noted(ReadError::io(&self.path, "read", error)),
         })
     }
 
@@ -364,12 +380,26 @@ impl Segment {
         expected: &'static str,
         found: impl Into<String>,
     ) -> Result<T, ReadError> {
-        Err(ReadError::corrupt(&self.path, offset, expected, found))
+        Err(self.noted(ReadError::corrupt(&self.path, offset, expected, found)))
     }
 
     /// The error for bytes of this file's part at `offset`.
     pub(crate) fn bad(&self, offset: u64, bad: Bad) -> ReadError {
-        ReadError::corrupt(&self.path, offset + bad.offset as u64, bad.expected, bad.found)
+        let offset = offset + bad.offset as u64;
+        self.noted(ReadError::corrupt(&self.path, offset, bad.expected, bad.found))
+    }
+
+    /// Remembers what was found to be damaged, for whoever asks how the database is.
+    fn noted(&self, error: ReadError) -> ReadError {
+        if is_damage(&error) {
+            self.damage.get_or_init(|| stripchart_core::error_chain(&error));
+        }
+        error
+    }
+
+    /// What was found to be damaged first, since the segment was opened.
+    pub(crate) fn damage(&self) -> Option<&str> {
+        self.damage.get().map(String::as_str)
     }
 }
 

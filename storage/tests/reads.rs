@@ -12,7 +12,8 @@ use proptest::prelude::*;
 use stripchart_core::{Batch, FieldType, FieldValue, Sink, TimeRange, Timestamp, ValueRef};
 use stripchart_storage::vfs::sim::SimVfs;
 use stripchart_storage::{
-    Aggregates, Cancel, Db, Direction, FoldOptions, Number, Partials, ReadError, Series, TagFilter, View,
+    Aggregates, Cancel, Db, Direction, FoldOptions, Number, Partials, ReadError, Series, TagFilter,
+    View,
 };
 
 const SECOND: i64 = 1_000_000_000;
@@ -70,7 +71,8 @@ fn rows(shape: &Shape) -> BTreeMap<i64, Row> {
         let at = shape.start + row as i64 * shape.step + late.abs();
         walk += random(&mut state) as i64 % 3;
         let number = random(&mut state);
-        let gap = |field: usize| shape.gaps > 0 && (number as usize + field).is_multiple_of(shape.gaps);
+        let gap =
+            |field: usize| shape.gaps > 0 && (number as usize + field).is_multiple_of(shape.gaps);
         let mut values = Row::new();
         for (at, (name, field_type)) in FIELDS.iter().enumerate() {
             let value = match field_type {
@@ -99,7 +101,8 @@ fn fill(db: &Db, shapes: &[Shape], seal_after: usize) -> Model {
         let host = format!("h{:03}", number * 7 % 100);
         let rows = rows(shape);
         let mut batch = Batch::new();
-        let series = batch.series("m", [("host", &*host), ("kind", ["a", "b"][number % 2])]).unwrap();
+        let series =
+            batch.series("m", [("host", &*host), ("kind", ["a", "b"][number % 2])]).unwrap();
         for (at, values) in &rows {
             let mut row = batch.row(series, Timestamp::from_nanos(*at));
             values.iter().for_each(|(name, value)| row.field(name, value.as_ref()));
@@ -126,7 +129,15 @@ fn database() -> (SimVfs, Db) {
 
 fn shapes() -> impl Strategy<Value = Vec<Shape>> {
     let rows = prop_oneof![1..40usize, 100..140usize, 1000..1100usize, 1500..2700usize];
-    let shape = (0..3i64, prop_oneof![Just(1i64), Just(10), Just(60)], any::<bool>(), rows, 0..6usize, 0..7usize, any::<u64>());
+    let shape = (
+        0..3i64,
+        prop_oneof![Just(1i64), Just(10), Just(60)],
+        any::<bool>(),
+        rows,
+        0..6usize,
+        0..7usize,
+        any::<u64>(),
+    );
     let shape = shape.prop_map(|(start, step, jitter, rows, floats, gaps, seed)| Shape {
         start: start * 1800 * SECOND,
         step: step * SECOND,
@@ -139,7 +150,13 @@ fn shapes() -> impl Strategy<Value = Vec<Shape>> {
     prop::collection::vec(shape, 1..9)
 }
 
-fn naive(model: &Model, keys: &BTreeSet<String>, field: &str, t: FieldType, edges: &[i64]) -> Partials {
+fn naive(
+    model: &Model,
+    keys: &BTreeSet<String>,
+    field: &str,
+    t: FieldType,
+    edges: &[i64],
+) -> Partials {
     let mut partials = Partials::new(t, edges.len() - 1, Aggregates::ALL);
     for key in keys {
         for (at, values) in &model[key] {
@@ -155,7 +172,9 @@ fn naive(model: &Model, keys: &BTreeSet<String>, field: &str, t: FieldType, edge
 fn close(a: Option<Number>, b: Option<Number>) -> bool {
     match (a, b) {
         (Some(Number::Float(a)), Some(Number::Float(b))) => {
-            a == b || (a.is_nan() && b.is_nan()) || (a - b).abs() <= 1e-9 * a.abs().max(b.abs()).max(1.0)
+            a == b
+                || (a.is_nan() && b.is_nan())
+                || (a - b).abs() <= 1e-9 * a.abs().max(b.abs()).max(1.0)
         }
         (a, b) => a == b,
     }
@@ -194,7 +213,10 @@ fn key_of(series: &Series) -> String {
 /// Every way of asking gives what the model says.
 fn check(view: &View, model: &Model, edges: &[i64]) -> Result<(), TestCaseError> {
     let all = view.series("m", &TagFilter::All).unwrap();
-    prop_assert_eq!(&all.iter().map(key_of).collect::<Vec<_>>(), &model.keys().cloned().collect::<Vec<_>>());
+    prop_assert_eq!(
+        &all.iter().map(key_of).collect::<Vec<_>>(),
+        &model.keys().cloned().collect::<Vec<_>>()
+    );
     let names = FIELDS.map(|(name, _)| name);
     for series in &all {
         let mut got: BTreeMap<i64, Row> = BTreeMap::new();
@@ -204,18 +226,22 @@ fn check(view: &View, model: &Model, edges: &[i64]) -> Result<(), TestCaseError>
                 let block = block.unwrap();
                 for (row, at) in block.timestamps.iter().enumerate() {
                     let values = names.iter().zip(&block.columns);
-                    let values = values.filter_map(|(n, c)| Some((*n, c.get(row)?.to_field_value()?)));
+                    let values =
+                        values.filter_map(|(n, c)| Some((*n, c.get(row)?.to_field_value()?)));
                     got.insert(*at, values.collect());
                 }
             }
             prop_assert_eq!(format!("{:?}", got), format!("{:?}", model[&key_of(series)]));
         }
     }
-    let (a, b): (Vec<Series>, Vec<Series>) = all.iter().cloned().partition(|s| s.key().tag("kind") == Some("a"));
+    let (a, b): (Vec<Series>, Vec<Series>) =
+        all.iter().cloned().partition(|s| s.key().tag("kind") == Some("a"));
     let mut groups: Vec<&[Series]> = vec![&all, &a, &b];
     groups.extend(all.chunks(1));
     // All aggregates from all values, and those that row sums and cells answer by themselves.
-    for which in [Aggregates::ALL, Aggregates::MAX | Aggregates::MIN, Aggregates::SUM, Aggregates::COUNT] {
+    for which in
+        [Aggregates::ALL, Aggregates::MAX | Aggregates::MIN, Aggregates::SUM, Aggregates::COUNT]
+    {
         for used in [true, false] {
             let options = FoldOptions::new().statistics(used);
             let mut failed = None;
@@ -230,14 +256,18 @@ fn check(view: &View, model: &Model, edges: &[i64]) -> Result<(), TestCaseError>
                         let _ = naive(model, &only, name, *t, edges);
                         for (at, values) in &model[key] {
                             let after = edges.partition_point(|edge| edge <= at);
-                            if let (Some(value), true) = (values.get(name), after > 0 && after < edges.len()) {
+                            if let (Some(value), true) =
+                                (values.get(name), after > 0 && after < edges.len())
+                            {
                                 want.add(after - 1, *at, value.as_ref());
                             }
                         }
                     }
                     let sums = all.sum(0).is_none_or(|sum| sum.as_f64().abs() < 1e15);
                     if let Err(error) = equal(got, &want, sums) {
-                        failed.get_or_insert(format!("{name} {which:?} statistics {used} group {group}: {error}"));
+                        failed.get_or_insert(format!(
+                            "{name} {which:?} statistics {used} group {group}: {error}"
+                        ));
                     }
                 }
             })
@@ -245,12 +275,17 @@ fn check(view: &View, model: &Model, edges: &[i64]) -> Result<(), TestCaseError>
             prop_assert_eq!(failed, None);
         }
     }
-    let range = TimeRange::new(Timestamp::from_nanos(edges[0]), Timestamp::from_nanos(edges[edges.len() - 1]));
+    let range = TimeRange::new(
+        Timestamp::from_nanos(edges[0]),
+        Timestamp::from_nanos(edges[edges.len() - 1]),
+    );
     for (name, _) in FIELDS {
         let lasts = view.last_values(&all, name, range).unwrap();
         for (series, last) in all.iter().zip(lasts) {
             let rows = model[&key_of(series)].range(edges[0]..edges[edges.len() - 1]);
-            let want = rows.rev().find_map(|(at, row)| Some((row.get(name)?.clone(), Timestamp::from_nanos(*at))));
+            let want = rows
+                .rev()
+                .find_map(|(at, row)| Some((row.get(name)?.clone(), Timestamp::from_nanos(*at))));
             prop_assert_eq!(format!("{:?}", last), format!("{:?}", want));
         }
     }
@@ -341,7 +376,12 @@ fn a_thousand_short_lived_series_are_read_right() {
     db.compact(|_| {}).unwrap();
     let edges: Vec<i64> = (0..30).map(|n| n * 120 * SECOND).collect();
     check(&db.view(DB, None).unwrap(), &model, &edges).unwrap();
-    let bytes: usize = vfs.files().iter().filter(|(path, _)| path.extension().is_some_and(|e| e == "seg")).map(|(_, content)| content.len()).sum();
+    let bytes: usize = vfs
+        .files()
+        .iter()
+        .filter(|(path, _)| path.extension().is_some_and(|e| e == "seg"))
+        .map(|(_, content)| content.len())
+        .sum();
     // Three bytes a value would be what a block each takes.
     assert!(bytes < 100 * 30 * 5 * 2, "{bytes}");
 }
@@ -349,7 +389,8 @@ fn a_thousand_short_lived_series_are_read_right() {
 #[test]
 fn a_cancelled_view_reads_no_further() {
     let (_vfs, db) = database();
-    let shape = Shape { start: 0, step: SECOND, jitter: 0, rows: 5000, floats: 0, gaps: 0, seed: 5 };
+    let shape =
+        Shape { start: 0, step: SECOND, jitter: 0, rows: 5000, floats: 0, gaps: 0, seed: 5 };
     fill(&db, &[shape], 1);
     let cancel = Cancel::new();
     let view = db.view(DB, None).unwrap().cancelled_by(&cancel);
@@ -358,7 +399,10 @@ fn a_cancelled_view_reads_no_further() {
     assert!(scan.next().unwrap().is_ok());
     cancel.cancel();
     let rest: Vec<_> = scan.collect();
-    assert!(matches!(rest.as_slice(), [Err(ReadError::Cancelled)]) || matches!(rest.as_slice(), [Ok(_), Err(ReadError::Cancelled)]));
+    assert!(
+        matches!(rest.as_slice(), [Err(ReadError::Cancelled)])
+            || matches!(rest.as_slice(), [Ok(_), Err(ReadError::Cancelled)])
+    );
     let mut partials = Partials::new(FieldType::Integer, 1, Aggregates::COUNT);
     let error = view.fold(&series[0], "i", &[0, i64::MAX], &mut partials).unwrap_err();
     assert_eq!(error.to_string(), "reading was cancelled");
@@ -369,7 +413,8 @@ fn a_cancelled_view_reads_no_further() {
 #[test]
 fn the_cost_of_a_scan_is_known_before() {
     let (_vfs, db) = database();
-    let shape = Shape { start: 0, step: SECOND, jitter: 0, rows: 5000, floats: 0, gaps: 0, seed: 5 };
+    let shape =
+        Shape { start: 0, step: SECOND, jitter: 0, rows: 5000, floats: 0, gaps: 0, seed: 5 };
     fill(&db, &[shape.clone(), Shape { start: 90_000 * SECOND, ..shape }], 2);
     let view = db.view(DB, None).unwrap();
     let series = view.series("m", &TagFilter::All).unwrap();

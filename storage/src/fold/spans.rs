@@ -34,7 +34,10 @@ pub(super) fn add(values: Numbers<'_>, plan: &Plan, aggregates: Aggregates, into
                 all
             };
             // Whatever is no NaN comes before a NaN.
-            let floats = [|a: f64, b: f64| (a < b) | (b.is_nan() & !a.is_nan()), |a: f64, b| (a > b) | (b.is_nan() & !a.is_nan())];
+            let floats = [
+                |a: f64, b: f64| (a < b) | (b.is_nan() & !a.is_nan()),
+                |a: f64, b| (a > b) | (b.is_nan() & !a.is_nan()),
+            ];
             add_runs(v, plan, aggregates, Number::Float, sum, floats[0], floats[1], into);
         }
     }
@@ -64,7 +67,10 @@ fn best<T: Copy>(rows: &[T], better: impl Fn(T, T) -> bool) -> usize {
     at
 }
 
-#[expect(clippy::too_many_arguments, reason = "what a type is like, which the compiler is to see through")]
+#[expect(
+    clippy::too_many_arguments,
+    reason = "what a type is like, which the compiler is to see through"
+)]
 #[inline]
 fn add_runs<T: Copy>(
     values: &[T],
