@@ -262,10 +262,22 @@ impl Segment {
         &self,
         measurement: &str,
     ) -> Result<Option<(u32, TableView<'_>)>, ReadError> {
+        self.check()?;
         match self.root()?.find(measurement) {
             Some(number) => Ok(Some((crate::rows::index(number), self.table_at(number)?))),
             None => Ok(None),
         }
+    }
+
+    /// An error if someone cut the file: its map must not be touched any more.
+    pub(crate) fn check(&self) -> Result<(), ReadError> {
+        self.file.check().or_else(|error| match error.kind() {
+            std::io::ErrorKind::UnexpectedEof => {
+                let found = "a shorter one, cut while it was open";
+                self.corrupt(self.bytes, "a file as long as when it was opened", found)
+            }
+            _ => Err(ReadError::io(&self.path, "read", error)),
+        })
     }
 
     pub(crate) fn table_at(&self, number: usize) -> Result<TableView<'_>, ReadError> {

@@ -266,8 +266,8 @@ pub(super) fn square<T: Word, const G: usize>(
 
 #[inline(always)]
 fn interleave<T: Word>([a, b, c, d, e, f, g, h]: [Group<T>; 8]) -> [Group<T>; 8] {
-    let (ae, bf, cg, dh) = (weave(a, e), weave(b, f), weave(c, g), weave(d, h));
-    [ae.0, ae.1, bf.0, bf.1, cg.0, cg.1, dh.0, dh.1]
+    let ((a, b), (c, d), (e, f), (g, h)) = (weave(a, e), weave(b, f), weave(c, g), weave(d, h));
+    [a, b, c, d, e, f, g, h]
 }
 
 #[inline(always)]

@@ -24,12 +24,14 @@
 mod aggregate;
 mod bits;
 mod block;
+mod coded;
 mod decimal;
 mod floats;
 mod frame;
 mod ints;
 mod lanes;
 mod plan;
+mod tans;
 mod text;
 
 use stripchart_core::{Bitmap, Column, FieldType, Values};

@@ -52,7 +52,7 @@ fn each<T: Copy>(
     less: impl Fn(T, T) -> bool,
     into: &mut Partials,
 ) {
-    add_runs(values, plan, aggregates, number, sum, |a, b| less(a, b), |a, b| less(b, a), into);
+    add_runs(values, plan, aggregates, number, sum, &less, |a, b| less(b, a), into);
 }
 
 /// The first row whose value is better than all others.

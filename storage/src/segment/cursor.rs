@@ -25,6 +25,7 @@ pub(crate) struct Cursor<'s> {
 
 impl<'s> Cursor<'s> {
     pub(crate) fn new(segment: &'s Segment, number: u32) -> Result<Cursor<'s>, ReadError> {
+        segment.check()?;
         let TableView { table, root, .. } = segment.table_at(number as usize)?;
         Ok(Cursor { segment, table, root, number, next: 0, groups: None, runs: None, times: None })
     }
