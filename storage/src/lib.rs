@@ -116,6 +116,8 @@ mod health;
 mod import;
 #[cfg(feature = "engine")]
 mod ingest;
+#[cfg(feature = "engine")]
+mod limits;
 pub mod line_protocol;
 #[cfg(feature = "engine")]
 mod log;
