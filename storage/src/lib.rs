@@ -120,6 +120,8 @@ mod health;
 mod import;
 #[cfg(feature = "engine")]
 mod ingest;
+#[cfg(feature = "engine")]
+mod limits;
 pub mod line_protocol;
 #[cfg(feature = "engine")]
 mod log;
@@ -158,6 +160,8 @@ mod sealed;
 #[cfg(feature = "engine")]
 mod segment;
 #[cfg(feature = "engine")]
+mod snapshot;
+#[cfg(feature = "engine")]
 mod tombstone;
 #[cfg(feature = "engine")]
 mod verify;
@@ -192,6 +196,7 @@ pub use crate::{
     rollup::Rollup,
     scan::{Direction, RowBlock, SeriesScan},
     sealed::{FileInfo, FileKind, LogFileInfo, MeasurementInfo, Sealed, SegmentInfo},
+    snapshot::{SnapshotReport, restore},
     verify::{Problem, VerifyProgress, VerifyReport, verify_folder},
     view::{Series, SeriesId, View},
     writer::{LinesReport, Writer},
