@@ -199,10 +199,7 @@ impl HeadTable {
 }
 
 /// The rows of a series that are not packed.
-fn tail<'h>(
-    series: &'h HeadSeries,
-    table: &HeadTable,
-) -> impl ExactSizeIterator<Item = &'h [u64]> {
+fn tail<'h>(series: &'h HeadSeries, table: &HeadTable) -> impl ExactSizeIterator<Item = &'h [u64]> {
     let stride = table.layouts.get(series.layout).map_or(1, layout::Layout::stride);
     series.tail.chunks_exact(stride)
 }
