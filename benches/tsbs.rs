@@ -10,6 +10,10 @@
 
 use std::fmt::Write;
 
+use crate::Rounds;
+
+pub mod devops;
+
 /// 2016-01-01T00:00:00Z, where the suite begins.
 pub const START_NS: i64 = 1_451_606_400_000_000_000;
 
@@ -92,7 +96,7 @@ impl Random {
         (-2.0 * radius.ln()).sqrt() * (std::f64::consts::TAU * turn).cos()
     }
 
-    fn pick<'a>(&mut self, from: &[&'a str]) -> &'a str {
+    pub(crate) fn pick<'a>(&mut self, from: &[&'a str]) -> &'a str {
         from[self.below(from.len())]
     }
 }
@@ -103,6 +107,29 @@ pub struct Hosts {
     random: Random,
     hosts: Vec<Host>,
     time_ns: i64,
+    jitter: Jitter,
+}
+
+/// How far the clocks of hosts are from the full interval.
+///
+/// Draws from numbers of its own, so that the values are the same with it and without.
+#[derive(Debug, Clone)]
+pub(crate) struct Jitter {
+    random: Random,
+    most_ms: usize,
+}
+
+impl Jitter {
+    /// None at all.
+    pub(crate) const fn new(seed: u64) -> Self {
+        Jitter { random: Random::new(seed ^ 0x6A17_7E12), most_ms: 0 }
+    }
+
+    /// How late the next scrape of a host is: 0 to `most_ms` milliseconds, inclusive.
+    pub(crate) fn next_ns(&mut self) -> i64 {
+        let late_ms = if self.most_ms == 0 { 0 } else { self.random.below(self.most_ms + 1) };
+        i64::try_from(late_ms).expect("few milliseconds") * 1_000_000
+    }
 }
 
 #[derive(Debug, Clone)]
@@ -118,13 +145,33 @@ impl Hosts {
     pub fn new(count: usize, seed: u64) -> Self {
         let mut random = Random::new(seed);
         let hosts = (0..count).map(|index| Host::new(index, &mut random)).collect();
-        Hosts { random, hosts, time_ns: START_NS }
+        Hosts { random, hosts, time_ns: START_NS, jitter: Jitter::new(seed) }
+    }
+
+    /// The same hosts, each of them up to `most_ms` milliseconds late, every time anew.
+    #[must_use]
+    pub const fn with_jitter_ms(mut self, most_ms: usize) -> Self {
+        self.jitter.most_ms = most_ms;
+        self
+    }
+
+    /// Puts the hosts in another order, in which they report from then on.
+    pub fn shuffle(&mut self) {
+        for at in (1..self.hosts.len()).rev() {
+            self.hosts.swap(at, self.random.below(at + 1));
+        }
+    }
+
+    /// The rounds of [`Hosts::round`], all written as `values`.
+    #[must_use]
+    pub fn written_as(mut self, values: Values) -> impl Rounds {
+        move |out: &mut String| self.round(values, out)
     }
 
     /// Appends a row of each host to `out`, then lets [`INTERVAL_NS`] pass.
     pub fn round(&mut self, values: Values, out: &mut String) {
         for host in &mut self.hosts {
-            host.write_row(values, self.time_ns, out);
+            host.write_row(values, self.time_ns + self.jitter.next_ns(), out);
             host.tick(&mut self.random);
         }
         self.time_ns += INTERVAL_NS;
@@ -143,19 +190,7 @@ impl Hosts {
 
 impl Host {
     fn new(index: usize, random: &mut Random) -> Self {
-        let (region, centres) = REGIONS[random.below(REGIONS.len())];
-        let centre = &centres[random.below(centres.len())..][..1];
-        let series = format!(
-            "cpu,hostname=host_{index},region={region},datacenter={region}{centre},rack={},os={},arch={},team={},\
-             service={},service_version={},service_environment={}",
-            random.below(100),
-            random.pick(&["Ubuntu16.10", "Ubuntu16.04LTS", "Ubuntu15.10"]),
-            random.pick(&["x64", "x86"]),
-            random.pick(&["SF", "NYC", "LON", "CHI"]),
-            random.below(20),
-            random.below(2),
-            random.pick(&["production", "staging", "test"]),
-        );
+        let series = format!("cpu,{}", host_tags(index, random));
         Host { series, state: std::array::from_fn(|_| random.unit() * 100.0) }
     }
 
@@ -182,6 +217,23 @@ impl Host {
     }
 }
 
+/// The ten tags of a host, in the suite's order, which is not the sorted one.
+pub(crate) fn host_tags(index: usize, random: &mut Random) -> String {
+    let (region, centres) = REGIONS[random.below(REGIONS.len())];
+    let centre = &centres[random.below(centres.len())..][..1];
+    format!(
+        "hostname=host_{index},region={region},datacenter={region}{centre},rack={},os={},arch={},team={},\
+         service={},service_version={},service_environment={}",
+        random.below(100),
+        random.pick(&["Ubuntu16.10", "Ubuntu16.04LTS", "Ubuntu15.10"]),
+        random.pick(&["x64", "x86"]),
+        random.pick(&["SF", "NYC", "LON", "CHI"]),
+        random.below(20),
+        random.below(2),
+        random.pick(&["production", "staging", "test"]),
+    )
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -198,6 +250,30 @@ mod tests {
         assert!(first.starts_with("cpu,hostname=host_0,region="), "{first}");
         assert!(first.ends_with("i 1451606400000000000"), "{first}");
         assert!(text.lines().nth(50).unwrap().ends_with("i 1451606410000000000"));
+    }
+
+    #[test]
+    fn jitter_moves_the_clock_by_milliseconds_and_nothing_else() {
+        let exact = Hosts::new(20, 123).rounds(10, Values::Integers);
+        let late = Hosts::new(20, 123).with_jitter_ms(9).rounds(10, Values::Integers);
+        let mut seen = std::collections::BTreeSet::new();
+        for (exact, late) in exact.lines().zip(late.lines()) {
+            let (exact, late) = (exact.rsplit_once(' ').unwrap(), late.rsplit_once(' ').unwrap());
+            assert_eq!(exact.0, late.0);
+            seen.insert(late.1.parse::<i64>().unwrap() - exact.1.parse::<i64>().unwrap());
+        }
+        assert_eq!(seen, (0..10).map(|ms| ms * 1_000_000).collect());
+    }
+
+    #[test]
+    fn shuffled_hosts_report_in_another_order_and_none_is_lost() {
+        let mut hosts = Hosts::new(100, 123);
+        hosts.shuffle();
+        let text = hosts.rounds(1, Values::Integers);
+        let names: Vec<&str> = text.lines().map(|row| row.split(',').nth(1).unwrap()).collect();
+        assert_ne!(names[..2], ["hostname=host_0", "hostname=host_1"]);
+        let distinct: std::collections::BTreeSet<_> = names.into_iter().collect();
+        assert_eq!(distinct.len(), 100);
     }
 
     #[test]

@@ -12,14 +12,17 @@ use stripchart_core::{NextDue, Timestamp};
 use crate::background::{Background, Wake};
 use crate::catalog::{Catalog, Change, PolicyChange, PolicyId, PolicySpec};
 use crate::commit::Commit;
+use crate::disk::Disk;
 use crate::head::Head;
 use crate::ingest::Ingest;
 use crate::maintain::Maintenance;
 use crate::options::DbBuilder;
+use crate::quarantine;
 use crate::recover;
 use crate::segment::Segment;
+use crate::tombstone::Tombstone;
 use crate::vfs::{FolderLock, Vfs};
-use crate::view::{View, ViewInner};
+use crate::view::View;
 use crate::writer::Scratch;
 use crate::{DbError, OpenError, Writer};
 
@@ -48,6 +51,9 @@ pub(crate) struct Shared {
     pub(crate) rows_written: AtomicU64,
     pub(crate) rows_rejected: AtomicU64,
     pub(crate) last_error: Mutex<Option<String>>,
+    pub(crate) disk: Disk,
+    /// Shards dropped because the files took too much.
+    pub(crate) shards_dropped: AtomicU64,
     /// Kept between bodies of line protocol.
     pub(crate) lines: Mutex<Option<Box<Scratch>>>,
     _lock: Box<dyn FolderLock>,
@@ -62,6 +68,8 @@ pub(crate) struct Version {
     pub(crate) frozen: Vec<Arc<Frozen>>,
     /// By policy, by rising rank.
     pub(crate) segments: Arc<BTreeMap<PolicyId, Vec<Arc<Segment>>>>,
+    /// By rising rank.
+    pub(crate) tombstones: Arc<Vec<Arc<Tombstone>>>,
 }
 
 /// A head that is to become segments.
@@ -100,7 +108,11 @@ impl Db {
             active: Arc::new(found.head),
             frozen: Vec::new(),
             segments: Arc::new(found.segments),
+            tombstones: Arc::new(found.tombstones),
         };
+        let mut maintenance = Maintenance::new(found.next_segment, now);
+        version.tombstones.iter().for_each(|tombstone| maintenance.purge.expect(tombstone));
+        maintenance.purge.removed(found.folders);
         let shared = Shared {
             options,
             root: path.to_owned(),
@@ -108,16 +120,23 @@ impl Db {
             catalog: RwLock::new(found.catalog),
             version: RwLock::new(Arc::new(version)),
             commit: Commit::new(file, seq),
-            maintenance: Mutex::new(Maintenance::new(found.next_segment, now)),
+            maintenance: Mutex::new(maintenance),
             drivers: AtomicUsize::new(0),
             wake: Wake::default(),
             rows_written: AtomicU64::new(0),
             rows_rejected: AtomicU64::new(0),
             last_error: Mutex::default(),
+            disk: Disk::default(),
+            shards_dropped: AtomicU64::new(0),
             lines: Mutex::default(),
             _lock: found.lock,
         };
-        Ok(Db { shared: Arc::new(shared) })
+        let shared = Arc::new(shared);
+        if found.seal {
+            // If that fails the same is found, and done, at the next opening.
+            let _ = shared.seal();
+        }
+        Ok(Db { shared })
     }
 
     /// What exists now.
@@ -238,17 +257,20 @@ impl Db {
     ///
     /// [`DbError::DatabaseNotFound`], [`DbError::PolicyNotFound`].
     pub fn view(&self, database: &str, policy: Option<&str>) -> Result<View, DbError> {
-        // The version before the catalog: fields of rows in the one are then in the other.
-        let version = Arc::clone(&self.shared.version.read());
-        let limit = version.active.inner.read().batches;
-        let catalog = self.catalog();
-        let policy = catalog.policy(database, policy)?;
-        let horizon = policy.horizon(self.shared.options.clock.now().nanos());
-        let frozen = version.frozen.iter().map(|frozen| (Arc::clone(&frozen.head), u32::MAX));
-        let heads = frozen.chain([(Arc::clone(&version.active), limit)]).collect();
-        let segments = version.segments.get(&policy.id).cloned().unwrap_or_default();
-        let (policy, catalog) = (policy.id, Arc::clone(&catalog));
-        Ok(View::of(Arc::new(ViewInner { policy, horizon, heads, segments, catalog })))
+        loop {
+            let version = Arc::clone(&self.shared.version.read());
+            let id = self.catalog().policy(database, policy)?.id;
+            // The version before the catalog: fields of rows in the one are then in the other.
+            let mut inner = version.view(id, Arc::default(), i64::MIN);
+            inner.catalog = self.catalog();
+            let policy = inner.catalog.policy(database, policy)?;
+            inner.horizon = policy.horizon(self.shared.options.clock.now().nanos());
+            // A measurement that was dropped in between would have rows and no fields.
+            let unchanged = Arc::ptr_eq(&version, &self.shared.version.read());
+            if unchanged && policy.id == id {
+                return Ok(View::of(Arc::new(inner)));
+            }
+        }
     }
 }
 
@@ -310,11 +332,18 @@ impl Db {
             syncs: shared.commit.syncs(),
             rows_written: shared.rows_written.load(Ordering::Relaxed),
             rows_rejected: shared.rows_rejected.load(Ordering::Relaxed),
-            read_only: shared.commit.failure(),
+            read_only: shared.commit.failure().or_else(|| shared.disk.reason()),
             last_error: shared.last_error.lock().clone(),
             ..DbStats::default()
         };
+        stats.disk_bytes = shared.disk_bytes();
+        stats.max_disk_bytes = shared.options.max_disk_bytes;
+        stats.shards_dropped = shared.shards_dropped.load(Ordering::Relaxed);
+        stats.quarantined =
+            quarantine::list(shared.vfs(), &shared.root).map_or(0, |files| files.len() as u64);
+        stats.damaged = shared.damaged().len() as u64;
         let version = Arc::clone(&shared.version.read());
+        stats.tombstones = version.tombstones.len() as u64;
         let heads = version.frozen.iter().map(|frozen| &frozen.head).chain([&version.active]);
         for head in heads {
             let head = head.inner.read();
@@ -361,6 +390,18 @@ pub struct DbStats {
     pub read_only: Option<String>,
     /// What went wrong last in the background.
     pub last_error: Option<String>,
+    /// Bytes that all files of the folder take, in blocks of 4 KiB.
+    pub disk_bytes: u64,
+    /// How many they may take.
+    pub max_disk_bytes: Option<u64>,
+    /// Shards dropped since the database was opened, because they took more.
+    pub shards_dropped: u64,
+    /// Deletes whose rows are not purged yet.
+    pub tombstones: u64,
+    /// Files that were set aside because they are damaged; see [`Db::health`].
+    pub quarantined: u64,
+    /// Segments in use of which a part was found to be damaged.
+    pub damaged: u64,
 }
 
 impl Shared {

@@ -106,7 +106,7 @@ impl Writer {
         if batch.is_empty() {
             return Ok(());
         }
-        let answer = self.write(batch);
+        let answer = self.shared.write_own(self.policy, batch).map_err(sink_error);
         if batch.column_count() > KEPT_COLUMNS || batch.padding() > KEPT_PADDING {
             batch.reset();
         } else {
@@ -165,6 +165,7 @@ pub(crate) fn sink_error(error: DbError) -> SinkError {
     match error {
         DbError::Closed => SinkError::Closed,
         DbError::ReadOnly { reason } => SinkError::ReadOnly { reason },
+        full @ DbError::DiskFull { .. } => SinkError::ReadOnly { reason: full.to_string() },
         error => SinkError::Other { what: error.to_string(), source: Box::new(error) },
     }
 }

@@ -1,0 +1,132 @@
+//! One row, the newest of each series, and all of them.
+
+use std::hint::black_box;
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use benches::datasets::DataSet;
+use benches::measure::Spent;
+use benches::tsbs::{FIELDS, INTERVAL_NS, Random, START_NS};
+use stripchart_core::{FieldType, Precision, TimeRange, Timestamp, Values};
+use stripchart_storage::{Aggregates, Db, Direction, Partials, TagFilter};
+
+use crate::{Bar, Bars, Outcome, open, settle};
+
+const ROWS_EACH: usize = 1080;
+
+pub(crate) fn measure(bars: &Bars) -> Outcome {
+    let folder = tempfile::tempdir()?;
+    let db = fill(DataSet::CpuInts, bars, folder.path())?;
+    random_rows(bars, &db)?;
+    last_values(bars, &db)?;
+    scan(bars, &db, "packed ints", 3.0)?;
+    drop(db);
+    let folder = tempfile::tempdir()?;
+    let db = fill(DataSet::CpuFloats, bars, folder.path())?;
+    scan(bars, &db, "decimals", 1.5)
+}
+
+/// A settled database; the last of what was written is still in memory.
+fn fill(set: DataSet, bars: &Bars, folder: &Path) -> Outcome<Db> {
+    let (db, writer) = open(folder)?;
+    let mut bodies = set.bodies(bars.scale);
+    while let Some(body) = bodies.next_body() {
+        writer.write_lines(body.as_bytes(), Precision::Nanoseconds, Timestamp::EPOCH)?;
+        db.step(crate::now());
+    }
+    db.seal()?;
+    settle(&db);
+    Ok(db)
+}
+
+/// All ten fields of one host at one time, from asking for a view to having the values; half of them by median.
+fn random_rows(bars: &Bars, db: &Db) -> Outcome {
+    let hosts = db.view("bars", None)?.series("cpu", &TagFilter::All)?.len();
+    let mut random = Random::new(7);
+    let mut times = Vec::new();
+    for _ in 0..if bars.quick { 20 } else { 2000 } {
+        let value = format!("host_{}", random.below(hosts));
+        let at = START_NS + i64::try_from(random.below(ROWS_EACH))? * INTERVAL_NS;
+        let start = Instant::now();
+        let view = db.view("bars", None)?;
+        let found = view.series("cpu", &TagFilter::Equal { key: "hostname".to_owned(), value })?;
+        let range = TimeRange::new(Timestamp::from_nanos(at), Timestamp::from_nanos(at + 1));
+        let mut blocks = view.scan(&found[0], &FIELDS, range, Direction::Ascending);
+        let block = blocks.next().ok_or("no row")??;
+        times.push(start.elapsed());
+        if block.timestamps != [at] || block.columns[9].get(0).is_none() {
+            return Err("another row than the one asked for".into());
+        }
+    }
+    times.sort_unstable();
+    let micros = |time: Duration| time.as_secs_f64() * 1e6;
+    let also = format!(
+        "median by the clock; 99 of 100 in {:.0} us",
+        micros(times[times.len() * 99 / 100])
+    );
+    let what = "one row of ten fields, at random";
+    bars.row(what, micros(times[times.len() / 2]), Bar::AtMost(20.0), "us", &also);
+    Ok(())
+}
+
+fn last_values(bars: &Bars, db: &Db) -> Outcome {
+    let mut best = Duration::MAX;
+    for _ in 0..20 {
+        let start = Instant::now();
+        let view = db.view("bars", None)?;
+        let mut seen = 0;
+        for series in view.series("cpu", &TagFilter::All)? {
+            let mut last = Partials::new(FieldType::Integer, 1, Aggregates::LAST);
+            view.fold(&series, "usage_user", &[i64::MIN, i64::MAX], &mut last)?;
+            seen += usize::from(black_box(last.last(0)).is_some());
+        }
+        best = best.min(start.elapsed());
+        if seen == 0 {
+            return Err("no last value".into());
+        }
+    }
+    let what = "last value of each of 1000 series";
+    bars.row(what, best.as_secs_f64() * 1e3, Bar::AtMost(1.0), "ms", "best of 20 by the clock");
+    Ok(())
+}
+
+/// Every value of every field, decoded and added up, field by field as blocks lie.
+fn scan(bars: &Bars, db: &Db, name: &str, bar: f64) -> Outcome {
+    let mut best = f64::INFINITY;
+    let mut values = 0;
+    for _ in 0..bars.repeats() * 2 {
+        let mut spent = Spent::default();
+        values = spent.on(|| scan_all(db))?;
+        best = best.min(spent.cpu.as_secs_f64());
+    }
+    let what = format!("scan and sum, {name}, one thread, in blocks of rows");
+    bars.row(&what, values as f64 / best / 1e9, Bar::AtLeast(bar), "G values/s", "");
+    Ok(())
+}
+
+fn scan_all(db: &Db) -> Outcome<usize> {
+    let view = db.view("bars", None)?;
+    let (mut values, mut integers, mut floats) = (0, 0_i64, 0.0);
+    let all = view.series("cpu", &TagFilter::All)?;
+    for field in FIELDS {
+        for series in &all {
+            for block in view.scan(series, &[field], TimeRange::ALL, Direction::Ascending) {
+                for column in &block?.columns {
+                    match column.values() {
+                        Values::Integer(column) => {
+                            values += column.len();
+                            integers = column.iter().fold(integers, |sum, v| sum.wrapping_add(*v));
+                        }
+                        Values::Float(column) => {
+                            values += column.len();
+                            floats += column.iter().sum::<f64>();
+                        }
+                        _ => return Err("neither ints nor floats".into()),
+                    }
+                }
+            }
+        }
+    }
+    black_box((integers, floats));
+    Ok(values)
+}
