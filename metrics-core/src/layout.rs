@@ -219,14 +219,18 @@ impl LayoutRow<'_> {
     /// Adds floats, for as many fields.
     #[inline]
     pub fn f64s(&mut self, values: impl IntoIterator<Item = f64>) -> &mut Self {
-        values.into_iter().for_each(|value| drop(self.f64(value)));
+        for value in values {
+            self.f64(value);
+        }
         self
     }
 
     /// Adds signed integers, for as many fields.
     #[inline]
     pub fn i64s(&mut self, values: impl IntoIterator<Item = i64>) -> &mut Self {
-        values.into_iter().for_each(|value| drop(self.i64(value)));
+        for value in values {
+            self.i64(value);
+        }
         self
     }
 
@@ -332,7 +336,7 @@ mod tests {
                         .u64(bits)
                         .bool(true)
                         .str("x");
-                    quick.row_with(series, all, at(n)).skip().i64(7).skip();
+                    quick.row_with(series, all, at(n)).skip().i64s([7]).skip();
                     let two = quick.layout([FIELDS[4], FIELDS[0]]);
                     quick.row_with(series, two, at(n)).value("y").value(0.5);
                     assert!(quick.row_with(series, two, at(n)).is_empty());
