@@ -75,6 +75,7 @@
 //! # Features
 //!
 //! - `engine` (default): the database. Without it the crate is the [line-protocol parser](line_protocol) alone.
+//! - `parquet`: [exports](Export) to Parquet files, and [imports](Import) of them; about fifteen more crates.
 
 #[cfg(feature = "engine")]
 mod background;
@@ -123,6 +124,8 @@ mod merge;
 mod options;
 #[cfg(feature = "engine")]
 mod pack;
+#[cfg(feature = "parquet")]
+mod parquet;
 #[cfg(feature = "engine")]
 mod partials;
 #[cfg(feature = "engine")]
