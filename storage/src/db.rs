@@ -124,7 +124,12 @@ impl Db {
             lines: Mutex::default(),
             _lock: found.lock,
         };
-        Ok(Db { shared: Arc::new(shared) })
+        let shared = Arc::new(shared);
+        if found.seal {
+            // If that fails the same is found, and done, at the next opening.
+            let _ = shared.seal();
+        }
+        Ok(Db { shared })
     }
 
     /// What exists now.

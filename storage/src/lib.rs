@@ -106,7 +106,11 @@ mod filter;
 #[cfg(feature = "engine")]
 mod fold;
 #[cfg(feature = "engine")]
+mod frame;
+#[cfg(feature = "engine")]
 mod head;
+#[cfg(feature = "engine")]
+mod health;
 #[cfg(feature = "engine")]
 mod import;
 #[cfg(feature = "engine")]
@@ -123,13 +127,14 @@ mod merge;
 #[cfg(feature = "engine")]
 mod options;
 #[cfg(feature = "engine")]
-mod pack;
 #[cfg(feature = "parquet")]
 mod parquet;
 #[cfg(feature = "engine")]
 mod partials;
 #[cfg(feature = "engine")]
 mod plan;
+#[cfg(feature = "engine")]
+mod quarantine;
 #[cfg(feature = "engine")]
 mod record;
 #[cfg(feature = "engine")]
@@ -171,9 +176,11 @@ pub use crate::{
     error::{DbError, OpenError, ReadError},
     export::{Export, ExportBlock, ExportError, ExportReport, Progress, Source},
     filter::{TagFilter, TagTest},
+    health::{Damaged, Health},
     import::{Import, ImportError, ImportReport, Refused},
     options::{DbBuilder, SyncPolicy},
     partials::{Aggregates, Number, Partials},
+    quarantine::Quarantined,
     rolled::{RolledPart, RolledSeries, RolledView},
     rollup::Rollup,
     scan::{Direction, RowBlock, SeriesScan},

@@ -49,6 +49,7 @@ pub struct DbBuilder {
     pub(crate) merge_bytes: u64,
     pub(crate) merge_step_values: u64,
     pub(crate) read_mode: ReadMode,
+    pub(crate) strict: bool,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) vfs: Arc<dyn Vfs>,
 }
@@ -63,6 +64,7 @@ impl Default for DbBuilder {
             merge_bytes: 8 << 20,
             merge_step_values: 2 << 20,
             read_mode: ReadMode::default(),
+            strict: false,
             vfs: Arc::new(RealVfs),
             clock: Arc::new(|| Timestamp::from(SystemTime::now())),
         }
@@ -124,6 +126,17 @@ impl DbBuilder {
     #[must_use]
     pub fn read_mode(mut self, read_mode: ReadMode) -> Self {
         self.read_mode = read_mode;
+        self
+    }
+
+    /// Whether a database with a damaged file is refused; default no.
+    ///
+    /// By default a segment that cannot be opened is moved to the folder `quarantine`, a damaged file of the log is copied there, and
+    /// the rest is served; [`Db::health`] says what is missing. Strict, opening is an error and the folder is left as it was. In
+    /// both cases a damaged catalog or tombstone is an error: without them the rest would be misread.
+    #[must_use]
+    pub fn strict(mut self, strict: bool) -> Self {
+        self.strict = strict;
         self
     }
 

@@ -24,7 +24,7 @@ impl Shared {
     pub(crate) fn seal_at(&self) -> Option<i64> {
         let version = Arc::clone(&self.version.read());
         if !version.frozen.is_empty()
-            || version.active.inner.read().bytes >= self.options.head_bytes
+            || version.active.inner.read().fill(self.options.head_bytes) >= 100
         {
             return Some(i64::MIN);
         }

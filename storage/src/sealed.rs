@@ -30,7 +30,7 @@ use crate::segment::{SUFFIX, Segment};
 use crate::tombstone::{self, Deletes, Tombstone};
 use crate::vfs::{ReadMode, Vfs};
 use crate::view::{View, ViewInner};
-use crate::{DbError, OpenError, ReadError, log};
+use crate::{DbError, OpenError, ReadError, log, quarantine};
 
 /// Looks that are taken before giving up. Each takes longer than a writer needs to replace a file, so that two or three do
 /// in practice.
@@ -248,7 +248,9 @@ impl Sealed {
                 // The writer has sealed what is in it.
                 Err(error) if error.kind() == io::ErrorKind::NotFound => {}
                 Err(error) => return Err(ReadError::io(&path, "read", error)),
-                Ok(bytes) => infos.push(log_file_info(path, &bytes, at + 1 == numbers.len())),
+                Ok(bytes) => {
+                    infos.push(log_file_info(path, *number, &bytes, at + 1 == numbers.len()));
+                }
             }
         }
         Ok(infos)
@@ -386,9 +388,9 @@ fn segment_info(segment: &Segment, database: &str, policy: &str) -> SegmentInfo 
     }
 }
 
-fn log_file_info(path: PathBuf, bytes: &[u8], last: bool) -> LogFileInfo {
+fn log_file_info(path: PathBuf, number: u64, bytes: &[u8], last: bool) -> LogFileInfo {
     let len = bytes.len() as u64;
-    let (records, torn_bytes, damage) = match log::scan(&path, bytes, last) {
+    let (records, torn_bytes, damage) = match log::scan(&path, number, bytes, last) {
         Ok(found) => {
             let count = found.records.len() as u64;
             let range =
@@ -438,7 +440,7 @@ fn kind_of(path: &Path) -> FileKind {
         Some(first) if first.as_os_str() == log::FOLDER && text.ends_with(".log") => FileKind::Log,
         Some(first) if first.as_os_str() == SHARDS && text.ends_with(SUFFIX) => FileKind::Segment,
         Some(first) if first.as_os_str() == tombstone::FOLDER => FileKind::Tombstone,
-        Some(first) if first.as_os_str() == "quarantine" => FileKind::Quarantine,
+        Some(first) if first.as_os_str() == quarantine::FOLDER => FileKind::Quarantine,
         _ => FileKind::Other,
     }
 }

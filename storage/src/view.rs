@@ -247,12 +247,9 @@ impl View {
             })?;
         }
         for (at, (head, limit)) in self.inner.heads.iter().enumerate() {
-            let head = head.inner.read();
-            for (key, slot) in head.series(self.inner.policy, measurement, filter) {
-                if let (Some(_), Ok(key)) = (head.bounds(slot, *limit), KeyRef::parse(&key)) {
-                    found.entry(key.into()).or_default().heads.push((u32_of(at), slot));
-                }
-            }
+            head.select(self.inner.policy, measurement, filter, *limit, |key, series| {
+                found.entry(key.into()).or_default().heads.push((u32_of(at), series));
+            });
         }
         if self.inner.deletes.concern(measurement) {
             self.hide_deleted(&mut found)?;

@@ -190,6 +190,13 @@ impl SimVfs {
         self.state.lock().fail_reads = Some(Plan { at: read, for_ever, fault });
     }
 
+    /// Whether a read of a part of a sealed file may fail yet.
+    #[must_use]
+    pub fn is_failing_reads(&self) -> bool {
+        let state = self.state.lock();
+        state.fail_reads.is_some_and(|plan| plan.for_ever || state.reads <= plan.at)
+    }
+
     /// Lets everything succeed again.
     pub fn heal(&self) {
         let mut state = self.state.lock();
