@@ -80,6 +80,10 @@ impl Info {
             *count += 1;
             *bytes += file.bytes;
         }
+        for file in sealed.quarantined()? {
+            let name = file.path.file_name().unwrap_or_default().to_string_lossy();
+            damage.push(format!("{name} is in quarantine: {}", file.why));
+        }
         damage.sort_unstable();
         damage.dedup();
         Ok(Info { process: process(&args.dir), sealed, policies, log, files, damage })
@@ -277,6 +281,7 @@ pub(crate) fn kind_name(kind: FileKind) -> &'static str {
         FileKind::Log => "log",
         FileKind::Segment => "segments",
         FileKind::Lock => "lock",
+        FileKind::Tombstone => "tombstones",
         FileKind::Quarantine => "quarantine",
         FileKind::Temporary => "unfinished",
         _ => "other",

@@ -216,7 +216,7 @@ fn a_locked_folder_names_the_process_that_holds_it() {
     let db = database(folder.path());
     let dir = text(folder.path());
     let holder = format!("the database is open in process {}", std::process::id());
-    for arguments in [&["export", dir][..], &["import", dir]] {
+    for arguments in [&["export", dir][..], &["import", dir], &["compact", dir]] {
         let said = dbtool(arguments);
         assert_eq!(said.status, 1);
         assert!(said.err.contains(&holder), "{}", said.err);
@@ -249,7 +249,7 @@ fn values_without_a_form_are_told_of() {
 fn mistakes_leave_nothing_behind() {
     let folder = tempdir().unwrap();
     let missing = folder.path().join("missing");
-    for command in ["info", "dump", "export"] {
+    for command in ["info", "dump", "export", "compact"] {
         let said = dbtool(&[command, text(&missing)]);
         assert_eq!(said.status, 1, "{said:?}");
         assert!(said.err.contains("missing") && !missing.exists(), "{said:?}");
@@ -295,13 +295,56 @@ fn a_damaged_file_is_named_and_the_rest_is_shown() {
 }
 
 #[test]
+fn compacting_makes_one_segment_of_several() {
+    let folder = tempdir().unwrap();
+    let db = database(folder.path());
+    for minute in 1..6 {
+        let line = format!("cpu,host=a idle={minute} {}", 1_700_000_000 + minute * 60);
+        db.writer("demo", None)
+            .unwrap()
+            .write_lines(line.as_bytes(), Precision::Seconds, Timestamp::EPOCH)
+            .unwrap();
+        db.seal().unwrap();
+    }
+    drop(db);
+    let dir = text(folder.path());
+    let rows = dbtool(&["dump", dir]).done();
+    let said = dbtool(&["compact", dir]).done();
+    let lines: Vec<&str> = said.lines().collect();
+    assert!(lines[0].starts_with("before  7 segments, 10 rows, "), "{said}");
+    assert!(lines[1].starts_with("after   2 segments, 9 rows, "), "{said}");
+    assert_eq!(dbtool(&["dump", dir]).done(), rows);
+}
+
+#[test]
+fn parquet_files_are_written_and_read() {
+    let folder = tempdir().unwrap();
+    let (from, to) = (folder.path().join("from"), folder.path().join("to"));
+    drop(database(&from));
+    let out = folder.path().join("files");
+    let said =
+        dbtool(&["export", text(&from), "--format", "parquet", "-o", text(&out), "--who", "me"]);
+    if cfg!(not(feature = "parquet")) {
+        assert!(said.status == 1 && said.err.contains("--features parquet"), "{said:?}");
+        return;
+    }
+    assert!(said.err.starts_with("exported 5 rows of 4 series"), "{said:?}");
+    said.done();
+    let file = "database=demo/policy=autogen/measurement=mem/date=2023-11-14/part-me-0000.parquet";
+    assert!(out.join(file).exists());
+    for source in [&out, &out.join(file)] {
+        dbtool(&["import", text(&to), text(source)]).done();
+    }
+    assert_eq!(dbtool(&["export", text(&to)]).done(), dbtool(&["export", text(&from)]).done());
+    let said = dbtool(&["export", text(&from), "--format", "parquet"]);
+    assert!(said.status == 1 && said.err.contains("--output"), "{said:?}");
+}
+
+#[test]
 fn help_shows_examples() {
-    for command in ["info", "dump", "export", "import"] {
+    for command in ["info", "dump", "export", "import", "compact"] {
         let help = dbtool(&[command, "--help"]).done();
-        assert!(
-            help.contains(&format!("dbtool {command} ")) && help.contains("Examples:"),
-            "{help}"
-        );
+        assert!(help.contains(&format!("dbtool {command} ")) && help.contains("Example"), "{help}");
     }
     assert!(dbtool(&["--help"]).done().contains("Exit status"));
 }

@@ -126,7 +126,6 @@ mod map;
 mod merge;
 #[cfg(feature = "engine")]
 mod options;
-#[cfg(feature = "engine")]
 #[cfg(feature = "parquet")]
 mod parquet;
 #[cfg(feature = "engine")]
