@@ -59,6 +59,7 @@ impl Db {
 impl Shared {
     fn health(&self) -> Health {
         let mut degraded: Vec<String> = self.commit.failure().into_iter().collect();
+        degraded.extend(self.disk.reason());
         let quarantined = match quarantine::list(self.vfs(), &self.root) {
             Ok(found) => found,
             Err(error) => {

@@ -96,6 +96,8 @@ mod definition;
 #[cfg(feature = "engine")]
 mod delete;
 #[cfg(feature = "engine")]
+mod disk;
+#[cfg(feature = "engine")]
 mod dispatch;
 #[cfg(feature = "engine")]
 mod error;

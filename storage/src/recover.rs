@@ -20,6 +20,7 @@ use std::sync::Arc;
 
 use crate::catalog::file::{self, Checkpoint};
 use crate::catalog::{Catalog, PolicyId};
+use crate::disk::{RESERVE, is_full};
 use crate::head::Head;
 use crate::health::is_damage;
 use crate::log::{self, Log, LogFile};
@@ -71,15 +72,25 @@ pub(crate) fn open(options: &DbBuilder, root: &Path) -> Result<Recovered, OpenEr
     // Again: whoever held the lock until now may have replaced it.
     let checkpoint = file::read(vfs, root)?;
     let mut found = Found::new(checkpoint, options.strict);
+    found.remove.extend(names.iter().filter(|name| *name == RESERVE).map(|name| root.join(name)));
     found.read_log(vfs, &root.join(log::FOLDER))?;
     found.read_segments(options, &root.join(SHARDS))?;
     found.read_tombstones(vfs, root)?;
     // From here on nothing is refused any more.
     for damage in &found.damage {
-        quarantine::set_aside(vfs, root, damage)?;
+        match quarantine::set_aside(vfs, root, damage) {
+            // The next opening does it.
+            Err(error) if is_full(&error) => {}
+            done => done?,
+        }
     }
     for folder in [log::FOLDER, SHARDS] {
-        create_synced(vfs, root, &root.join(folder))?;
+        // On a full disk even what exists may be refused.
+        if names.iter().any(|name| name == folder) {
+            vfs.sync_dir(root).map_err(|e| ReadError::io(root, "sync", e))?;
+        } else {
+            create_synced(vfs, root, &root.join(folder))?;
+        }
     }
     let log = found.begin_log(vfs, &root.join(log::FOLDER))?;
     for path in &found.remove {
@@ -89,7 +100,11 @@ pub(crate) fn open(options: &DbBuilder, root: &Path) -> Result<Recovered, OpenEr
             other => other.map_err(|e| ReadError::io(path, "remove", e))?,
         }
     }
-    lock.sign().map_err(|e| ReadError::io(&root.join(LOCK), "write", e))?;
+    match lock.sign().map_err(|e| ReadError::io(&root.join(LOCK), "write", e)) {
+        // Only a message is poorer for it.
+        Err(error) if is_full(&error) => {}
+        signed => signed?,
+    }
     for segments in found.segments.values_mut() {
         segments.sort_by_key(|segment| (segment.footer.rank, segment.footer.id));
     }
@@ -266,12 +281,22 @@ impl Found {
         Ok(())
     }
 
-    /// Makes what was read durable, and begins a new file.
+    /// Makes what was read durable, and begins a new file; later, if there is no room.
     fn begin_log(&mut self, vfs: &dyn Vfs, folder: &Path) -> Result<Log, ReadError> {
-        if let Some((number, valid)) = self.rewrite.take() {
-            log::rewrite(vfs, folder, number, &valid)?;
+        let files = self.files.clone();
+        let rewritten = match self.rewrite.take() {
+            Some((number, valid)) => log::rewrite(vfs, folder, number, &valid),
+            None => Ok(()),
+        };
+        let begun = rewritten
+            .and_then(|()| Log::begin(vfs, folder, files, self.next_number, self.next_seq));
+        match begun {
+            Err(error) if is_full(&error) => {
+                let files = std::mem::take(&mut self.files);
+                Ok(Log::without_room(folder, files, self.next_number, self.next_seq))
+            }
+            begun => begun,
         }
-        Log::begin(vfs, folder, std::mem::take(&mut self.files), self.next_number, self.next_seq)
     }
 }
 

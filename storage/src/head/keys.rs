@@ -2,10 +2,10 @@
 //!
 //! ```text
 //! texts      keys one after the other, in chunks
-//! key        chunk, place in it, length                          12 bytes a series
+//! key        chunk, place in it, length; table; place by hash    28 bytes a series
 //! links      for each tag of each series: the series, and the    8 bytes a tag of a series
 //!            link of the series before it with the same value
-//! values     tag key -> value -> its last link, how many         24 bytes a value, with its place in a table
+//! values     tag key -> value -> its last link, how many         36 bytes a value, with its place in a table
 //! ```
 //!
 //! The text of a value is a part of the key of the first series that had it; nothing is stored twice.
@@ -20,6 +20,22 @@ use stripchart_core::KeyRef;
 const CHUNK: usize = 256 << 10;
 /// The end of a chain.
 const NONE: u32 = u32::MAX;
+
+/// What a table keeps of a hash: enough to tell nearly all texts apart without a look at them, and to grow without one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Kept(u32);
+
+impl Kept {
+    fn of(hash: u64) -> Self {
+        let [.., a, b, c, d] = hash.to_le_bytes();
+        Kept(u32::from_le_bytes([a, b, c, d]))
+    }
+
+    /// A hash as tables want it: its low bits choose the place, its high bits tell neighbours apart.
+    fn spread(self) -> u64 {
+        u64::from(self.0).wrapping_mul(0x9e37_79b9_7f4a_7c15)
+    }
+}
 
 /// Texts that stay where they are, in chunks, so that growing copies none.
 #[derive(Debug, Default)]
@@ -62,21 +78,23 @@ impl Texts {
 pub(super) struct Numbered {
     texts: Texts,
     places: Vec<TextAt>,
-    numbers: HashTable<u32>,
+    numbers: HashTable<(Kept, u32)>,
     hasher: DefaultHashBuilder,
 }
 
 impl Numbered {
     pub(super) fn number(&mut self, text: &str) -> u32 {
         let Numbered { texts, places, numbers, hasher } = self;
-        let hash = hasher.hash_one(text);
-        let same = |number: &u32| texts.get(places[*number as usize]) == text;
-        if let Some(number) = numbers.find(hash, same) {
+        let hash = Kept::of(hasher.hash_one(text));
+        let same = |(kept, number): &(Kept, u32)| {
+            *kept == hash && texts.get(places[*number as usize]) == text
+        };
+        if let Some((_, number)) = numbers.find(hash.spread(), same) {
             return *number;
         }
         let number = crate::rows::index(places.len());
         places.push(texts.add(text));
-        numbers.insert_unique(hash, number, |n| hasher.hash_one(texts.get(places[*n as usize])));
+        numbers.insert_unique(hash.spread(), (hash, number), |(kept, _)| kept.spread());
         number
     }
 
@@ -86,7 +104,7 @@ impl Numbered {
     }
 
     pub(super) fn bytes(&self) -> usize {
-        self.texts.bytes + self.places.len() * (size_of::<TextAt>() + 8)
+        self.texts.bytes + self.places.len() * (size_of::<TextAt>() + 12)
     }
 }
 
@@ -95,7 +113,9 @@ impl Numbered {
 pub(super) struct Keys {
     texts: Texts,
     places: Vec<TextAt>,
-    numbers: HashTable<(u32, u32)>,
+    /// Which tables the series are in.
+    tables: Vec<u32>,
+    numbers: HashTable<(Kept, u32)>,
     hasher: DefaultHashBuilder,
     links: Vec<Link>,
     values: usize,
@@ -116,6 +136,7 @@ pub(super) struct TagValues {
 
 #[derive(Debug)]
 struct TagValue {
+    hash: Kept,
     text: TextAt,
     last: u32,
     count: u32,
@@ -128,7 +149,7 @@ impl Keys {
 
     /// About what all takes.
     pub(super) fn bytes(&self) -> usize {
-        let per_series = size_of::<TextAt>() + 2 * size_of::<(u32, u32)>();
+        let per_series = size_of::<TextAt>() + 4 + 3 * size_of::<(Kept, u32)>() / 2;
         self.texts.bytes
             + self.places.len() * per_series
             + self.links.len() * size_of::<Link>()
@@ -137,9 +158,11 @@ impl Keys {
 
     /// The series of `key` in `table`.
     pub(super) fn find(&self, table: u32, key: &str) -> Option<u32> {
-        let hash = self.hasher.hash_one((table, key));
-        let same = |(of, series): &(u32, u32)| *of == table && self.get(*series) == key;
-        self.numbers.find(hash, same).map(|(_, series)| *series)
+        let hash = Kept::of(self.hasher.hash_one((table, key)));
+        let same = |(kept, series): &(Kept, u32)| {
+            *kept == hash && self.tables[*series as usize] == table && self.get(*series) == key
+        };
+        self.numbers.find(hash.spread(), same).map(|(_, series)| *series)
     }
 
     /// Enters a series that [`Keys::find`] has not found; its number. `tags` are the table's.
@@ -152,10 +175,10 @@ impl Keys {
         let series = crate::rows::index(self.places.len());
         let place = self.texts.add(key.as_str());
         self.places.push(place);
-        let Keys { texts, places, numbers, hasher, links, values } = self;
-        let rehash =
-            |(of, series): &(u32, u32)| hasher.hash_one((*of, texts.get(places[*series as usize])));
-        numbers.insert_unique(hasher.hash_one((table, key.as_str())), (table, series), rehash);
+        self.tables.push(table);
+        let Keys { texts, numbers, hasher, links, values, .. } = self;
+        let hash = Kept::of(hasher.hash_one((table, key.as_str())));
+        numbers.insert_unique(hash.spread(), (hash, series), |(kept, _)| kept.spread());
         // Where a tag's value stands in the key: after its key and the separators.
         let mut start = key.measurement().len() + 1;
         for (name, value) in key.tags() {
@@ -171,15 +194,16 @@ impl Keys {
                 tags.insert(name.into(), TagValues::default());
             }
             let Some(TagValues { values: known }) = tags.get_mut(name) else { continue };
-            let hash = hasher.hash_one(value);
-            let before = match known.find_mut(hash, |known| texts.get(known.text) == value) {
+            let hash = Kept::of(hasher.hash_one(value));
+            let same = |known: &TagValue| known.hash == hash && texts.get(known.text) == value;
+            let before = match known.find_mut(hash.spread(), same) {
                 Some(known) => {
                     known.count += 1;
                     std::mem::replace(&mut known.last, link)
                 }
                 None => {
-                    let rehash = |known: &TagValue| hasher.hash_one(texts.get(known.text));
-                    known.insert_unique(hash, TagValue { text, last: link, count: 1 }, rehash);
+                    let value = TagValue { hash, text, last: link, count: 1 };
+                    known.insert_unique(hash.spread(), value, |known| known.hash.spread());
                     *values += 1;
                     NONE
                 }
@@ -191,8 +215,9 @@ impl Keys {
 
     /// How many series have `value`, and a place in the chain of them.
     pub(super) fn having(&self, tags: &TagValues, value: &str) -> (usize, Chain) {
-        let hash = self.hasher.hash_one(value);
-        let found = tags.values.find(hash, |known| self.texts.get(known.text) == value);
+        let hash = Kept::of(self.hasher.hash_one(value));
+        let same = |known: &TagValue| known.hash == hash && self.texts.get(known.text) == value;
+        let found = tags.values.find(hash.spread(), same);
         found.map_or((0, Chain(NONE)), |known| (known.count as usize, Chain(known.last)))
     }
 

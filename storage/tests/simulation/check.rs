@@ -110,6 +110,8 @@ impl<'a> Checker<'a> {
         let Due { what, least, most, now, .. } = due;
         let found = dump(db, false);
         assert!(found.errors.is_empty(), "{what}: {when}: I9: unreadable: {:?}", found.errors);
+        let health = db.health();
+        assert!(!health.is_degraded(), "{what}: {when}: I9: taken for damaged: {health:?}");
         let Some(n) = self.script.prefix(&found.lines, now, least, most) else {
             let other = self.script.prefix(&found.lines, now, 0, usize::MAX);
             let (low, high) = (
@@ -258,7 +260,7 @@ impl<'a> Checker<'a> {
         for cell in &found.cells {
             assert!(self.script.cells.contains(cell), "{what}: never written: {cell}");
         }
-        if !found.errors.is_empty() {
+        if !found.errors.is_empty() || db.health().is_degraded() {
             self.counts.reported += 1;
         } else if self.script.prefix(&found.lines, now, least, most).is_some() {
             self.counts.right += 1;
