@@ -157,6 +157,8 @@ mod sealed;
 #[cfg(feature = "engine")]
 mod segment;
 #[cfg(feature = "engine")]
+mod snapshot;
+#[cfg(feature = "engine")]
 mod tombstone;
 #[cfg(feature = "engine")]
 mod verify;
@@ -188,6 +190,7 @@ pub use crate::{
     rollup::Rollup,
     scan::{Direction, RowBlock, SeriesScan},
     sealed::{FileInfo, FileKind, LogFileInfo, MeasurementInfo, Sealed, SegmentInfo},
+    snapshot::{SnapshotReport, restore},
     verify::{Problem, VerifyProgress, VerifyReport, verify_folder},
     view::{Series, SeriesId, View},
     writer::{LinesReport, Writer},

@@ -7,7 +7,7 @@ mod common;
 use std::path::{Path, PathBuf};
 
 use common::{DB, clock, dump, open, options, put};
-use stripchart_core::Timestamp;
+use stripchart_core::{Batch, Sink, Timestamp};
 use stripchart_storage::vfs::sim::SimVfs;
 use stripchart_storage::{Db, DbBuilder, OpenError, ReadError};
 
@@ -106,9 +106,12 @@ fn a_damaged_block_is_an_error_where_it_is_read_and_its_segment_is_not_merged() 
 /// Rows in several files of the log; their names, oldest first.
 fn with_logs(vfs: &SimVfs) -> Vec<(PathBuf, Vec<u8>)> {
     let db = database(vfs);
-    for at in 0..150 {
-        let text = "x".repeat(100);
-        put(&db, &format!("h{:02}{text}", at % 50), at, &[("v", 1.0)]).unwrap();
+    for at in 0..150i64 {
+        let text: String = (0..200i64).map(|n| format!("{:x}", (n * n * 7 + at * n) % 16)).collect();
+        let mut batch = Batch::new();
+        let series = batch.series("m", [("host", format!("h{}", at % 5).as_str())]).unwrap();
+        batch.row(series, Timestamp::from_nanos(at)).str("text", &text);
+        db.writer(DB, None).unwrap().write(&batch).unwrap();
     }
     drop(db);
     find(vfs, "/log/")
