@@ -9,7 +9,7 @@ use stripchart_storage::{Export, TagFilter};
 
 /// Look into a stripchart database, take rows out of it, put rows in, keep it in order.
 ///
-/// `info` and `dump` take no lock: they read what is sealed, beside the program that has the database open. The others need
+/// `info`, `dump` and `verify` take no lock: they read the files beside the program that has the database open. The others need
 /// the database for themselves, and say which process has it.
 ///
 /// Exit status: 0 done; 1 failed, and why is on standard error; 2 the command line is wrong; 3 done but for lines, values or
@@ -31,7 +31,10 @@ pub(crate) enum Command {
     Dump(DumpArgs),
     Export(ExportArgs),
     Import(ImportArgs),
+    Verify(VerifyArgs),
     Compact(CompactArgs),
+    Snapshot(SnapshotArgs),
+    Restore(RestoreArgs),
 }
 
 /// Say what is in a database: databases, policies, measurements, series, rows, time spans, files and their sizes
@@ -87,6 +90,39 @@ pub(crate) enum What {
     Log,
     /// All files
     Files,
+}
+
+/// Read every file, decode every value, and say what is wrong
+///
+/// Changes nothing, and may run beside a program that has the database open. Damaged files make the exit status 3.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Example:\n  dbtool verify /var/lib/stripchart")]
+pub(crate) struct VerifyArgs {
+    /// Folder of the database
+    pub(crate) dir: PathBuf,
+}
+
+/// Make another folder a database with all that this one has
+///
+/// On the same device files are shared, not copied, so that it takes no time and no space. A program that has the database open makes its
+/// snapshots itself.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Example:\n  dbtool snapshot /var/lib/stripchart /backup/monday")]
+pub(crate) struct SnapshotArgs {
+    /// Folder of the database
+    pub(crate) dir: PathBuf,
+    /// Folder to make, empty or missing
+    pub(crate) to: PathBuf,
+}
+
+/// Make a folder a database out of a snapshot; the snapshot stays as it is
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Example:\n  dbtool restore /var/lib/stripchart /backup/monday")]
+pub(crate) struct RestoreArgs {
+    /// Folder to make, empty or missing
+    pub(crate) dir: PathBuf,
+    /// Folder of the snapshot
+    pub(crate) from: PathBuf,
 }
 
 /// Merge the segments of every shard and leave out what was deleted, at once instead of in time

@@ -35,7 +35,10 @@ fn main() -> ExitCode {
         Command::Dump(args) => dump::run(args, &watch),
         Command::Export(args) => transfer::export(args, &watch),
         Command::Import(args) => transfer::import(args, &watch),
+        Command::Verify(args) => upkeep::verify(args, &watch),
         Command::Compact(args) => upkeep::compact(args, &watch),
+        Command::Snapshot(args) => upkeep::snapshot(args),
+        Command::Restore(args) => upkeep::run_restore(args),
     };
     watch.clear();
     match result {

@@ -1,12 +1,12 @@
-//! `dbtool compact`.
+//! `dbtool verify`, `compact`, `snapshot` and `restore`.
 
 use std::error::Error;
 use std::path::Path;
 
-use stripchart_storage::{Db, DbStats, Sealed};
+use stripchart_storage::{Db, DbStats, Sealed, SnapshotReport, restore, verify_folder};
 
 use crate::Outcome;
-use crate::args::CompactArgs;
+use crate::args::{CompactArgs, RestoreArgs, SnapshotArgs, VerifyArgs};
 use crate::text;
 use crate::watch::Watch;
 
@@ -35,4 +35,49 @@ pub(crate) fn compact(args: &CompactArgs, watch: &Watch) -> Result<Outcome, Box<
     };
     println!("before  {}\nafter   {}", of(&before), of(&after));
     Ok(Outcome::Done)
+}
+
+pub(crate) fn verify(args: &VerifyArgs, watch: &Watch) -> Result<Outcome, Box<dyn Error>> {
+    let report = verify_folder(&args.dir, |progress| {
+        watch.part(progress.bytes_done, progress.bytes, "bytes");
+    })?;
+    watch.clear();
+    println!(
+        "read {}, {}: {} with {} of {}, and {} of the log",
+        text::counted(report.files, "file"),
+        text::bytes(report.bytes),
+        text::counted(report.segments, "segment"),
+        text::counted(report.values, "value"),
+        text::counted(report.series, "series"),
+        text::counted(report.log_records, "record"),
+    );
+    if report.is_clean() {
+        println!("nothing is wrong");
+        return Ok(Outcome::Done);
+    }
+    report.problems.iter().for_each(|problem| eprintln!("dbtool: {problem}"));
+    println!("{} damaged", text::counted(report.problems.len() as u64, "file"));
+    Ok(Outcome::InPart)
+}
+
+pub(crate) fn snapshot(args: &SnapshotArgs) -> Result<Outcome, Box<dyn Error>> {
+    let report = open(&args.dir)?.snapshot(&args.to)?;
+    tell(&report, &args.to);
+    Ok(Outcome::Done)
+}
+
+pub(crate) fn run_restore(args: &RestoreArgs) -> Result<Outcome, Box<dyn Error>> {
+    let report = restore(&args.from, &args.dir)?;
+    tell(&report, &args.dir);
+    Ok(Outcome::Done)
+}
+
+fn tell(report: &SnapshotReport, to: &Path) {
+    println!(
+        "{}: {}, {}, of which {} copied and the rest shared",
+        to.display(),
+        text::counted(report.files, "file"),
+        text::bytes(report.bytes),
+        text::bytes(report.bytes_copied),
+    );
 }

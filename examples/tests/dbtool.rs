@@ -249,7 +249,7 @@ fn values_without_a_form_are_told_of() {
 fn mistakes_leave_nothing_behind() {
     let folder = tempdir().unwrap();
     let missing = folder.path().join("missing");
-    for command in ["info", "dump", "export", "compact"] {
+    for command in ["info", "dump", "export", "compact", "verify"] {
         let said = dbtool(&[command, text(&missing)]);
         assert_eq!(said.status, 1, "{said:?}");
         assert!(said.err.contains("missing") && !missing.exists(), "{said:?}");
@@ -317,6 +317,57 @@ fn compacting_makes_one_segment_of_several() {
 }
 
 #[test]
+fn verifying_reads_everything_beside_the_program_that_writes() {
+    let folder = tempdir().unwrap();
+    let db = database(folder.path());
+    let dir = text(folder.path());
+    let said = dbtool(&["verify", dir]).done();
+    assert!(
+        said.contains("2 segments with 8 values of 4 series") && said.contains("nothing is wrong"),
+        "{said}"
+    );
+    let list = dbtool(&["dump", dir, "--what", "segments", "--json"]).done();
+    let first: serde_json::Value = serde_json::from_str(list.lines().next().unwrap()).unwrap();
+    let path = first["path"].as_str().unwrap();
+    let mut bytes = std::fs::read(path).unwrap();
+    bytes[30] ^= 1;
+    // Not in place: the program that writes has it mapped.
+    std::fs::remove_file(path).unwrap();
+    std::fs::write(path, bytes).unwrap();
+    let said = dbtool(&["verify", dir]);
+    assert_eq!(said.status, 3, "{said:?}");
+    assert!(said.err.contains(path) && said.out.contains("1 file damaged"), "{said:?}");
+    drop(db);
+}
+
+#[test]
+fn a_snapshot_is_a_database_and_is_restored() {
+    let folder = tempdir().unwrap();
+    let [live, backup, back] = ["live", "backup", "back"].map(|name| folder.path().join(name));
+    let db = database(&live);
+    let said = dbtool(&["snapshot", text(&live), text(&backup)]);
+    assert!(
+        said.status == 1 && said.err.contains("is open in process") && !backup.exists(),
+        "{said:?}"
+    );
+    drop(db);
+    let rows = dbtool(&["dump", text(&live)]).done();
+    let said = dbtool(&["snapshot", text(&live), text(&backup)]).done();
+    assert!(said.contains("backup: ") && said.contains("shared"), "{said}");
+    let said = dbtool(&["snapshot", text(&live), text(&backup)]);
+    assert!(
+        said.status == 1 && said.err.contains("backup"),
+        "not into a folder that is not empty: {said:?}"
+    );
+    dbtool(&["import", text(&live), "-", "--database", "later"]).done();
+    dbtool(&["restore", text(&back), text(&backup)]).done();
+    for copy in [&backup, &back] {
+        assert_eq!(dbtool(&["dump", text(copy)]).done(), rows);
+        dbtool(&["verify", text(copy)]).done();
+    }
+}
+
+#[test]
 fn parquet_files_are_written_and_read() {
     let folder = tempdir().unwrap();
     let (from, to) = (folder.path().join("from"), folder.path().join("to"));
@@ -342,7 +393,8 @@ fn parquet_files_are_written_and_read() {
 
 #[test]
 fn help_shows_examples() {
-    for command in ["info", "dump", "export", "import", "compact"] {
+    for command in ["info", "dump", "export", "import", "compact", "verify", "snapshot", "restore"]
+    {
         let help = dbtool(&[command, "--help"]).done();
         assert!(help.contains(&format!("dbtool {command} ")) && help.contains("Example"), "{help}");
     }

@@ -311,7 +311,7 @@ fn changing(root: &Path) -> ReadError {
 }
 
 /// That a folder is a database.
-fn check_folder(vfs: &dyn Vfs, root: &Path) -> Result<(), OpenError> {
+pub(crate) fn check_folder(vfs: &dyn Vfs, root: &Path) -> Result<(), OpenError> {
     let names = vfs.list(root).map_err(|error| ReadError::io(root, "list", error))?;
     if names.iter().any(|name| name == file::NAME) {
         return Ok(());

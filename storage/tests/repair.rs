@@ -107,7 +107,8 @@ fn a_damaged_block_is_an_error_where_it_is_read_and_its_segment_is_not_merged() 
 fn with_logs(vfs: &SimVfs) -> Vec<(PathBuf, Vec<u8>)> {
     let db = database(vfs);
     for at in 0..150i64 {
-        let text: String = (0..200i64).map(|n| format!("{:x}", (n * n * 7 + at * n) % 16)).collect();
+        let text: String =
+            (0..200i64).map(|n| format!("{:x}", (n * n * 7 + at * n) % 16)).collect();
         let mut batch = Batch::new();
         let series = batch.series("m", [("host", format!("h{}", at % 5).as_str())]).unwrap();
         batch.row(series, Timestamp::from_nanos(at)).str("text", &text);
