@@ -392,6 +392,37 @@ fn parquet_files_are_written_and_read() {
 }
 
 #[test]
+#[cfg(unix)]
+fn an_import_that_is_interrupted_stops_at_a_good_place() {
+    let folder = tempdir().unwrap();
+    let dir = text(folder.path());
+    let mut child = Command::new(program("dbtool"))
+        .args(["import", dir, "-", "--database", "d"])
+        .stdin(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut input = child.stdin.take().unwrap();
+    let mut lines = (0u64..).map(|at| format!("m v={at}i {at}\n"));
+    let mut piece = || lines.by_ref().take(5000).collect::<String>();
+    // Until the first batch is stored it may not have begun to listen.
+    while !folder.path().join("log").exists() {
+        input.write_all(piece().as_bytes()).unwrap();
+    }
+    let sent = Command::new("kill").arg("-INT").arg(child.id().to_string()).status();
+    assert!(sent.unwrap().success());
+    while input.write_all(piece().as_bytes()).is_ok() {}
+    let said = Said::of(child.wait_with_output().unwrap());
+    assert_eq!(said.status, 130, "{said:?}");
+    assert!(said.err.contains("cancelled; it can be begun again"), "{said:?}");
+    dbtool(&["verify", dir]).done();
+    let rows = dbtool(&["dump", dir]).done();
+    for (at, row) in rows.lines().enumerate() {
+        assert!(row.ends_with(&format!("m  v={at}i")), "{row}");
+    }
+}
+
+#[test]
 fn help_shows_examples() {
     for command in ["info", "dump", "export", "import", "compact", "verify", "snapshot", "restore"]
     {
