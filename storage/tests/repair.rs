@@ -7,7 +7,7 @@ mod common;
 use std::path::{Path, PathBuf};
 
 use common::{DB, clock, dump, open, options, put};
-use stripchart_core::{Batch, Sink, Timestamp};
+use stripchart_core::Timestamp;
 use stripchart_storage::vfs::sim::SimVfs;
 use stripchart_storage::{Db, DbBuilder, OpenError, ReadError};
 
@@ -106,13 +106,8 @@ fn a_damaged_block_is_an_error_where_it_is_read_and_its_segment_is_not_merged() 
 /// Rows in several files of the log; their names, oldest first.
 fn with_logs(vfs: &SimVfs) -> Vec<(PathBuf, Vec<u8>)> {
     let db = database(vfs);
-    for at in 0..150i64 {
-        let text: String =
-            (0..200i64).map(|n| format!("{:x}", (n * n * 7 + at * n) % 16)).collect();
-        let mut batch = Batch::new();
-        let series = batch.series("m", [("host", format!("h{}", at % 5).as_str())]).unwrap();
-        batch.row(series, Timestamp::from_nanos(at)).str("text", &text);
-        db.writer(DB, None).unwrap().write(&batch).unwrap();
+    for at in 0..600 {
+        put(&db, &format!("h{}", at % 3), at, &[("v", at as f64)]).unwrap();
     }
     drop(db);
     find(vfs, "/log/")
@@ -140,7 +135,7 @@ fn what_follows_damage_of_the_log_in_later_files_is_kept() {
     let db = open(&vfs, small()).unwrap();
     let found = times(&db);
     let gap = found.windows(2).filter(|pair| pair[0] + 1 != pair[1]).count();
-    assert_eq!((found.first(), found.last(), gap), (Some(&0), Some(&149), 1), "{found:?}");
+    assert_eq!((found.first(), found.last(), gap), (Some(&0), Some(&599), 1), "{found:?}");
     let health = db.health();
     assert_eq!(health.quarantined.len(), 1, "{health:?}");
     assert!(health.quarantined[0].why.contains("a valid record"), "{health:?}");
@@ -164,7 +159,7 @@ fn a_missing_file_of_the_log_and_an_unreadable_header_are_noted() {
     let db = open(&vfs, small()).unwrap();
     let found = times(&db);
     let gaps = found.windows(2).filter(|pair| pair[0] + 1 != pair[1]).count();
-    assert!(gaps == 2 || *found.last().unwrap() < 149 && gaps == 1, "{found:?}");
+    assert!(gaps == 2 || *found.last().unwrap() < 599 && gaps == 1, "{found:?}");
     let health = db.health();
     assert_eq!(health.quarantined.len(), 2, "{health:?}");
     assert!(health.quarantined[0].why.contains("without a gap"), "{health:?}");
