@@ -75,7 +75,7 @@
 //! # Features
 //!
 //! - `engine` (default): the database. Without it the crate is the [line-protocol parser](line_protocol) alone.
-//! - `parquet`: [exports](Export) to Parquet files, and [imports](Import) of them; about fifteen more crates.
+//! - `parquet`: [exports](Export) to Parquet files, and [imports](Import) of them; some twenty-five more crates.
 
 #[cfg(feature = "engine")]
 mod background;
