@@ -193,6 +193,10 @@ impl PolicyInfo {
             policy.name,
             text::duration(policy.shard_duration_ns),
         )?;
+        for rollup in &policy.rollups {
+            let every = text::duration(rollup.every_ns);
+            writeln!(out, "  rolled up into {:?} every {every}", rollup.into)?;
+        }
         let segments = text::counted(self.segments.len() as u64, "segment");
         let mut size = format!(
             "  {segments}, {}, {}",
@@ -221,6 +225,9 @@ impl PolicyInfo {
             "default": self.policy.is_default,
             "duration_ns": self.policy.duration_ns,
             "shard_duration_ns": self.policy.shard_duration_ns,
+            "rollups": self.policy.rollups.iter().map(|rollup| {
+                json!({ "into": rollup.into, "every_ns": rollup.every_ns })
+            }).collect::<Vec<_>>(),
             "segments": self.segments.len(),
             "bytes": self.bytes(),
             "rows": self.rows(),

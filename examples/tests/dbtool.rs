@@ -88,6 +88,9 @@ fn database(folder: &Path) -> Db {
 fn info_tells_what_is_there_beside_the_program_that_writes_it() {
     let folder = tempdir().unwrap();
     let db = database(folder.path());
+    db.create_retention_policy("demo", PolicySpec::named("minutes")).unwrap();
+    db.create_rollup("demo", None, "minutes", 60_000_000_000).unwrap();
+    db.seal().unwrap();
     let late = b"cpu,host=c idle=1 1700000000000000000";
     db.writer("demo", None)
         .unwrap()
@@ -102,6 +105,7 @@ fn info_tells_what_is_there_beside_the_program_that_writes_it() {
     has(&["open in process", &std::process::id().to_string()]);
     has(&["1 record of the log not sealed yet"]);
     has(&["database \"demo\"", "policy \"autogen\"", "kept for ever", "shards of 1w", "default"]);
+    has(&["rolled up into \"minutes\" every 1m"]);
     has(&["1 segment", "4 rows", "7 values", "B/value"]);
     has(&["2023-11-14T22:13:20Z to 2023-11-14T22:14:20Z"]);
     has(&["measurement", "fields", "series", "rows", "values"]);
