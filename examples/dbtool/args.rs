@@ -32,6 +32,7 @@ pub(crate) enum Command {
     Export(ExportArgs),
     Import(ImportArgs),
     Verify(VerifyArgs),
+    Repair(RepairArgs),
     Compact(CompactArgs),
     Snapshot(SnapshotArgs),
     Restore(RestoreArgs),
@@ -98,6 +99,17 @@ pub(crate) enum What {
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Example:\n  dbtool verify /var/lib/stripchart")]
 pub(crate) struct VerifyArgs {
+    /// Folder of the database
+    pub(crate) dir: PathBuf,
+}
+
+/// Set damaged files aside, so that the database opens and serves the rest, and say what is missing
+///
+/// They go into the folder `quarantine`, each with a text that says why, and are never deleted. Of a file that is damaged in part the rest is
+/// served; it stays where it is, and is named. If anything is missing the exit status is 3.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Example:\n  dbtool repair /var/lib/stripchart")]
+pub(crate) struct RepairArgs {
     /// Folder of the database
     pub(crate) dir: PathBuf,
 }

@@ -36,6 +36,7 @@ fn main() -> ExitCode {
         Command::Export(args) => transfer::export(args, &watch),
         Command::Import(args) => transfer::import(args, &watch),
         Command::Verify(args) => upkeep::verify(args, &watch),
+        Command::Repair(args) => upkeep::repair(args, &watch),
         Command::Compact(args) => upkeep::compact(args, &watch),
         Command::Snapshot(args) => upkeep::snapshot(args),
         Command::Restore(args) => upkeep::run_restore(args),

@@ -1,4 +1,4 @@
-//! `dbtool verify`, `compact`, `snapshot` and `restore`.
+//! `dbtool verify`, `repair`, `compact`, `snapshot` and `restore`.
 
 use std::error::Error;
 use std::path::Path;
@@ -6,7 +6,7 @@ use std::path::Path;
 use stripchart_storage::{Db, DbStats, Sealed, SnapshotReport, restore, verify_folder};
 
 use crate::Outcome;
-use crate::args::{CompactArgs, RestoreArgs, SnapshotArgs, VerifyArgs};
+use crate::args::{CompactArgs, RepairArgs, RestoreArgs, SnapshotArgs, VerifyArgs};
 use crate::text;
 use crate::watch::Watch;
 
@@ -57,6 +57,30 @@ pub(crate) fn verify(args: &VerifyArgs, watch: &Watch) -> Result<Outcome, Box<dy
     }
     report.problems.iter().for_each(|problem| eprintln!("dbtool: {problem}"));
     println!("{} damaged", text::counted(report.problems.len() as u64, "file"));
+    Ok(Outcome::InPart)
+}
+
+pub(crate) fn repair(args: &RepairArgs, watch: &Watch) -> Result<Outcome, Box<dyn Error>> {
+    // Opening sets aside what cannot be used at all; the rest has to be read to be known.
+    let db = open(&args.dir)?;
+    let report = db.verify(|progress| watch.part(progress.bytes_done, progress.bytes, "bytes"))?;
+    watch.clear();
+    let health = db.health();
+    for file in &health.quarantined {
+        println!("set aside: {}, {}", file.path.display(), text::bytes(file.bytes));
+        eprintln!("dbtool: {}", file.why);
+    }
+    for problem in &report.problems {
+        println!("damaged and in use: {}", problem.path.display());
+        eprintln!("dbtool: {problem}");
+    }
+    if health.quarantined.is_empty() && report.is_clean() {
+        println!("nothing is wrong");
+        return Ok(Outcome::Done);
+    }
+    println!(
+        "the database opens and serves all else; what is named here is missing until it is restored"
+    );
     Ok(Outcome::InPart)
 }
 

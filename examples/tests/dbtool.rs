@@ -253,7 +253,7 @@ fn values_without_a_form_are_told_of() {
 fn mistakes_leave_nothing_behind() {
     let folder = tempdir().unwrap();
     let missing = folder.path().join("missing");
-    for command in ["info", "dump", "export", "compact", "verify"] {
+    for command in ["info", "dump", "export", "compact", "verify", "repair"] {
         let said = dbtool(&[command, text(&missing)]);
         assert_eq!(said.status, 1, "{said:?}");
         assert!(said.err.contains("missing") && !missing.exists(), "{said:?}");
@@ -296,6 +296,15 @@ fn a_damaged_file_is_named_and_the_rest_is_shown() {
     assert!(said.out.contains("coarse"), "{}", said.out);
     let said = dbtool(&["dump", dir]);
     assert!(said.status == 1 && said.err.contains(path), "{said:?}");
+
+    let said = dbtool(&["repair", dir]);
+    assert_eq!(said.status, 3, "{said:?}");
+    assert!(said.out.contains("set aside: ") && said.err.contains(path), "{said:?}");
+    assert_eq!(dbtool(&["dump", dir]).done().lines().count(), 1, "the rest is served");
+    let said = dbtool(&["info", dir]);
+    assert!(said.status == 3 && said.err.contains("in quarantine"), "{said:?}");
+    std::fs::remove_dir_all(folder.path().join("quarantine")).unwrap();
+    assert_eq!(dbtool(&["repair", dir]).done(), "nothing is wrong\n");
 }
 
 #[test]
@@ -429,7 +438,8 @@ fn an_import_that_is_interrupted_stops_at_a_good_place() {
 
 #[test]
 fn help_shows_examples() {
-    for command in ["info", "dump", "export", "import", "compact", "verify", "snapshot", "restore"]
+    for command in
+        ["info", "dump", "export", "import", "compact", "verify", "repair", "snapshot", "restore"]
     {
         let help = dbtool(&[command, "--help"]).done();
         assert!(help.contains(&format!("dbtool {command} ")) && help.contains("Example"), "{help}");
