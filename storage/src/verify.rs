@@ -19,6 +19,7 @@ use crate::partials::{Aggregates, Number, Partials};
 use crate::quarantine;
 use crate::recover::{SHARDS, list_or_nothing};
 use crate::rows::Wanted;
+use crate::sealed::check_folder;
 use crate::segment::{SUFFIX, Segment, file_name};
 use crate::tombstone::{self, Deletes};
 use crate::vfs::Vfs;
@@ -109,7 +110,7 @@ pub struct VerifyProgress {
 ///
 /// # Errors
 ///
-/// [`OpenError::Foreign`] if the folder is no database; [`OpenError::File`] if it cannot be listed, or a file was written by a newer
+/// [`OpenError::Missing`] if the folder is no database; [`OpenError::File`] if it cannot be listed, or a file was written by a newer
 /// release. Damage is no error: it is in the report.
 pub fn verify_folder(
     path: impl AsRef<Path>,
@@ -130,11 +131,7 @@ impl DbBuilder {
         progress: impl FnMut(VerifyProgress),
     ) -> Result<VerifyReport, OpenError> {
         let root = path.as_ref();
-        let names = self.vfs.list(root).map_err(|e| ReadError::io(root, "list", e))?;
-        if !names.iter().any(|name| name == file::NAME) {
-            let found = names.into_iter().next().unwrap_or_else(|| "nothing".to_owned());
-            return Err(OpenError::Foreign { path: root.to_owned(), found });
-        }
+        check_folder(&*self.vfs, root)?;
         Ok(verify(self, root, progress)?)
     }
 }
