@@ -146,6 +146,7 @@ impl Shared {
             let mut inner = head.inner.write();
             let number = inner.begin_batch();
             tables.iter().for_each(|table| table.add_to(&mut inner, number));
+            inner.logged(payload.len());
             inner.end_batch(number);
         }
         ingest.head_since.get_or_insert(now);

@@ -156,6 +156,8 @@ mod segment;
 #[cfg(feature = "engine")]
 mod tombstone;
 #[cfg(feature = "engine")]
+mod verify;
+#[cfg(feature = "engine")]
 pub mod vfs;
 #[cfg(feature = "engine")]
 mod view;
@@ -183,6 +185,7 @@ pub use crate::{
     rollup::Rollup,
     scan::{Direction, RowBlock, SeriesScan},
     sealed::{FileInfo, FileKind, LogFileInfo, MeasurementInfo, Sealed, SegmentInfo},
+    verify::{Problem, VerifyProgress, VerifyReport, verify_folder},
     view::{Series, SeriesId, View},
     writer::{LinesReport, Writer},
 };

@@ -85,7 +85,7 @@ pub(crate) fn set_aside(vfs: &dyn Vfs, root: &Path, damage: &Damage) -> Result<(
     vfs.sync_dir(from).map_err(|e| ReadError::io(from, "sync", e))
 }
 
-fn len(vfs: &dyn Vfs, path: &Path) -> std::io::Result<u64> {
+pub(crate) fn len(vfs: &dyn Vfs, path: &Path) -> std::io::Result<u64> {
     Ok(vfs.open_sealed(path, ReadMode::Pread)?.len())
 }
 

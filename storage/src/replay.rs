@@ -151,6 +151,7 @@ impl Found {
                     fix_types(&mut self.catalog, policy, &measurement, table);
                     table.add_to(&mut head, number);
                 }
+                head.logged(record.payload.len());
                 head.end_batch(number);
                 Ok(())
             }

@@ -173,8 +173,8 @@ fn a_missing_file_is_noticed() {
                 let is_segment = missing.extension().is_some_and(|e| e == "seg");
                 let silent = missing.ends_with("LOCK") || is_segment;
                 let last = logs.last() == Some(&missing.as_path());
-                let noticed = silent || last || db.health().is_degraded();
-                assert!(noticed, "{what}: opened without it, with {} rows", dump(&db).len());
+                let told = silent || last || db.health().is_degraded();
+                assert!(told, "{what}: opened without it, with {} rows", dump(&db).len());
             }
         }
     }

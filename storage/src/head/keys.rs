@@ -8,12 +8,15 @@
 //! values     tag key -> value -> its last link, how many         36 bytes a value, with its place in a table
 //! ```
 //!
+//! Tags are indexed when somebody asks for them: ingesting and replaying need none, and a million series take as long to index as
+//! to enter.
+//!
 //! The text of a value is a part of the key of the first series that had it; nothing is stored twice.
 
-use std::collections::HashMap;
 use std::hash::BuildHasher;
 
-use hashbrown::{DefaultHashBuilder, HashTable};
+use hashbrown::hash_table::{Entry, HashTable};
+use hashbrown::{DefaultHashBuilder, HashMap};
 use stripchart_core::KeyRef;
 
 /// Bytes of a chunk; a key has 65 535 at most.
@@ -117,9 +120,14 @@ pub(super) struct Keys {
     tables: Vec<u32>,
     numbers: HashTable<(Kept, u32)>,
     hasher: DefaultHashBuilder,
+    /// Series whose tags are in `links`: the first so many.
+    indexed: u32,
     links: Vec<Link>,
     values: usize,
 }
+
+/// The tags of a table, by key.
+pub(super) type Tags = HashMap<Box<str>, TagValues>;
 
 /// A series that has a tag's value, and the one before it.
 #[derive(Debug, Clone, Copy)]
@@ -156,29 +164,39 @@ impl Keys {
             + self.values * 2 * size_of::<TagValue>()
     }
 
-    /// The series of `key` in `table`.
-    pub(super) fn find(&self, table: u32, key: &str) -> Option<u32> {
-        let hash = Kept::of(self.hasher.hash_one((table, key)));
+    /// The number of the series of `key` in `table`, and whether it is entered just now.
+    pub(super) fn enter(&mut self, table: u32, key: &str) -> (u32, bool) {
+        let Keys { texts, places, tables, numbers, hasher, .. } = self;
+        let hash = Kept::of(hasher.hash_one((table, key)));
         let same = |(kept, series): &(Kept, u32)| {
-            *kept == hash && self.tables[*series as usize] == table && self.get(*series) == key
+            let at = *series as usize;
+            *kept == hash && tables[at] == table && texts.get(places[at]) == key
         };
-        self.numbers.find(hash.spread(), same).map(|(_, series)| *series)
+        match numbers.entry(hash.spread(), same, |(kept, _)| kept.spread()) {
+            Entry::Occupied(known) => (known.get().1, false),
+            Entry::Vacant(place) => {
+                let series = crate::rows::index(places.len());
+                place.insert((hash, series));
+                places.push(texts.add(key));
+                tables.push(table);
+                (series, true)
+            }
+        }
     }
 
-    /// Enters a series that [`Keys::find`] has not found; its number. `tags` are the table's.
-    pub(super) fn enter(
-        &mut self,
-        table: u32,
-        key: KeyRef<'_>,
-        tags: &mut HashMap<Box<str>, TagValues>,
-    ) -> u32 {
-        let series = crate::rows::index(self.places.len());
-        let place = self.texts.add(key.as_str());
-        self.places.push(place);
-        self.tables.push(table);
-        let Keys { texts, numbers, hasher, links, values, .. } = self;
-        let hash = Kept::of(hasher.hash_one((table, key.as_str())));
-        numbers.insert_unique(hash.spread(), (hash, series), |(kept, _)| kept.spread());
+    /// The next series whose tags are not indexed, and its table.
+    pub(super) fn to_index(&self) -> Option<(u32, u32)> {
+        let table = self.tables.get(self.indexed as usize)?;
+        Some((self.indexed, *table))
+    }
+
+    /// Indexes the tags of the series that [`Keys::to_index`] names; `tags` are its table's.
+    pub(super) fn index(&mut self, tags: &mut Tags) {
+        let series = self.indexed;
+        self.indexed += 1;
+        let Keys { texts, places, hasher, links, values, .. } = self;
+        let Some(place) = places.get(series as usize) else { return };
+        let Ok(key) = KeyRef::parse(texts.get(*place)) else { return };
         // Where a tag's value stands in the key: after its key and the separators.
         let mut start = key.measurement().len() + 1;
         for (name, value) in key.tags() {
@@ -186,7 +204,7 @@ impl Keys {
             let text = TextAt {
                 start: place.start + crate::rows::index(start),
                 len: crate::rows::index(value.len()),
-                ..place
+                ..*place
             };
             start += value.len() + 1;
             let link = crate::rows::index(links.len());
@@ -196,21 +214,19 @@ impl Keys {
             let Some(TagValues { values: known }) = tags.get_mut(name) else { continue };
             let hash = Kept::of(hasher.hash_one(value));
             let same = |known: &TagValue| known.hash == hash && texts.get(known.text) == value;
-            let before = match known.find_mut(hash.spread(), same) {
-                Some(known) => {
-                    known.count += 1;
-                    std::mem::replace(&mut known.last, link)
+            let before = match known.entry(hash.spread(), same, |known| known.hash.spread()) {
+                Entry::Occupied(mut known) => {
+                    known.get_mut().count += 1;
+                    std::mem::replace(&mut known.get_mut().last, link)
                 }
-                None => {
-                    let value = TagValue { hash, text, last: link, count: 1 };
-                    known.insert_unique(hash.spread(), value, |known| known.hash.spread());
+                Entry::Vacant(place) => {
+                    place.insert(TagValue { hash, text, last: link, count: 1 });
                     *values += 1;
                     NONE
                 }
             };
             links.push(Link { series, before });
         }
-        series
     }
 
     /// How many series have `value`, and a place in the chain of them.
@@ -242,7 +258,7 @@ mod tests {
     #[test]
     fn keys_are_found_and_so_are_the_series_of_a_value() {
         let mut keys = Keys::default();
-        let mut tags = HashMap::new();
+        let mut tags = Tags::default();
         let key = |n: usize| {
             let (host, zone) = (format!("h{n}"), format!("z{}", n % 7));
             SeriesKey::new("cpu", [("host", host.as_str()), ("zone", zone.as_str())]).unwrap()
@@ -250,14 +266,20 @@ mod tests {
         for n in 0..20_000 {
             let key = key(n);
             let key = key.as_ref();
-            assert_eq!(keys.find(3, key.as_str()), None);
-            assert_eq!(keys.enter(3, key, &mut tags) as usize, n);
+            assert_eq!(keys.enter(3, key.as_str()), (crate::rows::index(n), true));
+            if n % 1000 == 7 {
+                while keys.to_index().is_some() {
+                    keys.index(&mut tags);
+                }
+            }
+        }
+        while keys.to_index().is_some() {
+            keys.index(&mut tags);
         }
         for n in [0, 1, 9_999, 19_999] {
             let text = key(n);
             let text = text.as_ref().as_str();
-            assert_eq!(keys.find(3, text).map(|n| n as usize), Some(n));
-            assert_eq!(keys.find(2, text), None);
+            assert_eq!(keys.enter(3, text), (crate::rows::index(n), false));
             assert_eq!(keys.get(crate::rows::index(n)), text);
         }
         let series = |name: &str, value: &str| {
@@ -271,6 +293,7 @@ mod tests {
         let third = series("zone", "z3");
         assert!(third.len() == 2857 && third.iter().all(|n| n % 7 == 3));
         assert!(keys.bytes() < 20_000 * 140, "{}", keys.bytes());
+        assert_eq!(keys.enter(2, key(0).as_ref().as_str()), (20_000, true), "another table");
     }
 
     #[test]
