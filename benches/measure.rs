@@ -143,6 +143,6 @@ mod tests {
         fs::create_dir(folder.path().join("below")).unwrap();
         fs::write(folder.path().join("below/file"), vec![7; 100_000]).unwrap();
         let bytes = disk_bytes(folder.path()).unwrap();
-        assert!(bytes >= 100_000 && bytes % 512 == 0, "{bytes}");
+        assert!(bytes >= 100_000 && bytes.is_multiple_of(512), "{bytes}");
     }
 }

@@ -116,7 +116,7 @@ fn stripchart(file: &Path, folder: &Path) -> Outcome {
     }
     settle.on(|| db.seal())?;
     let sealed = disk_bytes(folder)?;
-    settle.on(|| while db.step(now()).at.is_some_and(|at| at <= now()) {});
+    settle.on(|| run_background(&db));
     let hot = disk_bytes(folder)?;
     println!(
         "{{\"rows\": {rows}, \"acknowledged_cpu\": {:.4}, \"cpu\": {:.4}, \"wall\": {:.4}, \"sealed\": {sealed}, \
@@ -132,6 +132,16 @@ fn stripchart(file: &Path, folder: &Path) -> Outcome {
 
 fn now() -> Timestamp {
     Timestamp::from(std::time::SystemTime::now())
+}
+
+/// Does what background work comes due in the next five minutes, as if they passed.
+fn run_background(db: &Db) {
+    let mut at = now().nanos();
+    let end = at + 300_000_000_000;
+    while let Some(next) = db.step(Timestamp::from_nanos(at)).at.filter(|next| next.nanos() <= end)
+    {
+        at = next.nanos().max(at + 1_000_000);
+    }
 }
 
 /// Milliseconds of the queries that the servers are asked too, the best of five; nothing where there is no table `cpu`.
