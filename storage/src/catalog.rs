@@ -23,7 +23,7 @@ const DAY_NS: i64 = 24 * HOUR_NS;
 pub(crate) const AUTOGEN: &str = "autogen";
 
 /// Identifies a retention policy for ever: never used again, whatever is dropped.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 pub(crate) struct PolicyId(pub(crate) u32);
 
 /// A snapshot of the databases, their policies and their schemas.
@@ -231,6 +231,13 @@ impl Catalog {
                 next.drop_rollup(database, policy.as_deref(), into)?;
             }
             Change::RolledUp { policy, into, rank } => next.rolled_up(*policy, into, *rank),
+            Change::DropMeasurement { policies, name } => {
+                for policy in policies {
+                    if let Some(schema) = next.schemas.get_mut(policy) {
+                        Arc::make_mut(schema).measurements.remove(name.as_str());
+                    }
+                }
+            }
         }
         Ok((next != *self).then_some(next))
     }
@@ -439,6 +446,11 @@ pub(crate) enum Change {
         policy: PolicyId,
         into: String,
         rank: u64,
+    },
+    /// Forgets the fields of a measurement.
+    DropMeasurement {
+        policies: Vec<PolicyId>,
+        name: String,
     },
 }
 

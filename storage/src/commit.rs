@@ -35,6 +35,11 @@ impl Commit {
         Commit { state: Mutex::new(state), changed: Condvar::new() }
     }
 
+    /// The last record that is known to be durable.
+    pub(crate) fn durable(&self) -> u64 {
+        self.state.lock().synced
+    }
+
     /// Record `seq` has been written.
     pub(crate) fn wrote(&self, seq: u64) {
         self.state.lock().written = seq;

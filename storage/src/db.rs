@@ -18,8 +18,9 @@ use crate::maintain::Maintenance;
 use crate::options::DbBuilder;
 use crate::recover;
 use crate::segment::Segment;
+use crate::tombstone::Tombstone;
 use crate::vfs::{FolderLock, Vfs};
-use crate::view::{View, ViewInner};
+use crate::view::View;
 use crate::writer::Scratch;
 use crate::{DbError, OpenError, Writer};
 
@@ -62,6 +63,8 @@ pub(crate) struct Version {
     pub(crate) frozen: Vec<Arc<Frozen>>,
     /// By policy, by rising rank.
     pub(crate) segments: Arc<BTreeMap<PolicyId, Vec<Arc<Segment>>>>,
+    /// By rising rank.
+    pub(crate) tombstones: Arc<Vec<Arc<Tombstone>>>,
 }
 
 /// A head that is to become segments.
@@ -100,7 +103,11 @@ impl Db {
             active: Arc::new(found.head),
             frozen: Vec::new(),
             segments: Arc::new(found.segments),
+            tombstones: Arc::new(found.tombstones),
         };
+        let mut maintenance = Maintenance::new(found.next_segment, now);
+        version.tombstones.iter().for_each(|tombstone| maintenance.purge.expect(tombstone));
+        maintenance.purge.removed(found.folders);
         let shared = Shared {
             options,
             root: path.to_owned(),
@@ -108,7 +115,7 @@ impl Db {
             catalog: RwLock::new(found.catalog),
             version: RwLock::new(Arc::new(version)),
             commit: Commit::new(file, seq),
-            maintenance: Mutex::new(Maintenance::new(found.next_segment, now)),
+            maintenance: Mutex::new(maintenance),
             drivers: AtomicUsize::new(0),
             wake: Wake::default(),
             rows_written: AtomicU64::new(0),
@@ -238,17 +245,20 @@ impl Db {
     ///
     /// [`DbError::DatabaseNotFound`], [`DbError::PolicyNotFound`].
     pub fn view(&self, database: &str, policy: Option<&str>) -> Result<View, DbError> {
-        // The version before the catalog: fields of rows in the one are then in the other.
-        let version = Arc::clone(&self.shared.version.read());
-        let limit = version.active.inner.read().batches;
-        let catalog = self.catalog();
-        let policy = catalog.policy(database, policy)?;
-        let horizon = policy.horizon(self.shared.options.clock.now().nanos());
-        let frozen = version.frozen.iter().map(|frozen| (Arc::clone(&frozen.head), u32::MAX));
-        let heads = frozen.chain([(Arc::clone(&version.active), limit)]).collect();
-        let segments = version.segments.get(&policy.id).cloned().unwrap_or_default();
-        let (policy, catalog) = (policy.id, Arc::clone(&catalog));
-        Ok(View::of(Arc::new(ViewInner { policy, horizon, heads, segments, catalog })))
+        loop {
+            let version = Arc::clone(&self.shared.version.read());
+            let id = self.catalog().policy(database, policy)?.id;
+            // The version before the catalog: fields of rows in the one are then in the other.
+            let mut inner = version.view(id, Arc::default(), i64::MIN);
+            inner.catalog = self.catalog();
+            let policy = inner.catalog.policy(database, policy)?;
+            inner.horizon = policy.horizon(self.shared.options.clock.now().nanos());
+            // A measurement that was dropped in between would have rows and no fields.
+            let unchanged = Arc::ptr_eq(&version, &self.shared.version.read());
+            if unchanged && policy.id == id {
+                return Ok(View::of(Arc::new(inner)));
+            }
+        }
     }
 }
 

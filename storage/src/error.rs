@@ -134,6 +134,11 @@ pub enum OpenError {
         /// One of the entries.
         found: String,
     },
+    /// No database is in the folder, and none was to be created.
+    Missing {
+        /// The folder.
+        path: PathBuf,
+    },
     /// A file could not be read or is damaged.
     File(ReadError),
     /// An option makes no sense.
@@ -166,6 +171,13 @@ impl fmt::Display for OpenError {
                  nothing was changed; name another folder",
                 path.display()
             ),
+            OpenError::Missing { path } => {
+                write!(
+                    f,
+                    "{}: expected a stripchart database, found no file \"catalog\"",
+                    path.display()
+                )
+            }
             OpenError::File(error) => match error {
                 ReadError::Corrupt { .. } => {
                     write!(f, "{error}; nothing was changed; restore the folder from a backup")

@@ -21,12 +21,13 @@ use std::ops::ControlFlow;
 use std::sync::Arc;
 
 use stripchart_core::line_protocol::{write_field_key, write_series, write_value};
-use stripchart_core::{Column, TimeRange, ValueRef};
+use stripchart_core::{Column, KeyRef, TimeRange, ValueRef};
 
 use crate::catalog::{Database, RetentionPolicy};
 use crate::definition;
 use crate::{
-    Catalog, Db, DbError, Direction, ReadError, RowBlock, Sealed, Series, TagFilter, View,
+    Catalog, Db, DbError, Direction, FieldInfo, ReadError, RowBlock, Sealed, Series, TagFilter,
+    View,
 };
 
 /// Bytes that are gathered before they are written.
@@ -125,6 +126,22 @@ pub struct ExportReport {
     pub left_out: u64,
     /// The first of those, and why.
     pub left_out_first: Option<String>,
+}
+
+/// Rows of one series, as [`Export::blocks`] gives them.
+#[derive(Debug)]
+#[non_exhaustive]
+pub struct ExportBlock<'a> {
+    /// The database.
+    pub database: &'a str,
+    /// The retention policy.
+    pub policy: &'a str,
+    /// The series.
+    pub series: KeyRef<'a>,
+    /// The fields of its measurement; the columns of the rows stand in this order.
+    pub fields: &'a [FieldInfo],
+    /// The rows.
+    pub rows: RowBlock,
 }
 
 /// Why an export ended before its end.
@@ -238,6 +255,42 @@ impl Export {
         }
         lines.flush()?;
         Ok(lines.report)
+    }
+
+    /// Calls `each` with the rows, block by block, for whoever writes another format: series by series, in order of time.
+    ///
+    /// # Errors
+    ///
+    /// [`ExportError`], also the one that `each` answers; [`ExportError::Cancelled`] is its way to end early.
+    pub fn blocks(
+        &self,
+        source: &impl Source,
+        mut each: impl FnMut(&ExportBlock<'_>) -> Result<(), ExportError>,
+    ) -> Result<(), ExportError> {
+        for (database, policies) in &self.select(&source.catalog())? {
+            for policy in policies {
+                let view = source.view(database.name(), Some(&policy.name))?;
+                self.visit(&view, |view, measurement| {
+                    let fields = view.fields(measurement);
+                    let names: Vec<&str> = fields.iter().map(|field| field.name.as_str()).collect();
+                    for series in view.series(measurement, &self.filter)? {
+                        for rows in view.scan(&series, &names, self.range, Direction::Ascending) {
+                            let (series, rows) = (series.key(), rows?);
+                            let (database, fields) = (database.name(), &*fields);
+                            each(&ExportBlock {
+                                database,
+                                policy: &policy.name,
+                                series,
+                                fields,
+                                rows,
+                            })?;
+                        }
+                    }
+                    Ok(())
+                })?;
+            }
+        }
+        Ok(())
     }
 
     /// The databases and policies that are meant.

@@ -6,16 +6,17 @@
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use stripchart_core::{Accepted, Batch, Values, error_chain};
+use stripchart_core::{Accepted, Batch, SeriesEntry, Values, error_chain};
 
 use crate::DbError;
 use crate::catalog::{Change, PolicyId, file};
 use crate::codec::{MAX_TEXT, MAX_VALUES};
 use crate::db::Shared;
+use crate::head::HeadInner;
 use crate::log::{Kind, Log, MAX_RECORD};
 use crate::options::SyncPolicy;
 use crate::plan::Plan;
-use crate::record::Names;
+use crate::record::{MAX_CELLS, Names, Taken};
 
 /// What only one writer at a time has.
 #[derive(Debug)]
@@ -27,7 +28,6 @@ pub(crate) struct Ingest {
     pub(crate) head_since: Option<i64>,
     /// When a writer last synced by interval.
     last_sync: i64,
-    slots: Vec<Option<u32>>,
     payload: Vec<u8>,
 }
 
@@ -39,7 +39,6 @@ impl Ingest {
             names: Names::default(),
             head_since,
             last_sync: i64::MIN,
-            slots: Vec::new(),
             payload: Vec::new(),
         }
     }
@@ -48,11 +47,23 @@ impl Ingest {
 impl Shared {
     /// Changes the catalog, durably whatever the sync policy.
     pub(crate) fn change(&self, change: &Change) -> Result<(), DbError> {
+        self.change_if(change, || true)
+    }
+
+    /// The same if `allowed`, which is asked while nobody writes.
+    pub(crate) fn change_if(
+        &self,
+        change: &Change,
+        allowed: impl FnOnce() -> bool,
+    ) -> Result<(), DbError> {
         let mut ingest = self.ingest.lock();
         if ingest.closed {
             return Err(DbError::Closed);
         }
         self.commit.check()?;
+        if !allowed() {
+            return Ok(());
+        }
         let Some(next) = self.catalog().after(change)? else { return Ok(()) };
         let mut payload = Vec::new();
         file::encode(&next, &mut payload);
@@ -64,6 +75,15 @@ impl Shared {
     }
 
     pub(crate) fn write(&self, policy: PolicyId, batch: &Batch) -> Result<Accepted, DbError> {
+        self.write_batch(policy, batch, false)
+    }
+
+    /// Writes a batch that none but this database has ever had, so that the hints in it are its own.
+    pub(crate) fn write_own(&self, policy: PolicyId, batch: &Batch) -> Result<Accepted, DbError> {
+        self.write_batch(policy, batch, true)
+    }
+
+    fn write_batch(&self, policy: PolicyId, batch: &Batch, own: bool) -> Result<Accepted, DbError> {
         self.make_room()?;
         let mut ingest = self.ingest.lock();
         if ingest.closed {
@@ -75,9 +95,11 @@ impl Shared {
         let retention = catalog.policy_by_id(policy).ok_or_else(|| DbError::PolicyNotFound {
             name: "the writer's, which was dropped".to_owned(),
         })?;
-        let plan = Plan::new(&catalog, policy, batch, retention.horizon(now));
+        let generation = self.version.read().active.generation;
+        let known = |hint: u64| own && hint >> 32 == u64::from(generation);
+        let plan = Plan::new(&catalog, policy, batch, retention.horizon(now), known);
         let seq = if plan.rows > 0 {
-            Some(self.log_and_apply(&mut ingest, policy, batch, &plan, now)?)
+            Some(self.log_and_apply(&mut ingest, policy, (batch, own), &plan, now)?)
         } else {
             None
         };
@@ -96,34 +118,32 @@ impl Shared {
         &self,
         ingest: &mut Ingest,
         policy: PolicyId,
-        batch: &Batch,
+        (batch, own): (&Batch, bool),
         plan: &Plan,
         now: i64,
     ) -> Result<u64, DbError> {
         check_size(batch, plan)?;
         let head = Arc::clone(&self.version.read().active);
-        let mut slots = std::mem::take(&mut ingest.slots);
-        slots.clear();
-        {
-            let mut inner = head.inner.write();
-            for (table, plan) in batch.tables().zip(&plan.tables) {
-                inner.resolve(head.generation, policy, batch, table, plan, &mut slots);
-            }
-        }
+        let tables = take(&mut head.inner.write(), head.generation, policy, batch, plan, own);
         let mut payload = std::mem::take(&mut ingest.payload);
         payload.clear();
-        ingest.names.encode(policy, batch, plan, &slots, &mut payload);
+        // Nobody else writes to the head, and readers are not in the way.
+        ingest.names.encode(policy, &tables, &head.inner.read(), &mut payload);
         let seq = self.append(ingest, Kind::Batch, &payload)?;
         if let Some(next) = plan.catalog_after(&self.catalog(), policy) {
             *self.catalog.write() = Arc::new(next);
         }
-        head.inner.write().apply(policy, batch, plan, &slots);
+        {
+            let mut inner = head.inner.write();
+            let number = inner.begin_batch();
+            tables.iter().for_each(|table| table.add_to(&mut inner, number));
+            inner.end_batch(number);
+        }
         ingest.head_since.get_or_insert(now);
         // One large batch must not hold memory for ever.
         if payload.capacity() <= 1 << 20 {
             ingest.payload = payload;
         }
-        ingest.slots = slots;
         Ok(seq)
     }
 
@@ -134,9 +154,13 @@ impl Shared {
             self.rotate(ingest)?;
             return Err(DbError::TooLarge { bytes: payload.len(), max: MAX_RECORD });
         }
-        let seq = ingest.log.append(kind, payload).map_err(|error| self.commit.poison(&error))?;
+        let durable = self.commit.durable();
+        let written = ingest.log.append(kind, payload, durable);
+        let seq = written.map_err(|error| self.commit.poison(&error))?;
         self.commit.wrote(seq);
-        if ingest.log.current_bytes() >= self.options.log_file_bytes {
+        // A file in which names are most of the bytes would be followed by one that repeats them.
+        let full = self.options.log_file_bytes.max(4 * ingest.names.bytes);
+        if ingest.log.current_bytes() >= full {
             self.rotate(ingest)?;
         }
         Ok(seq)
@@ -175,21 +199,20 @@ impl Shared {
 
     /// Seals the head if it is full and nobody else does; refuses the write if that fails again and again.
     fn make_room(&self) -> Result<(), DbError> {
-        let bytes = || self.version.read().active.inner.read().bytes;
-        let limit = self.options.head_bytes;
+        let fill = || self.version.read().active.inner.read().fill(self.options.head_bytes);
         let driven = self.drivers.load(Ordering::Relaxed) > 0;
-        let full = bytes();
-        if full < limit {
+        let full = fill();
+        if full < 100 {
             return Ok(());
         }
-        if driven && full < limit.saturating_mul(2) {
+        if driven && full < 200 {
             self.wake.notify();
             return Ok(());
         }
-        match self.seal_if(|| bytes() >= limit) {
+        match self.seal_if(|| fill() >= 100) {
             Ok(()) => Ok(()),
             // The rows are safe in the log, and there is some room yet.
-            Err(_) if bytes() < limit.saturating_mul(2) => Ok(()),
+            Err(_) if fill() < 200 => Ok(()),
             Err(error) => Err(DbError::ReadOnly {
                 reason: format!("memory is full, and sealing it fails: {}", error_chain(&error)),
             }),
@@ -197,12 +220,80 @@ impl Shared {
     }
 }
 
+/// The rows of `batch` that `plan` takes, with the numbers that `head` has for their series, which are entered if new.
+///
+/// Of the hints in the batch those are believed that are `own`; others are compared with the key, for other sinks leave hints too.
+pub(crate) fn take<'a>(
+    head: &mut HeadInner,
+    generation: u32,
+    policy: PolicyId,
+    batch: &'a Batch,
+    plan: &Plan,
+    own: bool,
+) -> Vec<Taken<'a>> {
+    let mut known = Vec::new();
+    // Few rows of a batch that has had many series look at each row's series again.
+    let few = batch.row_count() < batch.series_count() / 4;
+    if !own && !few {
+        known.resize(batch.series_count(), 0);
+    }
+    let mut tables = Vec::with_capacity(plan.tables.len());
+    for (table, plan) in batch.tables().zip(&plan.tables) {
+        let number = head.table(policy, table.measurement());
+        let mut series = Vec::with_capacity(plan.rows);
+        for (_, index) in plan.kept(table.series()) {
+            let found = match known.get_mut(*index as usize) {
+                Some(0) | None => {
+                    let entry = batch.series_entry(*index);
+                    let found = resolve(head, generation, number, entry, own);
+                    if let Some(known) = known.get_mut(*index as usize) {
+                        *known = found + 1;
+                    }
+                    found
+                }
+                Some(known) => *known - 1,
+            };
+            series.push(found);
+        }
+        let (timestamps, columns) = plan.taken(table);
+        tables.push(Taken { table: number, series, timestamps, columns });
+    }
+    tables
+}
+
+/// The number of a series; entered if new.
+fn resolve(
+    head: &mut HeadInner,
+    generation: u32,
+    table: u32,
+    entry: SeriesEntry<'_>,
+    own: bool,
+) -> u32 {
+    let hint = entry.hint();
+    if hint >> 32 == u64::from(generation)
+        && let Ok(low) = u32::try_from(hint & u64::from(u32::MAX))
+        && let Some(number) = low.checked_sub(1)
+        && head.table_of(number) == Some(table)
+        && (own || head.key(number) == entry.key().as_str())
+    {
+        return number;
+    }
+    let number = head.enter(table, entry.key());
+    entry.set_hint((u64::from(generation) << 32) | (u64::from(number) + 1));
+    number
+}
+
 /// Refuses what could be written and not be read again.
 fn check_size(batch: &Batch, plan: &Plan) -> Result<(), DbError> {
     let refuse = |bytes, max| Err(DbError::TooLarge { bytes, max });
+    let mut cells = 0;
     for (table, plan) in batch.tables().zip(&plan.tables) {
         if plan.rows > MAX_VALUES {
             return refuse(plan.rows * size_of::<i64>(), MAX_VALUES * size_of::<i64>());
+        }
+        cells += plan.rows * (2 + plan.columns.len());
+        if cells > MAX_CELLS {
+            return refuse(cells * size_of::<i64>(), MAX_CELLS * size_of::<i64>());
         }
         for column in &plan.columns {
             let Values::String(texts) = table.columns()[*column].values() else { continue };

@@ -69,7 +69,8 @@
 //!
 //! A row costs one look-up of its series and a push per field, and one to three bytes per value for typical samples, in memory until it is
 //! sealed and on disk then. Idle, an empty database takes well under a megabyte. A batch may have 16 million rows and 256 MiB in the log; a
-//! series key 65 535 bytes. There is no deletion of rows or series yet.
+//! series key 65 535 bytes. Deleting costs a small file, and rewriting
+//! the segments concerned when [`Db::step`] comes to it.
 //!
 //! # Features
 //!
@@ -86,9 +87,13 @@ mod codec;
 #[cfg(feature = "engine")]
 mod commit;
 #[cfg(feature = "engine")]
+mod compact;
+#[cfg(feature = "engine")]
 mod db;
 #[cfg(feature = "engine")]
 mod definition;
+#[cfg(feature = "engine")]
+mod delete;
 #[cfg(feature = "engine")]
 mod dispatch;
 #[cfg(feature = "engine")]
@@ -99,6 +104,8 @@ mod export;
 mod filter;
 #[cfg(feature = "engine")]
 mod fold;
+#[cfg(feature = "engine")]
+mod frame;
 #[cfg(feature = "engine")]
 mod head;
 #[cfg(feature = "engine")]
@@ -116,8 +123,6 @@ mod map;
 mod merge;
 #[cfg(feature = "engine")]
 mod options;
-#[cfg(feature = "engine")]
-mod pack;
 #[cfg(feature = "engine")]
 mod partials;
 #[cfg(feature = "engine")]
@@ -143,9 +148,13 @@ mod sealed;
 #[cfg(feature = "engine")]
 mod segment;
 #[cfg(feature = "engine")]
+mod tombstone;
+#[cfg(feature = "engine")]
 pub mod vfs;
 #[cfg(feature = "engine")]
 mod view;
+#[cfg(feature = "engine")]
+mod whole;
 #[cfg(feature = "engine")]
 mod writer;
 
@@ -153,9 +162,11 @@ mod writer;
 pub use crate::{
     background::Background,
     catalog::{Catalog, Database, FieldInfo, PolicyChange, PolicySpec, RetentionPolicy},
+    compact::CompactProgress,
     db::{Db, DbStats},
+    delete::Deleted,
     error::{DbError, OpenError, ReadError},
-    export::{Export, ExportError, ExportReport, Progress, Source},
+    export::{Export, ExportBlock, ExportError, ExportReport, Progress, Source},
     filter::{TagFilter, TagTest},
     import::{Import, ImportError, ImportReport, Refused},
     options::{DbBuilder, SyncPolicy},
@@ -163,7 +174,7 @@ pub use crate::{
     rolled::{RolledPart, RolledSeries, RolledView},
     rollup::Rollup,
     scan::{Direction, RowBlock, SeriesScan},
-    sealed::{FileInfo, FileKind, LogFileInfo, Sealed, SegmentInfo},
+    sealed::{FileInfo, FileKind, LogFileInfo, MeasurementInfo, Sealed, SegmentInfo},
     view::{Series, SeriesId, View},
     writer::{LinesReport, Writer},
 };

@@ -1,18 +1,20 @@
 //! What goes on in the background: syncing, [sealing](crate::seal), merging, dropping what is past its retention.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use stripchart_core::{NextDue, Timestamp, error_chain};
 
+use crate::ReadError;
 use crate::catalog::{PolicyId, RetentionPolicy};
+use crate::compact::Compaction;
 use crate::db::Shared;
+use crate::delete::Purge;
 use crate::options::SyncPolicy;
 use crate::recover::{SHARDS, create_synced};
-use crate::segment::Segment;
 use crate::segment::write::SegmentWriter;
-use crate::{ReadError, merge};
+use crate::segment::{Segment, file_name};
 
 /// How long a failed seal is left alone.
 const RETRY_NS: i64 = 10_000_000_000;
@@ -27,15 +29,52 @@ pub(crate) struct Maintenance {
     retry_at: i64,
     /// Segments that could not be read, by id: not merged again.
     pub(crate) unreadable: BTreeSet<u64>,
+    /// What keeps tombstones from going.
+    pub(crate) purge: Purge,
+    pub(crate) compaction: Compaction,
+    /// What is to be removed yet.
+    pub(crate) garbage: Vec<Garbage>,
+}
+
+/// The file of a segment that is in no version, or no more.
+///
+/// While there is one no tombstone goes: found again at the next opening, it would bring back what was deleted.
+#[derive(Debug)]
+pub(crate) struct Garbage {
+    id: u64,
+    path: PathBuf,
+}
+
+impl Garbage {
+    pub(crate) fn new(folder: &Path, id: u64) -> Self {
+        Garbage { id, path: folder.join(file_name(id)) }
+    }
+
+    pub(crate) fn of(segment: &Segment) -> Self {
+        Garbage { id: segment.footer.id, path: segment.path.clone() }
+    }
 }
 
 impl Maintenance {
     pub(crate) fn new(next_segment: u64, now: i64) -> Self {
-        let (retry_at, unreadable) = (i64::MIN, BTreeSet::new());
-        Maintenance { next_segment, last_sync: now, retry_at, unreadable }
+        Maintenance {
+            next_segment,
+            last_sync: now,
+            retry_at: i64::MIN,
+            unreadable: BTreeSet::new(),
+            purge: Purge::default(),
+            compaction: Compaction::default(),
+            garbage: Vec::new(),
+        }
     }
 
-    /// A number that no segment of this database has had.
+    /// Whether a segment may be merged: it can be read, and no file that it replaces is left.
+    pub(crate) fn may_merge(&self, segment: &Segment) -> bool {
+        !self.unreadable.contains(&segment.footer.id)
+            && !self.garbage.iter().any(|old| segment.footer.replaces.contains(&old.id))
+    }
+
+    /// A number that no segment of this database has had, nor a tombstone.
     pub(crate) fn segment_id(&mut self) -> u64 {
         let id = self.next_segment;
         self.next_segment += 1;
@@ -57,16 +96,20 @@ impl Shared {
             seal_at = self.seal_at();
         }
         seal_at = seal_at.map(|at| at.max(work.retry_at));
-        // Before merging, which would make old rows look new, and before rows are dropped.
+        drop(work);
+        // Before merging, which would make old rows look new, and before rows are dropped. Nothing is held: it writes.
         if let Err(error) = self.roll_up(now) {
             self.failed(&error);
         }
-        let drop_at = self.drop_expired(now);
-        if let Err(error) = merge::merge_small(self, &mut work) {
+        let mut work = self.maintenance.lock();
+        self.remove_garbage(&mut work);
+        let drop_at = self.drop_expired(&mut work, now);
+        let merge_at = self.step_merge(&mut work, now);
+        if let Err(error) = self.drop_tombstones(&mut work) {
             self.failed(&error);
         }
         drop(work);
-        let at = [sync_at, seal_at, drop_at].into_iter().flatten().min();
+        let at = [sync_at, seal_at, drop_at, merge_at].into_iter().flatten().min();
         NextDue { at: at.map(Timestamp::from_nanos) }
     }
 
@@ -94,12 +137,18 @@ impl Shared {
         None
     }
 
+    /// Finishes a segment and opens it; if that fails, `garbage` is what may be left of it.
     pub(crate) fn open_written(
         &self,
-        writer: SegmentWriter<'_>,
+        work: &mut Maintenance,
+        writer: SegmentWriter,
+        garbage: Garbage,
     ) -> Result<Option<Segment>, ReadError> {
-        let Some(path) = writer.finish()? else { return Ok(None) };
-        Segment::open(self.vfs(), &path, self.options.read_mode).map(Some)
+        let open = |path: PathBuf| Segment::open(self.vfs(), &path, self.options.read_mode);
+        writer.finish().and_then(|path| path.map(open).transpose()).inspect_err(|_| {
+            work.garbage.push(garbage);
+            self.remove_garbage(work);
+        })
     }
 
     /// The folder of a shard, created if missing.
@@ -117,7 +166,7 @@ impl Shared {
     }
 
     /// Drops the shards that are past their policy's duration, and those of policies that are gone; when the next is due.
-    fn drop_expired(&self, now: i64) -> Option<i64> {
+    fn drop_expired(&self, work: &mut Maintenance, now: i64) -> Option<i64> {
         let catalog = self.catalog();
         let policies: BTreeMap<PolicyId, &RetentionPolicy> =
             catalog.policies().map(|policy| (policy.id, policy)).collect();
@@ -130,26 +179,54 @@ impl Shared {
         let dead: Vec<&Arc<Segment>> =
             all().filter(|segment| expires(segment).is_some_and(|at| at <= now)).collect();
         if !dead.is_empty() {
-            let ids: BTreeSet<u64> = dead.iter().map(|segment| segment.footer.id).collect();
-            self.publish(|version| {
-                for list in Arc::make_mut(&mut version.segments).values_mut() {
-                    list.retain(|segment| !ids.contains(&segment.footer.id));
-                }
-            });
-            dead.iter().for_each(|segment| self.remove_segment(segment));
+            let dead: Vec<Arc<Segment>> = dead.into_iter().cloned().collect();
+            self.replace_segments(work, &dead, None);
         }
         all().filter_map(|segment| expires(segment)).filter(|at| *at > now).min()
     }
 
-    /// Removes the file of a segment that is in no version any more, and its folders if they are empty.
-    pub(crate) fn remove_segment(&self, segment: &Segment) {
-        if let Err(error) = self.vfs().remove_file(&segment.path) {
-            self.failed(&ReadError::io(&segment.path, "remove", error));
-        }
-        // Others may be in them.
-        for folder in segment.path.ancestors().skip(1).take(2) {
-            if self.vfs().remove_dir(folder).is_err() {
-                break;
+    /// Puts `new`, if any, in the place of `old`, whose files are removed.
+    pub(crate) fn replace_segments(
+        &self,
+        work: &mut Maintenance,
+        old: &[Arc<Segment>],
+        new: Option<&Arc<Segment>>,
+    ) {
+        let ids: BTreeSet<u64> = old.iter().map(|segment| segment.footer.id).collect();
+        self.publish(|version| {
+            let segments = Arc::make_mut(&mut version.segments);
+            for list in segments.values_mut() {
+                list.retain(|segment| !ids.contains(&segment.footer.id));
+            }
+            if let Some(new) = new {
+                let list = segments.entry(new.footer.policy).or_default();
+                list.push(Arc::clone(new));
+                list.sort_by_key(|segment| (segment.footer.rank, segment.footer.id));
+            }
+            segments.retain(|_, list| !list.is_empty());
+        });
+        work.garbage.extend(old.iter().map(|segment| Garbage::of(segment)));
+        self.remove_garbage(work);
+    }
+
+    /// Removes the files of segments that are in no version any more, and their folders if they are empty.
+    pub(crate) fn remove_garbage(&self, work: &mut Maintenance) {
+        for garbage in std::mem::take(&mut work.garbage) {
+            match self.vfs().remove_file(&garbage.path) {
+                Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+                    self.failed(&ReadError::io(&garbage.path, "remove", error));
+                    work.garbage.push(garbage);
+                    continue;
+                }
+                _ => {}
+            }
+            let folders = garbage.path.ancestors().skip(1);
+            work.purge.removed(folders.clone().take(3).map(Path::to_owned));
+            // Others may be in them.
+            for folder in folders.take(2) {
+                if self.vfs().remove_dir(folder).is_err() {
+                    break;
+                }
             }
         }
     }

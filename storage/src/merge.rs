@@ -1,127 +1,155 @@
-//! Merging the small segments of a shard, so that their number stays small.
+//! Merging segments into one, a little at a time.
 //!
-//! Segments of about one size (within a factor of four) that stand next to one another in rank become one; so a row is
-//! written again about once per factor of four, and a shard has a few segments of each size. The new segment names those it
-//! replaces: should a crash leave them behind, opening removes them.
+//! A [`Job`] reads its sources side by side, series by series, and writes the rows that are left of each: of rows written twice the
+//! later one, of deleted ones none. It can be left at any series and gone on with later, so that nobody waits for a large merge.
+//! The new segment names those it replaces, and they are removed once it is durable: should a crash leave some of them, opening
+//! removes them.
+//!
+//! In memory are the blocks of the measurement at hand, as the segment will have them, and the rows of one series.
 
-use std::collections::{BTreeMap, BTreeSet};
+mod cursor;
+
+use std::collections::BTreeSet;
+use std::fmt;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use stripchart_core::FieldType;
 
-use crate::catalog::{Catalog, PolicyId};
-use crate::db::Shared;
-use crate::maintain::Maintenance;
+use self::cursor::Keys;
+use crate::ReadError;
+use crate::catalog::Catalog;
+use crate::db::{Shared, Version};
+use crate::maintain::{Garbage, Maintenance};
 use crate::rows::{Rows, Wanted};
 use crate::scan::{clusters, load_cluster};
 use crate::segment::Segment;
 use crate::segment::write::{Identity, SegmentWriter};
-use crate::view::{View, ViewInner};
-use crate::{ReadError, TagFilter};
+use crate::tombstone::Deletes;
+use crate::view::{Series, ViewInner};
 
-/// Segments that are merged at least; fewer are left as they are.
-const MIN_RUN: usize = 4;
-/// Segments up to this size are of the smallest class.
-const SMALLEST: u64 = 64 << 10;
-
-/// Merges what is due.
-pub(crate) fn merge_small(shared: &Shared, work: &mut Maintenance) -> Result<(), ReadError> {
-    loop {
-        let version = Arc::clone(&shared.version.read());
-        let due =
-            version.segments.values().find_map(|list| due(list, work, shared.options.merge_bytes));
-        let Some(run) = due else { return Ok(()) };
-        if let Err(error) = merge(shared, work, &run) {
-            // Whatever is wrong with them, it will be wrong the next time.
-            work.unreadable.extend(run.iter().map(|segment| segment.footer.id));
-            return Err(error);
-        }
-    }
+/// A merge that has begun.
+pub(crate) struct Job {
+    /// By rising rank.
+    run: Vec<Arc<Segment>>,
+    id: u64,
+    folder: PathBuf,
+    writer: SegmentWriter,
+    /// What the sources are read through.
+    view: Arc<ViewInner>,
+    /// Ranks of the tombstones whose rows are left out.
+    applied: Vec<u64>,
+    tables: std::vec::IntoIter<String>,
+    table: Option<(Vec<Wanted>, Keys)>,
+    rows: u64,
 }
 
-/// Segments of one policy to be merged into one.
-fn due(list: &[Arc<Segment>], work: &Maintenance, merge_bytes: u64) -> Option<Vec<Arc<Segment>>> {
-    let mut shards: BTreeMap<(i64, i64), Vec<&Arc<Segment>>> = BTreeMap::new();
-    for segment in list {
-        shards.entry(segment.footer.shard).or_default().push(segment);
-    }
-    for segments in shards.values() {
-        let mut class = SMALLEST;
-        while class <= merge_bytes.max(SMALLEST) {
-            let small = |segment: &&Arc<Segment>| {
-                segment.bytes <= class && !work.unreadable.contains(&segment.footer.id)
-            };
-            for run in segments.chunk_by(|a, b| small(a) == small(b)).filter(|run| small(&run[0])) {
-                let mut total = 0;
-                let fits = |segment: &&&Arc<Segment>| {
-                    total += segment.bytes;
-                    total <= merge_bytes.max(SMALLEST)
-                };
-                let run: Vec<_> =
-                    run.iter().take_while(fits).map(|segment| Arc::clone(segment)).collect();
-                if run.len() >= MIN_RUN {
-                    return Some(run);
+impl Job {
+    /// Begins to merge `run`, segments of one shard that stand next to one another in rank.
+    pub(crate) fn begin(
+        shared: &Shared,
+        work: &mut Maintenance,
+        run: Vec<Arc<Segment>>,
+    ) -> Result<Job, ReadError> {
+        let (mut rank, mut policy, mut shard) = Default::default();
+        let (mut replaces, mut names) = (Vec::new(), BTreeSet::new());
+        for segment in &run {
+            let footer = &segment.footer;
+            (rank, policy, shard) = (footer.rank, footer.policy, footer.shard);
+            replaces.push(footer.id);
+            segment.with_index(|index| {
+                for name in index.measurements() {
+                    names.insert(name?.to_owned());
                 }
-            }
-            class *= 4;
+                Ok(())
+            })?;
         }
+        let tombstones = Arc::clone(&shared.version.read().tombstones);
+        let view = ViewInner {
+            policy,
+            catalog: Arc::new(Catalog::default()),
+            heads: Vec::new(),
+            segments: run.clone(),
+            deletes: Deletes::of(&tombstones, policy),
+            horizon: i64::MIN,
+        };
+        let id = work.segment_id();
+        let folder = shared.shard_folder(policy, shard)?;
+        let identity = Identity { policy, shard, rank, id, replaces };
+        let writer = SegmentWriter::create(&shared.options.vfs, &folder, identity)?;
+        Ok(Job {
+            run,
+            id,
+            folder,
+            writer,
+            view: Arc::new(view),
+            applied: tombstones.iter().map(|tombstone| tombstone.rank).collect(),
+            tables: names.into_iter().collect::<Vec<_>>().into_iter(),
+            table: None,
+            rows: 0,
+        })
     }
-    None
+
+    /// The sources.
+    pub(crate) fn run(&self) -> &[Arc<Segment>] {
+        &self.run
+    }
+
+    /// Rows written so far.
+    pub(crate) fn rows(&self) -> u64 {
+        self.rows
+    }
+
+    /// Whether all sources are still there: a shard may be dropped meanwhile.
+    pub(crate) fn is_wanted(&self, version: &Version) -> bool {
+        let list = version.segments.get(&self.view.policy);
+        let there = |source: &Arc<Segment>| {
+            list.is_some_and(|list| list.iter().any(|segment| Arc::ptr_eq(segment, source)))
+        };
+        self.run.iter().all(there)
+    }
+
+    /// Goes on until about `budget` values have been copied, and takes them off it; whether that was all.
+    pub(crate) fn advance(&mut self, budget: &mut u64) -> Result<bool, ReadError> {
+        while *budget > 0 {
+            let Some((wanted, keys)) = &mut self.table else {
+                let Some(name) = self.tables.next() else { return Ok(true) };
+                let wanted = fields_of(&self.run, &name)?;
+                self.writer.table(&name, wanted.clone())?;
+                self.table = Some((wanted, Keys::new(&self.run, &name)?));
+                continue;
+            };
+            let Some((key, places)) = keys.next()? else {
+                self.table = None;
+                continue;
+            };
+            let series = Series::of(&self.view, key, places);
+            let rows = rows_of(&series, wanted)?;
+            self.writer.series(series.key(), &rows);
+            self.rows += rows.len() as u64;
+            // A series costs something even if it has few values.
+            let cost = (rows.len() * wanted.len()).max(64) as u64;
+            *budget = budget.saturating_sub(cost);
+        }
+        Ok(false)
+    }
 }
 
-fn merge(shared: &Shared, work: &mut Maintenance, run: &[Arc<Segment>]) -> Result<(), ReadError> {
-    let Some(newest) = run.last() else { return Ok(()) };
-    let (policy, shard) = (newest.footer.policy, newest.footer.shard);
-    let identity = Identity {
-        policy,
-        shard,
-        rank: newest.footer.rank,
-        id: work.segment_id(),
-        replaces: run.iter().map(|segment| segment.footer.id).collect(),
-    };
-    let folder = shared.shard_folder(policy, shard)?;
-    let mut writer = SegmentWriter::create(shared.vfs(), &folder, identity)?;
-    copy_rows(run, policy, &mut writer)?;
-    let Some(merged) = shared.open_written(writer)?.map(Arc::new) else { return Ok(()) };
-    let replaced: BTreeSet<u64> = merged.footer.replaces.iter().copied().collect();
-    shared.publish(|version| {
-        let list = Arc::make_mut(&mut version.segments).entry(policy).or_default();
-        list.retain(|segment| !replaced.contains(&segment.footer.id));
-        list.push(Arc::clone(&merged));
-        list.sort_by_key(|segment| (segment.footer.rank, segment.footer.id));
-    });
-    run.iter().for_each(|segment| shared.remove_segment(segment));
-    Ok(())
+impl fmt::Debug for Job {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Job").field("id", &self.id).finish_non_exhaustive()
+    }
 }
 
-/// Writes the rows of all `run`, merged.
-fn copy_rows(
-    run: &[Arc<Segment>],
-    policy: PolicyId,
-    writer: &mut SegmentWriter<'_>,
-) -> Result<(), ReadError> {
-    let inner = Arc::new(ViewInner {
-        policy,
-        catalog: Arc::new(Catalog::default()),
-        heads: Vec::new(),
-        segments: run.to_vec(),
-        horizon: i64::MIN,
-    });
-    let view = View::of(inner);
-    for measurement in view.measurements()? {
-        let wanted = fields_of(run, &measurement)?;
-        writer.table(&measurement, wanted.clone())?;
-        for series in view.series(&measurement, &TagFilter::All)? {
-            let all = (i64::MIN, i64::MAX);
-            let mut rows = Rows::empty(&wanted);
-            for cluster in clusters(&series, &wanted, all.0, all.1)? {
-                let more = load_cluster(cluster, &wanted, all)?;
-                more.slice(0, more.len(), &wanted, &mut rows);
-            }
-            writer.series(series.key(), &rows);
-        }
+/// All rows of a series, merged.
+fn rows_of(series: &Series, wanted: &[Wanted]) -> Result<Rows, ReadError> {
+    let all = (i64::MIN, i64::MAX);
+    let mut rows = Rows::empty(wanted);
+    for cluster in clusters(series, wanted, all.0, all.1)? {
+        let more = load_cluster(cluster, wanted, all)?;
+        more.slice(0, more.len(), wanted, &mut rows);
     }
-    Ok(())
+    Ok(rows)
 }
 
 /// The fields that any of the segments has of a measurement, sorted.
@@ -138,4 +166,17 @@ fn fields_of(run: &[Arc<Segment>], measurement: &str) -> Result<Vec<Wanted>, Rea
         })?;
     }
     Ok(fields.into_iter().map(|(name, field_type)| Wanted { name, field_type }).collect())
+}
+
+impl Shared {
+    /// Makes the new segment durable and puts it in the place of its sources.
+    pub(crate) fn finish(&self, work: &mut Maintenance, job: Job) -> Result<(), ReadError> {
+        let Job { run, id, folder, writer, applied, .. } = job;
+        // None if all of it was deleted.
+        let merged = self.open_written(work, writer, Garbage::new(&folder, id))?.map(Arc::new);
+        self.replace_segments(work, &run, merged.as_ref());
+        let replaced: Vec<u64> = run.iter().map(|segment| segment.footer.id).collect();
+        work.purge.rewritten(&replaced, merged.map(|segment| segment.footer.id), &applied);
+        Ok(())
+    }
 }

@@ -47,6 +47,7 @@ pub struct DbBuilder {
     pub(crate) seal_age: Duration,
     pub(crate) log_file_bytes: u64,
     pub(crate) merge_bytes: u64,
+    pub(crate) merge_step_values: u64,
     pub(crate) read_mode: ReadMode,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) vfs: Arc<dyn Vfs>,
@@ -60,6 +61,7 @@ impl Default for DbBuilder {
             seal_age: Duration::from_secs(3600),
             log_file_bytes: 4 << 20,
             merge_bytes: 8 << 20,
+            merge_step_values: 2 << 20,
             read_mode: ReadMode::default(),
             vfs: Arc::new(RealVfs),
             clock: Arc::new(|| Timestamp::from(SystemTime::now())),
@@ -99,12 +101,22 @@ impl DbBuilder {
         self
     }
 
-    /// Up to what size segments of a shard are merged into one; default 8 MiB.
+    /// Up to what size segments of a shard that takes rows are merged into one; default 8 MiB. Those of a shard that is over are
+    /// merged up to eight times that.
     ///
-    /// Merging takes about as much memory, for a moment.
+    /// Merging takes memory for the blocks of one measurement of what is written: at most as much as that.
     #[must_use]
     pub fn merge_bytes(mut self, merge_bytes: u64) -> Self {
         self.merge_bytes = merge_bytes;
+        self
+    }
+
+    /// About how many values one [`Db::step`] merges; default 2 Mi, which takes some hundredths of a second.
+    ///
+    /// After such a step merging rests for as long as it took.
+    #[must_use]
+    pub fn merge_step_values(mut self, merge_step_values: u64) -> Self {
+        self.merge_step_values = merge_step_values.max(1);
         self
     }
 

@@ -3,10 +3,11 @@
 //! The decision depends on the catalog alone (and, for age, on the hour), so that a batch read back from the log is
 //! decided alike.
 
-use std::collections::{HashMap, HashSet};
+use std::borrow::Cow;
+use std::collections::HashSet;
 
 use stripchart_core::{
-    Batch, Column, FieldType, KeyRef, RejectReason, RejectedRow, Table, Timestamp,
+    Batch, Column, FieldType, KeyRef, RejectReason, RejectedRow, Table, Timestamp, Values,
 };
 
 use crate::catalog::{Catalog, PolicyId};
@@ -46,15 +47,45 @@ impl TablePlan {
     pub(crate) fn keeps(&self, row: usize) -> bool {
         self.keep.as_ref().is_none_or(|keep| keep[row])
     }
+
+    /// The times of the rows that are taken, and their columns.
+    pub(crate) fn taken<'a>(&self, table: &'a Table) -> (Cow<'a, [i64]>, Vec<Cow<'a, Column>>) {
+        let columns = self.columns.iter().map(|column| &table.columns()[*column]);
+        if self.keep.is_none() {
+            return (Cow::Borrowed(table.timestamps()), columns.map(Cow::Borrowed).collect());
+        }
+        let timestamps: Vec<i64> = self.kept(table.timestamps()).map(|(_, at)| *at).collect();
+        let columns = columns.map(|column| Cow::Owned(self.kept_rows(table, column)));
+        (Cow::Owned(timestamps), columns.collect())
+    }
+
+    fn kept_rows(&self, table: &Table, column: &Column) -> Column {
+        let field_type = column.values().field_type().unwrap_or(FieldType::Float);
+        let mut kept = Column::new(column.name.as_str(), Values::empty(field_type));
+        for row in (0..table.row_count()).filter(|row| self.keeps(*row)) {
+            match column.get(row) {
+                Some(value) => kept.push(value),
+                None => kept.push_null(),
+            }
+        }
+        kept
+    }
 }
 
 impl Plan {
-    /// Decides about `batch`; rows before `horizon` are too old.
-    pub(crate) fn new(catalog: &Catalog, policy: PolicyId, batch: &Batch, horizon: i64) -> Plan {
+    /// Decides about `batch`; rows before `horizon` are too old. Keys of series whose hint `known` accepts have been looked
+    /// at before.
+    pub(crate) fn new(
+        catalog: &Catalog,
+        policy: PolicyId,
+        batch: &Batch,
+        horizon: i64,
+        known: impl Fn(u64) -> bool,
+    ) -> Plan {
         let mut plan = Plan::default();
         for table in batch.tables() {
             let decided = Decision { catalog, policy, table, reasons: Vec::new() };
-            let table = decided.decide(batch, horizon, &mut plan);
+            let table = decided.decide(batch, horizon, &known, &mut plan);
             plan.rows += table.rows;
             plan.tables.push(table);
         }
@@ -82,9 +113,15 @@ struct Decision<'a> {
 }
 
 impl Decision<'_> {
-    fn decide(mut self, batch: &Batch, horizon: i64, plan: &mut Plan) -> TablePlan {
+    fn decide(
+        mut self,
+        batch: &Batch,
+        horizon: i64,
+        known: &dyn Fn(u64) -> bool,
+        plan: &mut Plan,
+    ) -> TablePlan {
         self.check_times(horizon);
-        self.check_tags(batch);
+        self.check_tags(batch, known);
         let columns = self.check_fields(&mut plan.new_fields);
         let rows = self.table.row_count();
         let mut keep = None;
@@ -101,8 +138,14 @@ impl Decision<'_> {
     }
 
     fn check_times(&mut self, horizon: i64) {
+        let times = self.table.timestamps();
         let possible = Timestamp::MIN.nanos()..=Timestamp::MAX.nanos();
-        for (row, at) in self.table.timestamps().iter().enumerate() {
+        let earliest = times.iter().copied().fold(i64::MAX, i64::min);
+        let latest = times.iter().copied().fold(i64::MIN, i64::max);
+        if earliest >= *possible.start() && latest <= *possible.end() && earliest >= horizon {
+            return;
+        }
+        for (row, at) in times.iter().enumerate() {
             if !possible.contains(at) {
                 self.reasons.push((row, RejectReason::TimeOutsideRange));
             } else if *at < horizon {
@@ -111,15 +154,15 @@ impl Decision<'_> {
         }
     }
 
-    fn check_tags(&mut self, batch: &Batch) {
-        let mut known: HashMap<u32, bool> = HashMap::new();
+    fn check_tags(&mut self, batch: &Batch, known: &dyn Fn(u64) -> bool) {
         let mut last = None;
         for (row, series) in self.table.series().iter().enumerate() {
             let reserved = match last {
                 Some((before, reserved)) if before == *series => reserved,
-                _ => *known
-                    .entry(*series)
-                    .or_insert_with(|| has_time_tag(batch.series_entry(*series).key())),
+                _ => {
+                    let entry = batch.series_entry(*series);
+                    !known(entry.hint()) && has_time_tag(entry.key())
+                }
             };
             last = Some((*series, reserved));
             if reserved {
@@ -227,7 +270,7 @@ mod tests {
         batch.row(series, at(1)).f64("other", 1.0);
         batch.row(series, at(2)).i64("v", 1);
         batch.row(series, at(3)).f64("v", 1.0).f64("other", 2.0);
-        let plan = Plan::new(&Catalog::default(), POLICY, &batch, i64::MIN);
+        let plan = Plan::new(&Catalog::default(), POLICY, &batch, i64::MIN, |_| false);
         assert_eq!(plan.rows, 2);
         let refused: Vec<_> = plan.rejected.iter().map(|r| (r.row, r.reason.to_string())).collect();
         let text = "field type conflict: input field \"v\" on measurement \"m\" is type float, already exists as type integer";
@@ -243,7 +286,7 @@ mod tests {
         batch.row(series, at(1)).f64("time", 1.0).f64("v", 1.0);
         batch.row(series, at(2)).f64("time", 1.0);
         batch.row(bad, at(3)).f64("v", 1.0);
-        let plan = Plan::new(&Catalog::default(), POLICY, &batch, i64::MIN);
+        let plan = Plan::new(&Catalog::default(), POLICY, &batch, i64::MIN, |_| false);
         let rows: Vec<_> = plan.rejected.iter().map(|r| r.row).collect();
         assert_eq!((plan.rows, rows), (1, vec![1, 2]));
         assert_eq!(plan.tables[0].columns.len(), 1);
@@ -256,7 +299,7 @@ mod tests {
         for nanos in [i64::MIN, 5, 10, i64::MAX] {
             batch.row(series, Timestamp::from_nanos(nanos)).f64("v", 1.0);
         }
-        let plan = Plan::new(&Catalog::default(), POLICY, &batch, 10);
+        let plan = Plan::new(&Catalog::default(), POLICY, &batch, 10, |_| false);
         let reasons: Vec<_> = plan.rejected.into_iter().map(|r| r.reason).collect();
         assert_eq!(
             reasons,

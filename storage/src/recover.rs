@@ -5,6 +5,7 @@
 //! FOLDER/catalog                       checkpoint of the catalog; its presence makes the folder a database
 //! FOLDER/log/NNNNNNNNNNNNNNNN.log      the log, from the first record that no segment covers
 //! FOLDER/shards/POLICY/START_END/NNNNNNNNNNNNNNNN.seg
+//! FOLDER/tombstones/NNNNNNNNNNNNNNNN.del   what was deleted and is in segments still
 //! ```
 //!
 //! All that can be refused is refused before the first change, so that a folder which is not opened is as it was. Recovery
@@ -22,6 +23,7 @@ use crate::head::Head;
 use crate::log::{self, Log, LogFile};
 use crate::options::DbBuilder;
 use crate::segment::{SUFFIX, Segment};
+use crate::tombstone::{self, Tombstone};
 use crate::vfs::{FolderLock, Vfs};
 use crate::{OpenError, ReadError};
 
@@ -36,6 +38,9 @@ pub(crate) struct Recovered {
     pub(crate) catalog: Arc<Catalog>,
     pub(crate) head: Head,
     pub(crate) segments: BTreeMap<PolicyId, Vec<Arc<Segment>>>,
+    pub(crate) tombstones: Vec<Arc<Tombstone>>,
+    /// All folders that segments are in or were in lately.
+    pub(crate) folders: Vec<PathBuf>,
     pub(crate) log: Log,
     pub(crate) next_segment: u64,
 }
@@ -56,13 +61,14 @@ pub(crate) fn open(options: &DbBuilder, root: &Path) -> Result<Recovered, OpenEr
     }
     let mut lock = take_lock(vfs, root)?;
     if !exists {
-        file::write(vfs, root, &Checkpoint::default())?;
+        file::write(vfs, root, &Checkpoint::default())?.durable()?;
     }
     // Again: whoever held the lock until now may have replaced it.
     let checkpoint = file::read(vfs, root)?;
     let mut found = Found::new(checkpoint);
     found.read_log(vfs, &root.join(log::FOLDER))?;
     found.read_segments(options, &root.join(SHARDS))?;
+    found.read_tombstones(vfs, root)?;
     // From here on the folder is known to be good.
     for folder in [log::FOLDER, SHARDS] {
         create_synced(vfs, root, &root.join(folder))?;
@@ -84,6 +90,8 @@ pub(crate) fn open(options: &DbBuilder, root: &Path) -> Result<Recovered, OpenEr
         catalog: found.catalog,
         head: found.head,
         segments: found.segments,
+        tombstones: found.tombstones,
+        folders: found.folders,
         log,
         next_segment: found.next_segment,
     })
@@ -152,10 +160,11 @@ pub(crate) struct Found {
     /// The last file of the log: its number and its valid bytes, to be written anew.
     pub(crate) rewrite: Option<(u64, Vec<u8>)>,
     pub(crate) segments: BTreeMap<PolicyId, Vec<Arc<Segment>>>,
+    tombstones: Vec<Arc<Tombstone>>,
+    folders: Vec<PathBuf>,
     pub(crate) next_segment: u64,
     /// Left behind by whatever was interrupted.
     pub(crate) remove: Vec<PathBuf>,
-    pub(crate) slots: Vec<Option<u32>>,
 }
 
 impl Found {
@@ -169,9 +178,10 @@ impl Found {
             next_seq: checkpoint.sealed_seq + 1,
             rewrite: None,
             segments: BTreeMap::new(),
+            tombstones: Vec::new(),
+            folders: Vec::new(),
             next_segment: 1,
             remove: Vec::new(),
-            slots: Vec::new(),
         }
     }
 
@@ -179,12 +189,15 @@ impl Found {
     fn read_segments(&mut self, options: &DbBuilder, shards: &Path) -> Result<(), ReadError> {
         let vfs = &*options.vfs;
         let mut all = Vec::new();
+        self.folders.push(shards.to_owned());
         for policy in list_or_nothing(vfs, shards)? {
             let policy = shards.join(policy);
+            self.folders.push(policy.clone());
             for shard in list_or_nothing(vfs, &policy)? {
                 let folder = policy.join(shard);
                 let names = list_or_nothing(vfs, &folder)?;
                 self.remove.extend(temporary(&folder, &names));
+                self.folders.push(folder.clone());
                 for name in names.iter().filter(|name| name.ends_with(SUFFIX)) {
                     all.push(Segment::open(vfs, &folder.join(name), options.read_mode)?);
                 }
@@ -201,6 +214,14 @@ impl Found {
                 self.segments.entry(footer.policy).or_default().push(Arc::new(segment));
             }
         }
+        Ok(())
+    }
+
+    fn read_tombstones(&mut self, vfs: &dyn Vfs, root: &Path) -> Result<(), ReadError> {
+        self.tombstones = tombstone::read_all(vfs, root, &mut self.remove)?;
+        // What is sealed from now on ranks above what was deleted before.
+        let last = self.tombstones.last().map_or(0, |tombstone| tombstone.rank);
+        self.next_segment = self.next_segment.max(last + 1);
         Ok(())
     }
 

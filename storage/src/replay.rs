@@ -5,10 +5,9 @@ use std::sync::Arc;
 
 use crate::ReadError;
 use crate::bytes::Bad;
-use crate::catalog::file;
+use crate::catalog::{Catalog, PolicyId, file};
 use crate::log::{self, Kind, LogFile, RECORD_HEADER_LEN, Record};
-use crate::plan::Plan;
-use crate::record::Replay;
+use crate::record::{Replay, Taken};
 use crate::recover::{Found, list_or_nothing, temporary};
 use crate::vfs::Vfs;
 
@@ -39,7 +38,7 @@ impl Found {
         // A last file without records is written over.
         self.next_number = number;
         let bytes = vfs.read(&path).map_err(|e| ReadError::io(&path, "read", e))?;
-        let scanned = log::scan(&path, &bytes, last)?;
+        let scanned = log::scan(&path, number, &bytes, last)?;
         let Some(first_seq) = scanned.first_seq else {
             // Its creation was interrupted. Nothing was in it.
             return Ok(());
@@ -95,22 +94,43 @@ impl Found {
             }
             Kind::Batch => {
                 // Decoded even if covered by segments: it may name series that later records refer to.
-                let (policy, batch) = replay.decode(record.payload)?;
-                if record.seq <= self.sealed_seq || self.catalog.policy_by_id(policy).is_none() {
+                let mut head = self.head.inner.write();
+                let catalog = &self.catalog;
+                let known = |policy| catalog.policy_by_id(policy).is_some();
+                let (policy, mut tables) = replay.decode(record.payload, &mut head, known)?;
+                if record.seq <= self.sealed_seq {
                     return Ok(());
                 }
-                let plan = Plan::new(&self.catalog, policy, batch, i64::MIN);
-                if let Some(next) = plan.catalog_after(&self.catalog, policy) {
-                    self.catalog = Arc::new(next);
+                let number = head.begin_batch();
+                for table in &mut tables {
+                    let Some(of) = head.tables().get(table.table as usize) else { continue };
+                    let measurement = Arc::clone(&of.measurement);
+                    fix_types(&mut self.catalog, policy, &measurement, table);
+                    table.add_to(&mut head, number);
                 }
-                self.slots.clear();
-                let mut head = self.head.inner.write();
-                for (table, plan) in batch.tables().zip(&plan.tables) {
-                    head.resolve(self.head.generation, policy, batch, table, plan, &mut self.slots);
-                }
-                head.apply(policy, batch, &plan, &self.slots);
+                head.end_batch(number);
                 Ok(())
             }
         }
     }
+}
+
+/// Gives the fields of `table` their types in the catalog, as writing did. Values of another type than the catalog's, which writing
+/// has not let through, are left out.
+fn fix_types(
+    catalog: &mut Arc<Catalog>,
+    policy: PolicyId,
+    measurement: &str,
+    table: &mut Taken<'_>,
+) {
+    table.columns.retain(|column| {
+        let Some(found) = column.values().field_type() else { return false };
+        match catalog.field_type(policy, measurement, &column.name) {
+            Some(expected) => found == expected,
+            None => {
+                Arc::make_mut(catalog).add_field(policy, measurement, &column.name, found);
+                true
+            }
+        }
+    });
 }

@@ -223,8 +223,10 @@ impl RolledView {
 
     /// Spans of a tier that have rows of the series which it does not know.
     fn not_rolled_up(&self, series: &RolledSeries, tier: &Tier) -> Vec<(i64, i64)> {
-        let Some(series) = &series.raw else { return Vec::new() };
-        let spans = series.bounds_above(tier.rollup.rank).into_iter().map(|(first, last)| {
+        let rank = tier.rollup.rank;
+        let new = series.raw.iter().flat_map(|series| series.bounds_above(rank));
+        let deleted = self.raw.deleted(series.key(), rank);
+        let spans = new.chain(deleted.iter()).map(|(first, last)| {
             let end = tier.rollup.floor(last).saturating_add(tier.rollup.every_ns);
             (tier.rollup.floor(first), end)
         });

@@ -13,8 +13,9 @@
 //! What is new is told by the rank of segments: a step takes the segments above the rank that the rollup has reached, computes
 //! every span anew that one of their series has rows in, from all of the source, and then records the new rank. Rows that
 //! come late, out of order or twice need no rule of their own: their spans are written again. Interrupted anywhere, it is
-//! done again, with the same outcome. Rows are rolled up when they are sealed; until then a [`RolledView`](crate::RolledView)
-//! reads them where they are.
+//! done again, with the same outcome. Deletes are told by rank as well: the spans that they touch are deleted, and
+//! written again from what is left. Rows are rolled up when they are sealed; until then a
+//! [`RolledView`](crate::RolledView) reads them where they are.
 
 use std::sync::Arc;
 
@@ -23,7 +24,7 @@ use stripchart_core::{Batch, FieldType, KeyRef, Timestamp};
 use crate::catalog::{Catalog, Change, PolicyId, RetentionPolicy};
 use crate::db::Shared;
 use crate::rows::Wanted;
-use crate::segment::Segment;
+use crate::tombstone::Mark;
 use crate::view::{Series, View, ViewInner};
 use crate::{Aggregates, DbError, Partials, TagFilter};
 
@@ -112,31 +113,24 @@ impl Shared {
         now: i64,
     ) -> Result<(), DbError> {
         let version = Arc::clone(&self.version.read());
-        let segments = version.segments.get(&source.id).cloned().unwrap_or_default();
-        let Some(rank) = segments.iter().map(|segment| segment.footer.rank).max() else {
-            return Ok(());
-        };
-        if rank <= rollup.rank {
-            return Ok(());
-        }
         let horizon = source.horizon(now);
-        let inner = ViewInner {
-            policy: source.id,
-            catalog: Arc::clone(catalog),
-            heads: Vec::new(),
-            segments,
-            horizon,
+        let inner = version.view(source.id, Arc::clone(catalog), horizon);
+        let inner = ViewInner { heads: Vec::new(), ..inner };
+        let segments = inner.segments.iter().map(|segment| segment.footer.rank).max();
+        let Some(rank) = segments.max(inner.deletes.rank()).filter(|rank| *rank > rollup.rank)
+        else {
+            return Ok(());
         };
+        // A span that retention has begun to cut off stays as it was written when it was whole.
+        let oldest = rollup.ceil(horizon);
+        let marks = inner.deletes.above(rollup.rank).filter_map(|mark| {
+            let range = (rollup.floor(mark.range.0).max(oldest), rollup.ceil(mark.range.1));
+            (range.0 < range.1).then(|| Mark { policy: into, range, ..mark.clone() })
+        });
+        self.seal_and_bury(marks.collect())?;
         let view = View::of(Arc::new(inner));
-        let mut writer = Spans {
-            shared: self,
-            view: &view,
-            rollup,
-            into,
-            horizon,
-            batch: Batch::new(),
-            rows: 0,
-        };
+        let batch = Batch::new();
+        let mut writer = Spans { shared: self, view: &view, rollup, into, oldest, batch, rows: 0 };
         for measurement in view.measurements()? {
             writer.measurement(&measurement)?;
         }
@@ -152,7 +146,7 @@ struct Spans<'a> {
     view: &'a View,
     rollup: &'a Rollup,
     into: PolicyId,
-    horizon: i64,
+    oldest: i64,
     batch: Batch,
     rows: usize,
 }
@@ -173,17 +167,22 @@ impl Spans<'_> {
         Ok(())
     }
 
-    /// The spans, from start to before end, that new segments have rows of the series in.
+    /// The spans, from start to before end, in which rows of the series are new, or were deleted.
     fn new_spans(&self, series: &Series) -> Vec<(i64, i64)> {
-        let new = series.inner.segments.iter().filter_map(|(at, _, bounds)| {
-            let segment: &Segment = &series.view.segments[*at as usize];
-            (segment.footer.rank > self.rollup.rank).then_some(*bounds)
-        });
-        // A span that retention has begun to cut off stays as it was written when it was whole.
-        let oldest = self.rollup.ceil(self.horizon);
-        let spans = new.map(|(first, last)| {
+        let rank = self.rollup.rank;
+        let Some(bounds) = self.view.time_bounds(series) else { return Vec::new() };
+        let (first, last) = (bounds.0.nanos(), bounds.1.nanos());
+        let bounds = (
+            self.rollup.floor(first),
+            self.rollup.floor(last).saturating_add(self.rollup.every_ns),
+        );
+        // Where nothing is left there is nothing to write.
+        let deleted = self.view.deleted(series.key(), rank);
+        let deleted = deleted.iter().map(|(first, last)| (first.max(bounds.0), last.min(bounds.1)));
+        let changed = series.bounds_above(rank).into_iter().chain(deleted);
+        let spans = changed.filter(|(first, last)| first <= last).map(|(first, last)| {
             let end = self.rollup.floor(last).saturating_add(self.rollup.every_ns);
-            (self.rollup.floor(first).max(oldest), end)
+            (self.rollup.floor(first).max(self.oldest), end)
         });
         union(spans.filter(|(start, end)| start < end).collect())
     }

@@ -60,6 +60,12 @@ pub(crate) enum PieceRows {
 }
 
 impl Piece {
+    /// Rows that were read already; `None` if there are none.
+    fn loaded(rows: Rows, rank: u32) -> Option<Piece> {
+        let bounds = (*rows.timestamps.first()?, *rows.timestamps.last()?);
+        Some(Piece { bounds, rank, rows: PieceRows::Loaded(rows) })
+    }
+
     pub(crate) fn load(self, wanted: &[Wanted]) -> Result<Rows, ReadError> {
         match self.rows {
             PieceRows::Loaded(rows) => Ok(rows),
@@ -105,11 +111,18 @@ fn pieces(
         if bounds.1 < start || bounds.0 >= end {
             continue;
         }
+        let deleted = view.deletes.ranges(series.key(), segment.footer.rank);
         let (groups, mut fields) = segment.groups(*number, series.key().measurement(), wanted)?;
         for (group_at, group) in groups.into_iter().enumerate() {
             let blocks: Vec<_> = fields.iter_mut().map(|blocks| blocks[group_at].take()).collect();
             let outside = group.bounds.1 < start || group.bounds.0 >= end;
-            if outside || blocks.iter().all(Option::is_none) {
+            if outside || blocks.iter().all(Option::is_none) || deleted.cover(group.bounds) {
+                continue;
+            }
+            if deleted.touch(group.bounds) {
+                // Statistics would count what is deleted.
+                let rows = deleted.remove_from(segment.load(&group, &blocks, wanted)?, wanted);
+                pieces.extend(Piece::loaded(rows, *at));
                 continue;
             }
             let bounds = group.bounds;
@@ -120,10 +133,7 @@ fn pieces(
     for (at, slot) in &series.inner.heads {
         let (head, limit) = &view.heads[*at as usize];
         let rows = head.inner.read().read(*slot, *limit, wanted, start, end);
-        if let (Some(first), Some(last)) = (rows.timestamps.first(), rows.timestamps.last()) {
-            let bounds = (*first, *last);
-            pieces.push(Piece { bounds, rank: HEAD_RANK + at, rows: PieceRows::Loaded(rows) });
-        }
+        pieces.extend(Piece::loaded(rows, HEAD_RANK + at));
     }
     Ok(pieces)
 }

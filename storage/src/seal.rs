@@ -13,7 +13,7 @@ use crate::catalog::file::{self, Checkpoint};
 use crate::catalog::{PolicyId, RetentionPolicy};
 use crate::db::{Frozen, Shared};
 use crate::head::{Head, HeadInner, HeadTable};
-use crate::maintain::Maintenance;
+use crate::maintain::{Garbage, Maintenance};
 use crate::rows::Wanted;
 use crate::segment::Segment;
 use crate::segment::write::{Identity, SegmentWriter};
@@ -24,7 +24,7 @@ impl Shared {
     pub(crate) fn seal_at(&self) -> Option<i64> {
         let version = Arc::clone(&self.version.read());
         if !version.frozen.is_empty()
-            || version.active.inner.read().bytes >= self.options.head_bytes
+            || version.active.inner.read().fill(self.options.head_bytes) >= 100
         {
             return Some(i64::MIN);
         }
@@ -95,10 +95,13 @@ impl Shared {
         let segments = self.write_segments(work, &frozen.head)?;
         let checkpoint =
             Checkpoint { catalog: Arc::clone(&frozen.catalog), sealed_seq: frozen.last_seq };
-        if let Err(error) = file::write(self.vfs(), &self.root, &checkpoint) {
-            self.discard(&segments);
-            return Err(error.into());
-        }
+        let written = match file::write(self.vfs(), &self.root, &checkpoint) {
+            Ok(written) => written,
+            Err(error) => {
+                self.discard(work, &segments);
+                return Err(error.into());
+            }
+        };
         self.publish(|version| {
             version.frozen.remove(0);
             let all = Arc::make_mut(&mut version.segments);
@@ -108,15 +111,16 @@ impl Shared {
                 list.sort_by_key(|segment| (segment.footer.rank, segment.footer.id));
             }
         });
+        // Otherwise the log stays until a later checkpoint covers it; so do the segments, to which this one may refer.
+        written.durable()?;
         self.ingest.lock().log.forget(self.vfs(), frozen.last_seq)?;
         Ok(())
     }
 
-    /// Removes segments that nobody refers to; those that stay are harmless, their rows come again from the log.
-    fn discard(&self, segments: &[Segment]) {
-        for segment in segments {
-            let _ = self.vfs().remove_file(&segment.path);
-        }
+    /// Removes segments that nobody refers to, now or later; their rows come again from the log.
+    fn discard(&self, work: &mut Maintenance, segments: &[Segment]) {
+        work.garbage.extend(segments.iter().map(Garbage::of));
+        self.remove_garbage(work);
     }
 
     fn write_segments(
@@ -139,7 +143,7 @@ impl Shared {
                 match self.write_segment(work, &head, &tables, policy, shard) {
                     Ok(segment) => written.extend(segment),
                     Err(error) => {
-                        self.discard(&written);
+                        self.discard(work, &written);
                         return Err(error);
                     }
                 }
@@ -159,7 +163,7 @@ impl Shared {
         let id = work.segment_id();
         let folder = self.shard_folder(policy.id, shard)?;
         let identity = Identity { policy: policy.id, shard, rank: id, id, replaces: Vec::new() };
-        let mut writer = SegmentWriter::create(self.vfs(), &folder, identity)?;
+        let mut writer = SegmentWriter::create(&self.options.vfs, &folder, identity)?;
         for table in tables {
             let mut wanted: Vec<Wanted> = table
                 .fields
@@ -178,7 +182,7 @@ impl Shared {
                 writer.series(key, &head.read(slot, u32::MAX, &wanted, shard.0, shard.1));
             }
         }
-        self.open_written(writer)
+        self.open_written(work, writer, Garbage::new(&folder, id))
     }
 }
 

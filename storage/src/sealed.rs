@@ -13,17 +13,21 @@
 //! When both looks agree, nothing came or went between them, so that the segments opened are those of one instant. From
 //! then on they are held open, and stay readable when the writer removes them.
 
+mod measure;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+pub use self::measure::MeasurementInfo;
 use crate::catalog::file;
 use crate::catalog::{Catalog, PolicyId};
 use crate::options::DbBuilder;
 use crate::recover::{SHARDS, list_or_nothing};
 use crate::segment::{SUFFIX, Segment};
+use crate::tombstone::{self, Deletes, Tombstone};
 use crate::vfs::{ReadMode, Vfs};
 use crate::view::{View, ViewInner};
 use crate::{DbError, OpenError, ReadError, log};
@@ -60,6 +64,7 @@ pub struct Sealed {
     sealed_seq: u64,
     /// By policy, by rising rank.
     segments: BTreeMap<PolicyId, Vec<Arc<Segment>>>,
+    tombstones: Vec<Arc<Tombstone>>,
     damaged: Vec<Arc<ReadError>>,
 }
 
@@ -113,6 +118,8 @@ pub enum FileKind {
     Log,
     /// Sealed rows.
     Segment,
+    /// What was deleted and is in segments still.
+    Tombstone,
     /// The mark of the process that has the folder open.
     Lock,
     /// Files that were found damaged and put aside.
@@ -144,7 +151,7 @@ impl Sealed {
     ///
     /// # Errors
     ///
-    /// [`OpenError::Foreign`] if the folder is no database, [`OpenError::File`] if a file is unreadable or was written by a
+    /// [`OpenError::Missing`] if the folder is no database, [`OpenError::File`] if a file is unreadable or was written by a
     /// newer release.
     pub fn open(path: impl AsRef<Path>) -> Result<Sealed, OpenError> {
         DbBuilder::default().open_sealed(path)
@@ -204,6 +211,7 @@ impl Sealed {
             horizon: policy.horizon(self.options.clock.now().nanos()),
             heads: Vec::new(),
             segments: self.segments.get(&policy.id).cloned().unwrap_or_default(),
+            deletes: Deletes::of(&self.tombstones, policy.id),
             catalog: Arc::clone(&self.catalog),
         })))
     }
@@ -240,7 +248,9 @@ impl Sealed {
                 // The writer has sealed what is in it.
                 Err(error) if error.kind() == io::ErrorKind::NotFound => {}
                 Err(error) => return Err(ReadError::io(&path, "read", error)),
-                Ok(bytes) => infos.push(log_file_info(path, &bytes, at + 1 == numbers.len())),
+                Ok(bytes) => {
+                    infos.push(log_file_info(path, *number, &bytes, at + 1 == numbers.len()));
+                }
             }
         }
         Ok(infos)
@@ -297,24 +307,24 @@ fn check_folder(vfs: &dyn Vfs, root: &Path) -> Result<(), OpenError> {
     if names.iter().any(|name| name == file::NAME) {
         return Ok(());
     }
-    let found = names.into_iter().min().unwrap_or_else(|| "nothing".to_owned());
-    Err(OpenError::Foreign { path: root.to_owned(), found })
+    Err(OpenError::Missing { path: root.to_owned() })
 }
 
 /// The files as they are now; `None` if that changed meanwhile.
 fn look(options: &DbBuilder, root: &Path) -> Result<Option<Sealed>, ReadError> {
     let vfs = &*options.vfs;
     let checkpoint = file::read(vfs, root)?;
-    let paths = segment_paths(vfs, root)?;
+    let paths = sealed_paths(vfs, root)?;
     let (mut all, mut damaged) = (Vec::new(), Vec::new());
-    for path in &paths {
+    for path in paths.iter().filter(|path| path.to_string_lossy().ends_with(SUFFIX)) {
         match Segment::open(vfs, path, options.read_mode) {
             Ok(segment) => all.push(Arc::new(segment)),
             Err(error @ ReadError::Corrupt { .. }) => damaged.push(Arc::new(error)),
             Err(error) => return Err(error),
         }
     }
-    if segment_paths(vfs, root)? != paths
+    let tombstones = tombstone::read_all(vfs, root, &mut Vec::new())?;
+    if sealed_paths(vfs, root)? != paths
         || file::read(vfs, root)?.sealed_seq != checkpoint.sealed_seq
     {
         return Ok(None);
@@ -339,11 +349,13 @@ fn look(options: &DbBuilder, root: &Path) -> Result<Option<Sealed>, ReadError> {
         catalog: checkpoint.catalog,
         sealed_seq: checkpoint.sealed_seq,
         segments,
+        tombstones,
         damaged,
     }))
 }
 
-fn segment_paths(vfs: &dyn Vfs, root: &Path) -> Result<Vec<PathBuf>, ReadError> {
+/// Segments and tombstones.
+fn sealed_paths(vfs: &dyn Vfs, root: &Path) -> Result<Vec<PathBuf>, ReadError> {
     let shards = root.join(SHARDS);
     let mut paths = Vec::new();
     for policy in list_or_nothing(vfs, &shards)? {
@@ -355,6 +367,10 @@ fn segment_paths(vfs: &dyn Vfs, root: &Path) -> Result<Vec<PathBuf>, ReadError> 
             paths.extend(segments.map(|name| folder.join(name)));
         }
     }
+    let folder = root.join(tombstone::FOLDER);
+    let names = list_or_nothing(vfs, &folder)?;
+    let tombstones = names.iter().filter(|name| name.ends_with(tombstone::SUFFIX));
+    paths.extend(tombstones.map(|name| folder.join(name)));
     Ok(paths)
 }
 
@@ -372,9 +388,9 @@ fn segment_info(segment: &Segment, database: &str, policy: &str) -> SegmentInfo 
     }
 }
 
-fn log_file_info(path: PathBuf, bytes: &[u8], last: bool) -> LogFileInfo {
+fn log_file_info(path: PathBuf, number: u64, bytes: &[u8], last: bool) -> LogFileInfo {
     let len = bytes.len() as u64;
-    let (records, torn_bytes, damage) = match log::scan(&path, bytes, last) {
+    let (records, torn_bytes, damage) = match log::scan(&path, number, bytes, last) {
         Ok(found) => {
             let count = found.records.len() as u64;
             let range =
@@ -423,6 +439,7 @@ fn kind_of(path: &Path) -> FileKind {
         _ if is(crate::recover::LOCK) => FileKind::Lock,
         Some(first) if first.as_os_str() == log::FOLDER && text.ends_with(".log") => FileKind::Log,
         Some(first) if first.as_os_str() == SHARDS && text.ends_with(SUFFIX) => FileKind::Segment,
+        Some(first) if first.as_os_str() == tombstone::FOLDER => FileKind::Tombstone,
         Some(first) if first.as_os_str() == "quarantine" => FileKind::Quarantine,
         _ => FileKind::Other,
     }
@@ -491,6 +508,8 @@ mod tests {
         assert_eq!(segments.len(), 1);
         assert_eq!((segments[0].rows, segments[0].series, &*segments[0].database), (2, 2, "demo"));
         assert_eq!(segments[0].bounds, (1_000_000_000, 1_000_000_000));
+        let cpu = &sealed.measurements("demo", None).unwrap()[0];
+        assert_eq!((&*cpu.name, cpu.series, cpu.rows, cpu.values), ("cpu", 2, 2, 2));
         let kinds: Vec<FileKind> = sealed.files().unwrap().iter().map(|file| file.kind).collect();
         for kind in [FileKind::Catalog, FileKind::Lock, FileKind::Log, FileKind::Segment] {
             assert!(kinds.contains(&kind), "{kind:?} in {kinds:?}");
@@ -564,7 +583,7 @@ mod tests {
     #[test]
     fn a_folder_that_is_no_database_is_said_to_be_none_and_left_alone() {
         let folder = tempfile::tempdir().unwrap();
-        assert!(matches!(Sealed::open(folder.path()), Err(OpenError::Foreign { .. })));
+        assert!(matches!(Sealed::open(folder.path()), Err(OpenError::Missing { .. })));
         assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0);
         let missing = folder.path().join("missing");
         let error = Sealed::open(&missing).unwrap_err();

@@ -10,6 +10,8 @@ use crate::head::Head;
 use crate::rows::{Wanted, index as u32_of};
 use crate::scan::{Direction, SeriesScan};
 use crate::segment::Segment;
+use crate::tombstone::Deletes;
+use crate::tombstone::Ranges;
 use crate::{Partials, ReadError, TagFilter};
 
 /// A snapshot of a retention policy: what was acknowledged before it was taken is in it, what comes later is not, and
@@ -29,6 +31,8 @@ pub(crate) struct ViewInner {
     pub(crate) heads: Vec<(Arc<Head>, u32)>,
     /// Of this policy, by rising rank.
     pub(crate) segments: Vec<Arc<Segment>>,
+    /// What of those does not exist any more.
+    pub(crate) deletes: Deletes,
     /// The first instant that the retention policy still shows.
     pub(crate) horizon: i64,
 }
@@ -78,6 +82,17 @@ pub(crate) struct SeriesInner {
 }
 
 impl Series {
+    /// The series `key` of a view: its places in the view's segments.
+    pub(crate) fn of(
+        view: &Arc<ViewInner>,
+        key: SeriesKey,
+        segments: Vec<(u32, usize, (i64, i64))>,
+    ) -> Series {
+        let id = SeriesId::of(key.as_ref().as_str());
+        let inner = Arc::new(SeriesInner { key, id, heads: Vec::new(), segments });
+        Series { inner, view: Arc::clone(view) }
+    }
+
     /// The key: measurement and tags.
     #[must_use]
     pub fn key(&self) -> KeyRef<'_> {
@@ -149,7 +164,15 @@ impl View {
             let head = head.inner.read();
             names.extend(head.measurements(self.inner.policy).map(str::to_owned));
         }
-        Ok(names.into_iter().collect())
+        let mut left = Vec::with_capacity(names.len());
+        for name in names {
+            if !self.inner.deletes.concern(&name)
+                || !self.series(&name, &TagFilter::All)?.is_empty()
+            {
+                left.push(name);
+            }
+        }
+        Ok(left)
     }
 
     /// The fields of `measurement`, sorted by name; none if there is no such measurement.
@@ -177,6 +200,12 @@ impl View {
     /// [`ReadError`] if the index of a segment is unreadable.
     pub fn tag_keys(&self, measurement: &str) -> Result<Vec<String>, ReadError> {
         let mut keys = BTreeSet::new();
+        if self.inner.deletes.concern(measurement) {
+            for series in self.series(measurement, &TagFilter::All)? {
+                keys.extend(series.key().tags().map(|(key, _)| key.to_owned()));
+            }
+            return Ok(keys.into_iter().collect());
+        }
         for segment in &self.inner.segments {
             segment.with_index(|index| {
                 let Some(table) = index.table(measurement)? else { return Ok(()) };
@@ -218,12 +247,12 @@ impl View {
             })?;
         }
         for (at, (head, limit)) in self.inner.heads.iter().enumerate() {
-            let head = head.inner.read();
-            for (key, slot) in head.series(self.inner.policy, measurement, filter) {
-                if let (Some(_), Ok(key)) = (head.bounds(slot, *limit), KeyRef::parse(&key)) {
-                    found.entry(key.into()).or_default().heads.push((u32_of(at), slot));
-                }
-            }
+            head.select(self.inner.policy, measurement, filter, *limit, |key, series| {
+                found.entry(key.into()).or_default().heads.push((u32_of(at), series));
+            });
+        }
+        if self.inner.deletes.concern(measurement) {
+            self.hide_deleted(&mut found)?;
         }
         let series = found.into_iter().map(|(key, Places { heads, segments })| {
             let id = SeriesId::of(key.as_ref().as_str());
@@ -231,6 +260,21 @@ impl View {
             Series { inner, view: Arc::clone(&self.inner) }
         });
         Ok(series.collect())
+    }
+
+    /// Leaves out what is deleted.
+    fn hide_deleted(&self, found: &mut BTreeMap<SeriesKey, Places>) -> Result<(), ReadError> {
+        for (key, places) in found.iter_mut() {
+            let mut left = Vec::with_capacity(places.segments.len());
+            for (at, series, bounds) in std::mem::take(&mut places.segments) {
+                let segment = &self.inner.segments[at as usize];
+                let rest = self.inner.deletes.rest(segment, series, key.as_ref(), bounds)?;
+                left.extend(rest.map(|bounds| (at, series, bounds)));
+            }
+            places.segments = left;
+        }
+        found.retain(|_, places| !places.heads.is_empty() || !places.segments.is_empty());
+        Ok(())
     }
 
     /// The times of the first and of the last row of a series, both inside; `None` if it has none.
@@ -302,6 +346,11 @@ impl View {
     /// The first instant that the retention policy still shows.
     pub(crate) fn horizon(&self) -> i64 {
         self.inner.horizon
+    }
+
+    /// The times at which rows of a series are deleted in segments of `rank`.
+    pub(crate) fn deleted(&self, key: KeyRef<'_>, rank: u64) -> Ranges {
+        self.inner.deletes.ranges(key, rank)
     }
 
     pub(crate) fn field_type(&self, measurement: &str, field: &str) -> Option<FieldType> {

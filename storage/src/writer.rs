@@ -106,7 +106,7 @@ impl Writer {
         if batch.is_empty() {
             return Ok(());
         }
-        let answer = self.write(batch);
+        let answer = self.shared.write_own(self.policy, batch).map_err(sink_error);
         if batch.column_count() > KEPT_COLUMNS || batch.padding() > KEPT_PADDING {
             batch.reset();
         } else {

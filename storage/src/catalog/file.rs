@@ -25,6 +25,7 @@ use crate::bytes::{Bad, Reader, put_len, put_str, put_varint, put_zigzag};
 use crate::codec::{take_type, type_id};
 use crate::rollup::Rollup;
 use crate::vfs::Vfs;
+use crate::whole::{self, Written};
 
 /// Its name in the folder.
 pub(crate) const NAME: &str = "catalog";
@@ -50,14 +51,9 @@ pub(crate) fn write(
     vfs: &dyn Vfs,
     folder: &Path,
     checkpoint: &Checkpoint,
-) -> Result<(), ReadError> {
+) -> Result<Written, ReadError> {
     let (tmp, path) = (folder.join(TMP_NAME), folder.join(NAME));
-    let bytes = encode_file(checkpoint);
-    let file = vfs.create(&tmp).map_err(|e| ReadError::io(&tmp, "create", e))?;
-    file.append(&bytes).map_err(|e| ReadError::io(&tmp, "write", e))?;
-    file.sync().map_err(|e| ReadError::io(&tmp, "sync", e))?;
-    vfs.rename(&tmp, &path).map_err(|e| ReadError::io(&tmp, "rename", e))?;
-    vfs.sync_dir(folder).map_err(|e| ReadError::io(folder, "sync", e))
+    whole::write(vfs, &tmp, &path, &encode_file(checkpoint))
 }
 
 /// Reads the file in `folder`.
@@ -263,7 +259,7 @@ mod tests {
         let vfs = SimVfs::new();
         let checkpoint = Checkpoint { catalog: Arc::new(sample()), sealed_seq: 77 };
         let folder = Path::new("/");
-        write(&vfs, folder, &checkpoint).unwrap();
+        write(&vfs, folder, &checkpoint).unwrap().durable().unwrap();
         assert_eq!(read(&vfs, folder).unwrap(), checkpoint);
         let good = vfs.read(Path::new("/catalog")).unwrap();
         for at in 0..good.len() {

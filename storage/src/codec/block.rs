@@ -20,11 +20,11 @@ use stripchart_core::{Bitmap, FieldType};
 
 use super::aggregate::{Aggregate, of_floats, of_ints, of_uints};
 use super::bits::take_bits;
-use super::floats::{decode_floats_into, peek_constant};
-use super::ints::{IntBlock, decode_ints_into};
+use super::floats::FloatBlock;
+use super::ints::IntBlock;
 use super::{ALL_PRESENT, MAX_VALUES, SOME_PRESENT};
 use crate::bytes::{Bad, Reader};
-use crate::partials::{Aggregates, Number};
+use crate::partials::{Aggregates, Number, Sum};
 
 /// Memory that decoding uses, kept from block to block.
 #[derive(Debug, Default)]
@@ -41,7 +41,13 @@ pub(crate) struct NumberBlock<'a> {
     rows: usize,
     values: usize,
     present: Option<Bitmap>,
-    coded: Reader<'a>,
+    coded: Coded<'a>,
+}
+
+#[derive(Debug, Clone)]
+enum Coded<'a> {
+    Floats(FloatBlock<'a>),
+    Ints(IntBlock<'a>),
 }
 
 /// Decoded values of one type, rows without one left out.
@@ -63,19 +69,24 @@ pub(crate) struct Decoded<'s> {
 impl<'a> NumberBlock<'a> {
     /// Reads what stands before the values of a column of `rows` rows, as `encode_column` wrote it.
     pub(crate) fn parse(bytes: &'a [u8], field_type: FieldType, rows: usize) -> Result<Self, Bad> {
-        let mut coded = Reader::new(bytes);
+        let mut reader = Reader::new(bytes);
         if !field_type.is_numeric() {
-            return coded.bad("a numeric field", format!("{field_type:?}"));
+            return reader.bad("a numeric field", format!("{field_type:?}"));
         }
         if rows > MAX_VALUES {
-            return coded.bad("fewer rows", rows.to_string());
+            return reader.bad("fewer rows", rows.to_string());
         }
-        let present: Option<Bitmap> = match coded.u8()? {
+        let present: Option<Bitmap> = match reader.u8()? {
             ALL_PRESENT => None,
-            SOME_PRESENT => Some(take_bits(&mut coded, rows)?.collect()),
-            other => return coded.bad("0 or 1 for presence", other.to_string()),
+            SOME_PRESENT => Some(take_bits(&mut reader, rows)?.collect()),
+            other => return reader.bad("0 or 1 for presence", other.to_string()),
         };
         let values = present.as_ref().map_or(rows, Bitmap::count_ones);
+        let coded = match field_type {
+            FieldType::Float => Coded::Floats(FloatBlock::read(&mut reader, values)?),
+            _ => Coded::Ints(IntBlock::read(&mut reader, values)?),
+        };
+        reader.end()?;
         Ok(NumberBlock { field_type, rows, values, present, coded })
     }
 
@@ -99,51 +110,47 @@ impl<'a> NumberBlock<'a> {
         if self.values == 0 {
             return None;
         }
-        match self.field_type {
-            FieldType::Float => peek_constant(self.coded.clone()).map(Number::Float),
-            FieldType::Integer => {
-                self.steps().and_then(|(v, s)| (s == 0).then_some(Number::Integer(v)))
+        match &self.coded {
+            Coded::Floats(floats) => floats.constant().map(Number::Float),
+            Coded::Ints(ints) => {
+                let (value, step) = ints.steps()?;
+                (step == 0).then(|| self.integer(value))
             }
-            _ => self
-                .steps()
-                .and_then(|(v, s)| (s == 0).then_some(Number::Unsigned(v.cast_unsigned()))),
         }
     }
 
     /// First value and step (wrapping around), if the values are integers, more than one, and equally far from one to the next.
     pub(crate) fn progression(&self) -> Option<(Number, i64)> {
-        let (first, step) = self.steps().filter(|_| self.values > 1)?;
-        match self.field_type {
-            FieldType::Integer => Some((Number::Integer(first), step)),
-            FieldType::Unsigned => Some((Number::Unsigned(first.cast_unsigned()), step)),
-            _ => None,
-        }
+        let Coded::Ints(ints) = &self.coded else { return None };
+        let (first, step) = ints.steps().filter(|_| self.values > 1)?;
+        Some((self.integer(first), step))
     }
 
-    fn steps(&self) -> Option<(i64, i64)> {
-        IntBlock::read(&mut self.coded.clone(), self.values).ok()?.steps()
+    fn integer(&self, value: i64) -> Number {
+        match self.field_type {
+            FieldType::Unsigned => Number::Unsigned(value.cast_unsigned()),
+            _ => Number::Integer(value),
+        }
     }
 
     /// Decodes all values.
     pub(crate) fn decode_into<'s>(&'s self, scratch: &'s mut Scratch) -> Result<Decoded<'s>, Bad> {
-        let mut reader = self.coded.clone();
-        let numbers = match self.field_type {
-            FieldType::Float => {
-                decode_floats_into(&mut reader, self.values, &mut scratch.floats)?;
+        let numbers = match &self.coded {
+            Coded::Floats(floats) => {
+                floats.decode_into(self.values, &mut scratch.floats);
                 Numbers::Floats(&scratch.floats)
             }
-            FieldType::Integer => {
-                decode_ints_into(&mut reader, self.values, &mut scratch.ints)?;
-                Numbers::Integers(&scratch.ints)
-            }
-            _ => {
-                decode_ints_into(&mut reader, self.values, &mut scratch.ints)?;
-                scratch.uints.clear();
-                scratch.uints.extend(scratch.ints.iter().map(|v| v.cast_unsigned()));
-                Numbers::Unsigned(&scratch.uints)
+            Coded::Ints(ints) => {
+                ints.decode_into(&mut scratch.ints);
+                if self.field_type == FieldType::Integer {
+                    Numbers::Integers(&scratch.ints)
+                } else {
+                    scratch.uints.clear();
+                    scratch.uints.extend(scratch.ints.iter().map(|v| v.cast_unsigned()));
+                    Numbers::Unsigned(&scratch.uints)
+                }
             }
         };
-        reader.end()?;
         Ok(Decoded { rows: self.rows, present: self.present.as_ref(), numbers })
     }
 
@@ -153,7 +160,22 @@ impl<'a> NumberBlock<'a> {
         which: Aggregates,
         scratch: &mut Scratch,
     ) -> Result<Aggregate, Bad> {
+        let extremes = which.contains(Aggregates::MIN) || which.contains(Aggregates::MAX);
+        if !extremes && let Some(sum) = self.sum() {
+            return Ok(Aggregate { count: self.values, sum, min: None, max: None });
+        }
         Ok(self.decode_into(scratch)?.aggregate(0..self.rows, which))
+    }
+
+    /// The sum, where it takes no decoding to natural order.
+    fn sum(&self) -> Option<Sum> {
+        match &self.coded {
+            Coded::Floats(floats) => floats.sum(),
+            Coded::Ints(ints) if self.field_type == FieldType::Integer => {
+                ints.sum().map(Sum::Integer)
+            }
+            Coded::Ints(ints) => ints.sum().map(|sum| Sum::Unsigned(sum.cast_unsigned())),
+        }
     }
 }
 

@@ -1,114 +1,321 @@
-//! Runs of floats.
+//! Runs of floats: which codec, and both directions.
 
-use super::Effort;
-use super::ints::{IntBlock, decode_ints, encode_ints_with};
-use crate::bytes::{Bad, Reader};
+use super::bits::{get, pack, packed_len};
+use super::decimal::{Decimals, Scale};
+use super::frame::{Frame, FrameKernel, ROWS, Tile, Visitor, Word, place_width, raise, walk};
+use super::ints::{IntBlock, encode_ints_with};
+use super::lanes;
+use super::{Effort, MAX_VALUES};
+use crate::bytes::{Bad, Reader, put_len, put_zigzag};
+use crate::partials::{Number, Sum};
 
-const FLOAT_RAW: u8 = 0;
-const FLOAT_DECIMAL: u8 = 1;
-const FLOAT_BITS: u8 = 2;
-
-/// Digits after the point that the decimal codec tries.
-const MAX_DIGITS: u8 = 9;
-const POWERS: [f64; MAX_DIGITS as usize + 1] = [1e0, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9];
+const RAW: u8 = 0;
+const DECIMAL: u8 = 1;
+const BITS: u8 = 2;
+const PATCHED: u8 = 3;
 
 /// Appends `values`, which may be none.
 pub(super) fn encode_floats(values: &[f64], effort: Effort, out: &mut Vec<u8>) {
-    if let Some((digits, ints)) = decimals(values) {
-        out.extend([FLOAT_DECIMAL, digits]);
-        return encode_ints_with(&ints, effort, out);
+    let start = out.len();
+    // Constants are told by their bits: what looks like an integer too large for 53 bits may have no decimal at all.
+    let same = values.windows(2).all(|pair| pair[0].to_bits() == pair[1].to_bits());
+    let decimals = match effort {
+        Effort::Quick => Decimals::quick(values),
+        _ if same => Decimals::of(&values[..values.len().min(1)]).map(|d| d.repeat(values.len())),
+        _ => Decimals::of(values),
+    };
+    if let Some(decimals) = decimals {
+        put_decimals(values, &decimals, effort, out);
+        if effort == Effort::Quick || same || out.len() - start < values.len() * 5 {
+            return;
+        }
     }
     let bits: Vec<i64> = values.iter().map(|v| v.to_bits().cast_signed()).collect();
-    let mut coded = vec![FLOAT_BITS];
+    let mut coded = vec![BITS];
     encode_ints_with(&bits, effort, &mut coded);
+    let decimals = out.len() - start;
+    if decimals > 0 && decimals <= coded.len().min(1 + values.len() * 8) {
+        return;
+    }
+    out.truncate(start);
     if coded.len() < values.len() * 8 {
         return out.append(&mut coded);
     }
-    out.push(FLOAT_RAW);
+    out.push(RAW);
     values.iter().for_each(|v| out.extend(v.to_bits().to_le_bytes()));
 }
 
-/// The values as integers over a power of ten, if that gives back every bit.
-fn decimals(values: &[f64]) -> Option<(u8, Vec<i64>)> {
-    let mut digits = 0;
-    let mut ints = Vec::with_capacity(values.len());
-    'digits: loop {
-        ints.clear();
-        for value in values {
-            match decimal(*value, digits) {
-                Some(int) => ints.push(int),
-                None if digits < MAX_DIGITS => {
-                    digits += 1;
-                    continue 'digits;
+fn put_decimals(values: &[f64], decimals: &Decimals, effort: Effort, out: &mut Vec<u8>) {
+    let Decimals { scale, ints, odd } = decimals;
+    out.push(if odd.is_empty() { DECIMAL } else { PATCHED });
+    out.push(scale.to_byte());
+    encode_ints_with(ints, effort, out);
+    if odd.is_empty() {
+        return;
+    }
+    put_len(out, odd.len());
+    pack(odd.iter().map(|place| *place as u64), place_width(values.len()), out);
+    for place in odd {
+        let near = scale.float(ints[*place]).to_bits();
+        put_zigzag(out, values[*place].to_bits().wrapping_sub(near).cast_signed());
+    }
+}
+
+/// A run of floats taken apart.
+#[derive(Debug, Clone)]
+pub(super) enum FloatBlock<'a> {
+    Raw(&'a [u8]),
+    Bits(IntBlock<'a>),
+    Decimal { scale: Scale, ints: IntBlock<'a>, patches: Option<Patches<'a>> },
+}
+
+/// Values that are not what their integers stand for.
+#[derive(Debug, Clone)]
+pub(super) struct Patches<'a> {
+    n: usize,
+    count: usize,
+    places: &'a [u8],
+    away: Reader<'a>,
+}
+
+impl<'a> FloatBlock<'a> {
+    pub(super) fn read(reader: &mut Reader<'a>, n: usize) -> Result<FloatBlock<'a>, Bad> {
+        if n > MAX_VALUES {
+            return reader.bad("fewer values", n.to_string());
+        }
+        let codec = reader.u8()?;
+        match codec {
+            RAW => Ok(FloatBlock::Raw(reader.take(n * 8)?)),
+            BITS => Ok(FloatBlock::Bits(IntBlock::read(reader, n)?)),
+            DECIMAL | PATCHED => {
+                let byte = reader.u8()?;
+                let Some(scale) = Scale::from_byte(byte) else {
+                    return reader.bad("at most 18 digits", byte.to_string());
+                };
+                let ints = IntBlock::read(reader, n)?;
+                let patches = if codec == PATCHED { Some(Patches::read(reader, n)?) } else { None };
+                Ok(FloatBlock::Decimal { scale, ints, patches })
+            }
+            other => reader.bad("a float codec", other.to_string()),
+        }
+    }
+
+    /// The value that all are, if the codec says so.
+    pub(super) fn constant(&self) -> Option<f64> {
+        let (ints, float): (_, &dyn Fn(i64) -> f64) = match self {
+            FloatBlock::Bits(ints) => (ints, &|bits| f64::from_bits(bits.cast_unsigned())),
+            FloatBlock::Decimal { scale, ints, patches: None } => (ints, &|int| scale.float(int)),
+            _ => return None,
+        };
+        let (first, step) = ints.steps()?;
+        (step == 0).then(|| float(first))
+    }
+
+    /// Decodes `n` values in place of what `into` held.
+    pub(super) fn decode_into(&self, n: usize, into: &mut Vec<f64>) {
+        // What is there already is overwritten: no need to clear it.
+        into.resize(n, 0.0);
+        match self {
+            FloatBlock::Raw(bytes) => {
+                let (chunks, _) = bytes.as_chunks::<8>();
+                for (value, bytes) in into.iter_mut().zip(chunks) {
+                    *value = f64::from_bits(u64::from_le_bytes(*bytes));
                 }
-                None => return None,
+            }
+            FloatBlock::Bits(ints) => ints.for_each(|at, bits| {
+                for (value, bits) in into[at..].iter_mut().zip(bits) {
+                    *value = f64::from_bits(bits.cast_unsigned());
+                }
+            }),
+            FloatBlock::Decimal { scale, ints, patches } => {
+                decode_decimals(*scale, ints, into);
+                if let Some(patches) = patches {
+                    patches.apply(into);
+                }
             }
         }
-        return Some((digits, ints));
+    }
+
+    /// The sum, where it takes no decoding to natural order.
+    pub(super) fn sum(&self) -> Option<Sum> {
+        let FloatBlock::Decimal { scale, ints: IntBlock::Frame(frame), patches: None } = self
+        else {
+            return None;
+        };
+        let sums = FloatSums { to: ToFloat::new(*scale, frame), sums: [0.0; 32], lost: [0.0; 32] };
+        let FloatSums { sums, lost, .. } = walk(frame, sums);
+        let mut all = Sum::Float { sum: 0.0, lost: lost.iter().sum() };
+        sums.iter().for_each(|sum| all.add(Number::Float(*sum)));
+        Some(all)
     }
 }
 
-fn decimal(value: f64, digits: u8) -> Option<i64> {
-    let power = POWERS[usize::from(digits)];
-    let scaled = (value * power).round();
-    // Beyond 53 bits neighbouring integers are one float.
-    if scaled.abs() >= 9e15 || !scaled.is_finite() {
-        return None;
+impl<'a> Patches<'a> {
+    fn read(reader: &mut Reader<'a>, n: usize) -> Result<Patches<'a>, Bad> {
+        let count = reader.count(n)?;
+        let places = reader.take(packed_len(count, place_width(n)))?;
+        let away = reader.clone();
+        for _ in 0..count {
+            reader.zigzag()?;
+        }
+        Ok(Patches { n, count, places, away })
     }
-    #[expect(clippy::cast_possible_truncation, reason = "checked to be far inside")]
-    let int = scaled as i64;
-    (from_decimal(int, power).to_bits() == value.to_bits()).then_some(int)
+
+    fn apply(&self, values: &mut [f64]) {
+        let (width, mut away) = (place_width(self.n), self.away.clone());
+        for index in 0..self.count {
+            let place = get(self.places, index * width as usize, width);
+            let away = away.zigzag().unwrap_or(0).cast_unsigned();
+            if let Some(value) = usize::try_from(place).ok().and_then(|at| values.get_mut(at)) {
+                *value = f64::from_bits(value.to_bits().wrapping_add(away));
+            }
+        }
+    }
 }
 
-fn from_decimal(int: i64, power: f64) -> f64 {
-    int as f64 / power
+fn decode_decimals(scale: Scale, ints: &IntBlock<'_>, into: &mut [f64]) {
+    match ints {
+        IntBlock::Frame(frame) => {
+            walk(frame, NaturalFloats { to: ToFloat::new(scale, frame), out: into });
+        }
+        ints => ints.for_each(|at, ints| {
+            for (value, int) in into[at..].iter_mut().zip(ints) {
+                *value = scale.float(*int);
+            }
+        }),
+    }
 }
 
-/// Reads `n` floats in place of what `into` held.
+/// From distances of a frame to floats.
+#[derive(Debug, Clone, Copy)]
+struct ToFloat {
+    scale: Scale,
+    base: i64,
+    divisor: i64,
+    /// Base and products are integers that floats hold, so they can be added as floats: there are instructions for that on more
+    /// processors than there are for large integers.
+    exact: bool,
+    fused: bool,
+}
+
+impl ToFloat {
+    fn new(scale: Scale, frame: &Frame<'_>) -> Self {
+        let (base, divisor) = (frame.base, frame.divisor);
+        let exact =
+            frame.is_narrow() && base.unsigned_abs() < 1 << 51 && (0..1 << 20).contains(&divisor);
+        ToFloat { scale, base, divisor, exact, fused: false }
+    }
+
+    #[inline(always)]
+    fn float<T: Word>(self, distance: T) -> f64 {
+        let int = if self.exact {
+            self.base as f64 + distance.to_f64() * self.divisor as f64
+        } else {
+            self.base.wrapping_add(distance.widen().wrapping_mul(self.divisor)) as f64
+        };
+        self.scale.apply(int, self.fused)
+    }
+}
+
+struct NaturalFloats<'o> {
+    to: ToFloat,
+    out: &'o mut [f64],
+}
+
+impl FrameKernel for NaturalFloats<'_> {
+    #[inline(always)]
+    fn fused(&mut self, fused: bool) {
+        self.to.fused = fused;
+    }
+}
+
+impl Visitor for NaturalFloats<'_> {
+    #[inline(always)]
+    fn tile<T: Word, const L: usize>(&mut self, at: usize, tile: &mut Tile<T, L>, starts: &[T; L]) {
+        raise(tile, starts);
+        let Some(out) = self.out.get_mut(at..at + L * ROWS) else { return };
+        let (out, _) = out.as_chunks_mut::<8>();
+        let to = self.to;
+        lanes::natural(tile, |at, values| out[at / 8] = values.map(|value| to.float(value)));
+    }
+
+    #[inline(always)]
+    fn rest(&mut self, at: usize, distances: &[u64]) {
+        let Some(out) = self.out.get_mut(at..at + distances.len()) else { return };
+        for (out, distance) in out.iter_mut().zip(distances) {
+            *out = self.to.float(*distance);
+        }
+    }
+}
+
+/// Compensated sums side by side, in lane order.
+struct FloatSums {
+    to: ToFloat,
+    sums: [f64; 32],
+    lost: [f64; 32],
+}
+
+impl FrameKernel for FloatSums {
+    #[inline(always)]
+    fn fused(&mut self, fused: bool) {
+        self.to.fused = fused;
+    }
+}
+
+impl FloatSums {
+    /// Knuth's sum of two: what rounding takes away is exact.
+    #[inline(always)]
+    fn add(sum: &mut f64, lost: &mut f64, value: f64) {
+        let total = *sum + value;
+        let shadow = total - *sum;
+        *lost += (*sum - (total - shadow)) + (value - shadow);
+        *sum = total;
+    }
+}
+
+impl Visitor for FloatSums {
+    #[inline(always)]
+    fn tile<T: Word, const L: usize>(&mut self, _: usize, tile: &mut Tile<T, L>, starts: &[T; L]) {
+        let to = self.to;
+        for lanes in (0..L).step_by(8) {
+            let (mut sums, mut lost) = ([0.0; 8], [0.0; 8]);
+            for row in &*tile {
+                for at in 0..8 {
+                    let value = to.float(row[lanes + at].add(starts[lanes + at]));
+                    Self::add(&mut sums[at], &mut lost[at], value);
+                }
+            }
+            for at in 0..8 {
+                let lane = lanes + at;
+                Self::add(&mut self.sums[lane], &mut self.lost[lane], sums[at]);
+                self.lost[lane] += lost[at];
+            }
+        }
+    }
+
+    #[inline(always)]
+    fn rest(&mut self, _: usize, distances: &[u64]) {
+        for (at, distance) in distances.iter().enumerate() {
+            let lane = at % 8;
+            let value = self.to.float(*distance);
+            Self::add(&mut self.sums[lane], &mut self.lost[lane], value);
+        }
+    }
+}
+
+/// Reads `n` floats.
+pub(super) fn decode_floats(reader: &mut Reader<'_>, n: usize) -> Result<Vec<f64>, Bad> {
+    let mut values = Vec::new();
+    decode_floats_into(reader, n, &mut values)?;
+    Ok(values)
+}
+
+/// Reads `n` floats in place of what `into` held; its memory is used again. After an error it holds what it held.
 pub(crate) fn decode_floats_into(
     reader: &mut Reader<'_>,
     n: usize,
     into: &mut Vec<f64>,
 ) -> Result<(), Bad> {
-    into.clear();
-    into.extend(decode_floats(reader, n)?);
+    FloatBlock::read(reader, n)?.decode_into(n, into);
     Ok(())
-}
-
-/// The value that all `n` are, if the codec says so.
-pub(super) fn peek_constant(mut reader: Reader<'_>) -> Option<f64> {
-    let codec = reader.u8().ok()?;
-    let power = match codec {
-        FLOAT_DECIMAL => *POWERS.get(usize::from(reader.u8().ok()?))?,
-        FLOAT_BITS => 1.0,
-        _ => return None,
-    };
-    let (value, step) = IntBlock::read(&mut reader, 1).ok()?.steps()?;
-    (step == 0).then(|| match codec {
-        FLOAT_BITS => f64::from_bits(value.cast_unsigned()),
-        _ => from_decimal(value, power),
-    })
-}
-
-pub(super) fn decode_floats(reader: &mut Reader<'_>, n: usize) -> Result<Vec<f64>, Bad> {
-    match reader.u8()? {
-        FLOAT_RAW => {
-            let bytes = reader.take(n * 8)?;
-            let (values, _) = bytes.as_chunks::<8>();
-            Ok(values.iter().map(|b| f64::from_bits(u64::from_le_bytes(*b))).collect())
-        }
-        FLOAT_DECIMAL => {
-            let digits = reader.u8()?;
-            let Some(power) = POWERS.get(usize::from(digits)) else {
-                return reader.bad("at most 9 digits", digits.to_string());
-            };
-            let ints = decode_ints(reader, n)?;
-            Ok(ints.into_iter().map(|int| from_decimal(int, *power)).collect())
-        }
-        FLOAT_BITS => {
-            let bits = decode_ints(reader, n)?;
-            Ok(bits.into_iter().map(|bits| f64::from_bits(bits.cast_unsigned())).collect())
-        }
-        other => reader.bad("a float codec", other.to_string()),
-    }
 }

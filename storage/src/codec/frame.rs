@@ -23,7 +23,8 @@
 //! as many as values: the first brings the base from one step before it, and is always 0.
 
 use super::bits::{bits_of, get, mask, packed_len, unpack};
-use super::lanes::{self, ROWS, Tile, Word};
+use super::lanes;
+pub(super) use super::lanes::{ROWS, Tile, Word, raise};
 use crate::bytes::{Bad, Reader};
 use crate::dispatch::{self, Kernel};
 
@@ -460,6 +461,11 @@ impl Frame<'_> {
     /// Decodes into `out`, which has a place for every value.
     pub(super) fn decode(&self, out: &mut [i64]) {
         walk(self, Natural { base: self.base, divisor: self.divisor, out });
+    }
+
+    /// Whether the distances fit 32 bits.
+    pub(super) fn is_narrow(&self) -> bool {
+        self.span != Span::Any && self.bitmap.is_none()
     }
 
     /// The sum of all values; it wraps around.

@@ -136,6 +136,21 @@ impl<'a> IntBlock<'a> {
             IntBlock::Frame(frame) => frame.decode(into),
         }
     }
+
+    /// Shows all values in order, some at a time: the index of the first, and the values.
+    pub(super) fn for_each(&self, mut show: impl FnMut(usize, &[i64])) {
+        let mut values = Vec::new();
+        self.decode_into(&mut values);
+        show(0, &values);
+    }
+
+    /// The sum, where it takes no decoding to natural order; it wraps around.
+    pub(super) fn sum(&self) -> Option<i64> {
+        match self {
+            IntBlock::Frame(frame) => Some(frame.sum()),
+            _ => None,
+        }
+    }
 }
 
 fn for_each_unpacked(

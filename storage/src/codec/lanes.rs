@@ -28,6 +28,8 @@ pub(super) trait Word: Copy + Default {
     fn add(self, other: Self) -> Self;
     /// As a signed number of 64 bits.
     fn widen(self) -> i64;
+    /// As a float; exact where 32 bits are enough.
+    fn to_f64(self) -> f64;
 }
 
 impl Word for u32 {
@@ -52,6 +54,10 @@ impl Word for u32 {
     fn widen(self) -> i64 {
         i64::from(self.cast_signed())
     }
+    #[inline(always)]
+    fn to_f64(self) -> f64 {
+        f64::from(self.cast_signed())
+    }
 }
 
 impl Word for u64 {
@@ -74,6 +80,10 @@ impl Word for u64 {
     #[inline(always)]
     fn widen(self) -> i64 {
         self.cast_signed()
+    }
+    #[inline(always)]
+    fn to_f64(self) -> f64 {
+        self.cast_signed() as f64
     }
 }
 

@@ -24,6 +24,7 @@
 mod aggregate;
 mod bits;
 mod block;
+mod decimal;
 mod floats;
 mod frame;
 mod ints;

@@ -104,7 +104,131 @@ fn more_effort_never_takes_more_than_a_few_bytes_more() {
     }
 }
 
+/// Floats as they come: decimals of several kinds, some with odd ones in between, and others.
+fn float_shapes(n: usize) -> Vec<Vec<f64>> {
+    let ints = shapes(n);
+    let mut list: Vec<Vec<f64>> = Vec::new();
+    for values in &ints {
+        list.push(values.iter().map(|v| (v % 100_000) as f64 / 100.0).collect());
+        list.push(values.iter().map(|v| (v % 1_000_000) as f64 * 0.001).collect());
+        list.push(values.iter().map(|v| *v as f64).collect());
+        list.push(values.iter().map(|v| f64::from_bits(v.cast_unsigned())).collect());
+        list.push(values.iter().map(|v| (*v as f64).sqrt()).collect());
+    }
+    let odd = [
+        f64::NAN,
+        -0.0,
+        f64::INFINITY,
+        f64::NEG_INFINITY,
+        5e-324,
+        1e300,
+        f64::from_bits(0xfff8_0000_dead_beef),
+    ];
+    for every in [2, 7, 60] {
+        let value = |at: usize| {
+            if at % every == 1 { odd[at / every % odd.len()] } else { at as f64 / 10.0 }
+        };
+        list.push((0..n).map(value).collect());
+        list.push((0..n).map(|at| if at % every == 1 { 0.3f64.next_up() } else { 0.3 }).collect());
+    }
+    list
+}
+
+fn check_floats(values: &[f64], effort: Effort) -> Vec<u8> {
+    let mut out = Vec::new();
+    encode_floats(values, effort, &mut out);
+    let mut reader = Reader::new(&out);
+    let got = decode_floats(&mut reader, values.len()).unwrap();
+    let wrong = values.iter().zip(&got).position(|(a, b)| a.to_bits() != b.to_bits());
+    assert_eq!(
+        (got.len(), wrong),
+        (values.len(), None),
+        "{effort:?} {:?}",
+        &out[..out.len().min(40)]
+    );
+    assert_eq!(reader.rest(), 0);
+    out
+}
+
+#[test]
+fn floats_of_every_shape_and_length_come_back() {
+    for n in [0, 1, 2, 3, 9, 40, 255, 256, 300, 1024, 1080] {
+        for values in float_shapes(n) {
+            for effort in EFFORTS {
+                check_floats(&values, effort);
+            }
+        }
+    }
+}
+
+#[test]
+fn damaged_floats_are_errors_or_values() {
+    for values in float_shapes(70) {
+        for effort in EFFORTS {
+            let good = check_floats(&values, effort);
+            for cut in 0..good.len() {
+                assert!(decode_floats(&mut Reader::new(&good[..cut]), values.len()).is_err());
+            }
+            for at in 0..good.len() {
+                for bit in 0..8 {
+                    let mut bad = good.clone();
+                    bad[at] ^= 1 << bit;
+                    if let Ok(got) = decode_floats(&mut Reader::new(&bad), values.len()) {
+                        assert_eq!(got.len(), values.len());
+                    }
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn blocks_add_up_to_what_their_values_do() {
+    let aggregates = |column: &Column, effort: Effort| {
+        let n = column.len();
+        let mut out = Vec::new();
+        encode_column_with(column, n, effort, &mut out);
+        let field_type = column.values().field_type().unwrap();
+        let block = NumberBlock::parse(&out, field_type, n).unwrap();
+        let mut scratch = Scratch::default();
+        let sum = block.aggregate(crate::Aggregates::SUM, &mut scratch).unwrap();
+        let all = block.aggregate(crate::Aggregates::ALL, &mut scratch).unwrap();
+        assert_eq!((sum.count, all.count), (n, n));
+        (sum.sum.total(), all.sum.total())
+    };
+    for n in [1, 40, 256, 600, 1024, 1080, 2047] {
+        for values in shapes(n) {
+            let want = values.iter().fold(0i64, |sum, v| sum.wrapping_add(*v));
+            let column = Column::new("", Values::Integer(values));
+            for effort in EFFORTS {
+                let (sum, all) = aggregates(&column, effort);
+                assert_eq!(
+                    (sum, all),
+                    (crate::Number::Integer(want), crate::Number::Integer(want))
+                );
+            }
+        }
+        for values in float_shapes(n) {
+            let column = Column::new("", Values::Float(values));
+            for effort in EFFORTS {
+                let (sum, all) = aggregates(&column, effort);
+                let (sum, all) = (sum.as_f64(), all.as_f64());
+                assert!(sum == all || (sum.is_nan() && all.is_nan()), "{sum} {all}");
+            }
+        }
+    }
+}
+
 proptest! {
+    #[test]
+    fn any_floats_come_back(bits in prop::collection::vec(any::<u64>(), 0..300), tame in any::<bool>()) {
+        let value = |bits: &u64| if tame { (bits % 100_000) as f64 / 1e3 } else { f64::from_bits(*bits) };
+        let values: Vec<f64> = bits.iter().map(value).collect();
+        for effort in EFFORTS {
+            check_floats(&values, effort);
+        }
+    }
+
     #[test]
     fn any_integers_come_back(
         values in prop::collection::vec(any::<i64>(), 0..1300), shift in 0..64u32, odd in any::<i64>(), sums in 0..3

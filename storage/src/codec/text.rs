@@ -14,7 +14,7 @@ pub(super) fn encode_texts<'a>(texts: impl Iterator<Item = &'a str>, out: &mut V
     for text in texts {
         let index = *known.entry(text).or_insert_with(|| {
             list.push(text);
-            i64::from(crate::rows::index(list.len() - 1))
+            i64::try_from(list.len() - 1).unwrap_or(i64::MAX)
         });
         indexes.push(index);
     }

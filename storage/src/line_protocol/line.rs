@@ -226,11 +226,18 @@ impl From<Value<'_>> for FieldValue {
 /// Cuts a body into lines, leaving out blank ones and comments.
 #[derive(Debug, Clone)]
 pub(super) struct RawLines<'a> {
-    rest: &'a [u8],
-    /// The rest as text, if all of the body is UTF-8: then it is looked at only once.
-    text: Option<&'a str>,
-    /// The line at which the rest begins, from 1.
+    body: Body<'a>,
+    at: usize,
+    /// The line that begins at `at`, from 1.
     number: usize,
+}
+
+/// Lines, and whether they are text.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Body<'a> {
+    pub(super) bytes: &'a [u8],
+    /// The same as text, if all of it is UTF-8: then it is looked at only once. Not found out before somebody asks.
+    text: Option<Option<&'a str>>,
 }
 
 /// A line, not looked at yet.
@@ -242,8 +249,8 @@ pub(super) struct RawLine<'a> {
 }
 
 impl<'a> RawLines<'a> {
-    pub(super) fn new(body: &'a [u8]) -> Self {
-        RawLines { rest: body, text: std::str::from_utf8(body).ok(), number: 1 }
+    pub(super) const fn new(body: &'a [u8]) -> Self {
+        RawLines { body: Body::new(body), at: 0, number: 1 }
     }
 }
 
@@ -252,27 +259,49 @@ impl<'a> Iterator for RawLines<'a> {
 
     #[inline]
     fn next(&mut self) -> Option<RawLine<'a>> {
-        while !self.rest.is_empty() {
-            let (len, inner_line_feeds) = leaf::line_len(self.rest);
-            let (bytes, number, text) = (&self.rest[..len], self.number, self.text);
-            let next = (len + 1).min(self.rest.len());
-            self.rest = &self.rest[next..];
-            self.text = text.and_then(|text| text.get(next..));
+        while self.at < self.body.bytes.len() {
+            let number = self.number;
+            let (line, next, inner_line_feeds) = self.body.line_at(self.at, number);
+            self.at = next;
             self.number += 1 + inner_line_feeds;
-            let bytes = bytes.strip_suffix(b"\r").unwrap_or(bytes);
-            if !matches!(bytes[leaf::blank_len(bytes)..].first(), None | Some(b'#')) {
-                return Some(RawLine {
-                    bytes,
-                    text: text.and_then(|text| text.get(..bytes.len())),
-                    number,
-                });
+            if line.is_point() {
+                return Some(line);
             }
         }
         None
     }
 }
 
+impl<'a> Body<'a> {
+    pub(super) const fn new(bytes: &'a [u8]) -> Self {
+        Body { bytes, text: None }
+    }
+
+    /// The body as text, if all of it is UTF-8.
+    #[inline]
+    pub(super) fn text(&mut self) -> Option<&'a str> {
+        *self.text.get_or_insert_with(|| std::str::from_utf8(self.bytes).ok())
+    }
+
+    /// The line `number` that begins at `at`, where the next begins, and how many line feeds are in its texts.
+    #[inline]
+    pub(super) fn line_at(&mut self, at: usize, number: usize) -> (RawLine<'a>, usize, usize) {
+        let rest = &self.bytes[at..];
+        let (len, inner_line_feeds) = leaf::line_len(rest);
+        let bytes = rest[..len].strip_suffix(b"\r").unwrap_or(&rest[..len]);
+        let text = self.text().and_then(|text| text.get(at..at + bytes.len()));
+        let next = (at + len + 1).min(self.bytes.len());
+        (RawLine { bytes, text, number }, next, inner_line_feeds)
+    }
+}
+
 impl<'a> RawLine<'a> {
+    /// Whether it holds a point, or should: it is neither blank nor a comment.
+    #[inline]
+    pub(super) fn is_point(&self) -> bool {
+        !matches!(self.bytes[leaf::blank_len(self.bytes)..].first(), None | Some(b'#'))
+    }
+
     /// The line as text.
     pub(super) fn text(&self) -> Result<&'a str, Fault> {
         if let Some(text) = self.text {

@@ -34,15 +34,20 @@ mod line;
 mod memo;
 mod number;
 mod parser;
+mod report;
+mod shortcut;
+mod template;
 #[cfg(test)]
 mod tests;
+mod word;
 
 #[cfg(feature = "engine")]
 pub(crate) use line::first_line_len;
 
 pub use error::{ParseError, Reason};
 pub use line::{Line, LineFields, LineTags, Lines, Value, lines, whole_lines_len};
-pub use parser::{LineParser, ParseReport, parse_lines};
+pub use parser::{LineParser, parse_lines};
+pub use report::ParseReport;
 
 #[cfg(doc)]
 use stripchart_core::Batch;

@@ -3,16 +3,10 @@
 use super::error::{Fault, Kind};
 use super::grammar::{Parsed, RawValue};
 use super::leaf;
+use super::word::{DIGITS_MAX, Digits, POWERS_OF_TEN, digits_at, word_at};
 
-/// Digits that a signed integer always has room for.
-const INTEGER_DIGITS: usize = 18;
-
-/// Digits that a float holds exactly as an integer.
-const FLOAT_DIGITS: usize = 15;
-
-/// The powers of ten up to [`FLOAT_DIGITS`], all exact.
-const POWERS_OF_TEN: [f64; FLOAT_DIGITS + 1] =
-    [1e0, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15];
+/// Up to here every integer is a float.
+const EXACT_MAX: u64 = 1 << 53;
 
 /// ```text
 /// integer  = [ "-" ] , digits , "i" ;
@@ -27,41 +21,106 @@ pub(super) fn number(input: &[u8]) -> Parsed<'_, RawValue<'_>> {
     }
 }
 
-/// Integers of up to 18 digits and plain decimals of up to 15; `None` for everything else.
-#[inline(always)]
-pub(super) fn common(input: &[u8]) -> Option<(usize, RawValue<'_>)> {
-    let negative = input.first() == Some(&b'-');
-    let start = usize::from(negative);
-    let (whole, mut mantissa) = digits(&input[start..], 0);
-    let mut at = start + whole;
-    match input.get(at) {
-        Some(b'i') if (1..=INTEGER_DIGITS).contains(&whole) && ends(input, at + 1) => {
-            let value = i64::try_from(mantissa).ok()?;
-            return Some((at + 1, RawValue::Integer(if negative { -value } else { value })));
+/// Signed integers of up to 19 digits and floats; `None` for everything else.
+#[inline]
+fn common(input: &[u8]) -> Option<(usize, RawValue<'_>)> {
+    let (value, end) = match integer_at(input, 0) {
+        Some((value, end)) if input.get(end) == Some(&b'i') => (RawValue::Integer(value), end + 1),
+        _ => {
+            let (value, end) = float_at(input, 0)?;
+            (RawValue::Float(value), end)
         }
-        Some(b'.') => at += 1,
-        None | Some(b',' | b' ') => {}
-        Some(_) => return None,
-    }
-    let (fraction, all) = digits(&input[at..], mantissa);
-    mantissa = all;
-    if !(1..=FLOAT_DIGITS).contains(&(whole + fraction)) || !ends(input, at + fraction) {
-        return None;
-    }
-    // Both are exact, so the quotient is rounded once: to the float nearest to the decimal.
-    let value = mantissa as f64 / POWERS_OF_TEN[fraction];
-    Some((at + fraction, RawValue::Float(if negative { -value } else { value })))
+    };
+    ends(input, end).then_some((end, value))
 }
 
-/// How many digits begin `input`, and the number they continue `number` to; meaningless when it overflows.
-#[inline]
-fn digits(input: &[u8], mut number: u64) -> (usize, u64) {
-    let mut len = 0;
-    while let Some(digit @ b'0'..=b'9') = input.get(len) {
-        number = number.wrapping_mul(10).wrapping_add(u64::from(digit - b'0'));
-        len += 1;
+/// The integer at `at`, of up to 19 digits, and where it ends. What follows, an `i` to begin with, is not looked at.
+#[inline(always)]
+pub(super) fn integer_at(input: &[u8], at: usize) -> Option<(i64, usize)> {
+    let negative = input.get(at) == Some(&b'-');
+    let start = at + usize::from(negative);
+    let first = Digits::of(word_at(input, start));
+    let (len, magnitude) = match first.count() {
+        0 => return None,
+        count @ 1..8 => (count, first.number(count)),
+        _ => digits_at(input, start, 0),
+    };
+    let magnitude = i64::try_from(magnitude).ok().filter(|_| len <= DIGITS_MAX)?;
+    Some((if negative { -magnitude } else { magnitude }, start + len))
+}
+
+/// The float at `at`, finite, and where it ends. What follows is not looked at.
+#[inline(always)]
+pub(super) fn float_at(input: &[u8], at: usize) -> Option<(f64, usize)> {
+    let negative = input.get(at) == Some(&b'-');
+    let start = at + usize::from(negative);
+    let word = word_at(input, start);
+    let digits = Digits::of(word);
+    let whole = digits.count();
+    if whole == 8 {
+        return long_float_at(input, at, start);
     }
-    (len, number)
+    let byte = |at: usize| word.to_le_bytes()[at];
+    let (magnitude, len) = match byte(whole) {
+        b'.' => match digits.second_other() {
+            8 => return long_float_at(input, at, start),
+            1 => return None,
+            end if byte(end) | 0x20 == b'e' => return long_float_at(input, at, start),
+            end => {
+                let mantissa = digits.number_without(whole, end);
+                // Both are exact, so the quotient is rounded once: to the float nearest to the decimal.
+                (mantissa as f64 / POWERS_OF_TEN[end - whole - 1], end)
+            }
+        },
+        b'e' | b'E' => return long_float_at(input, at, start),
+        _ if whole == 0 => return None,
+        _ => (digits.number(whole) as f64, whole),
+    };
+    Some((if negative { -magnitude } else { magnitude }, start + len))
+}
+
+/// The float whose sign is at `at`, if it has one, and its digits at `start`: with an exponent, or of many digits.
+#[inline(never)]
+fn long_float_at(input: &[u8], at: usize, start: usize) -> Option<(f64, usize)> {
+    let (whole, mut mantissa) = digits_at(input, start, 0);
+    let (mut end, mut fraction) = (start + whole, 0);
+    if input.get(end) == Some(&b'.') {
+        (fraction, mantissa) = digits_at(input, end + 1, mantissa);
+        end += 1 + fraction;
+    }
+    if whole + fraction == 0 {
+        return None;
+    }
+    let mut power = 0;
+    if let Some(b'e' | b'E') = input.get(end) {
+        let sign = input.get(end + 1);
+        let exponent = end + 1 + usize::from(matches!(sign, Some(b'+' | b'-')));
+        let (len, count) = digits_at(input, exponent, 0);
+        if len == 0 {
+            return None;
+        }
+        end = exponent + len;
+        // What has more digits is not exact.
+        power = if len <= 4 { i64::try_from(count).ok()? } else { i64::from(u16::MAX) };
+        power = if sign == Some(&b'-') { -power } else { power };
+    }
+    let power = power.checked_sub_unsigned(fraction as u64)?;
+    let magnitude =
+        match usize::try_from(power.unsigned_abs()).ok().and_then(|of| POWERS_OF_TEN.get(of)) {
+            // Both are exact, so the result is rounded once.
+            Some(ten) if mantissa <= EXACT_MAX && whole + fraction <= DIGITS_MAX => {
+                if power < 0 {
+                    mantissa as f64 / ten
+                } else {
+                    mantissa as f64 * ten
+                }
+            }
+            _ => {
+                let text = std::str::from_utf8(input.get(start..end)?).ok()?;
+                text.parse().ok().filter(|value: &f64| value.is_finite())?
+            }
+        };
+    Some((if start > at { -magnitude } else { magnitude }, end))
 }
 
 /// Whether a value may end at `at`.
@@ -123,7 +182,7 @@ fn may_be_float(text: &[u8]) -> bool {
 /// `timestamp = [ "-" ] , digits ;` up to a space or the end.
 pub(super) fn timestamp(input: &[u8]) -> Parsed<'_, i64> {
     let sign = usize::from(input.first() == Some(&b'-'));
-    let (len, magnitude) = digits(&input[sign..], 0);
+    let (len, magnitude) = digits_at(input, sign, 0);
     let (token, rest) = input.split_at(sign + len);
     match rest.first() {
         None | Some(b' ') => {}
@@ -131,7 +190,7 @@ pub(super) fn timestamp(input: &[u8]) -> Parsed<'_, i64> {
     }
     let count = match i64::try_from(magnitude) {
         _ if len == 0 => return Err(Fault::cut(input, Kind::TimestampSign)),
-        Ok(magnitude) if len <= INTEGER_DIGITS + 1 => {
+        Ok(magnitude) if len <= DIGITS_MAX => {
             if sign == 1 {
                 -magnitude
             } else {
@@ -162,6 +221,11 @@ mod tests {
             let digits = format!("{mantissa:0width$}", width = places + 1);
             let (whole, fraction) = digits.split_at(digits.len() - places);
             for text in [format!("{whole}.{fraction}"), format!("-{whole}.{fraction}")] {
+                let (rest, value) = number(text.as_bytes()).unwrap();
+                assert_eq!(rest, b"");
+                let RawValue::Float(value) = value else { panic!("{text}: {value:?}") };
+                assert_eq!(value.to_bits(), text.parse::<f64>().unwrap().to_bits(), "{text}");
+                let text = format!("{text}e{}", i64::try_from(state >> 20 & 0x3f).unwrap() - 32);
                 let (rest, value) = number(text.as_bytes()).unwrap();
                 assert_eq!(rest, b"");
                 let RawValue::Float(value) = value else { panic!("{text}: {value:?}") };

@@ -1,26 +1,26 @@
 //! From lines into a batch.
 //!
-//! A line's parts are found by the grammar, with two shortcuts that give what the grammar would give: the series by its
-//! [memo](super::memo), and a field key by looking whether the key that stood in this place on the last line stands
-//! there again. The row is written only when the whole line has been found good.
+//! Most lines are like those before them and take the [shortcut](super::shortcut). What that declines is read here, by the
+//! grammar, with two shortcuts of its own that give what the grammar would give: the series by its [memo](super::memo), and a
+//! field key by looking whether the key that stood in this place on the last line stands there again. The row is written
+//! only when the whole line has been found good, and is the model of later lines then.
 
 use std::borrow::Cow;
-use std::fmt;
 
-use stripchart_core::{Batch, BatchSeries, KeyError, MAX_KEY_LEN, Precision, RowWriter, Timestamp};
+use stripchart_core::{
+    Batch, BatchIdentity, BatchSeries, FieldType, KeyError, MAX_KEY_LEN, Precision, RowWriter,
+    Timestamp,
+};
 
-use super::error::{Fault, Kind, ParseError};
+use super::error::{Fault, Kind};
 use super::grammar::{self, RawValue, Series};
 use super::leaf;
-use super::line::{PLAIN, QUOTED, RawLine, RawLines, STRING, fault_of, part, unescape};
-use super::memo::{self, Memo};
-use super::number;
-
-/// Errors that a report keeps.
-const ERRORS_KEPT: usize = 64;
+use super::line::{Body, PLAIN, QUOTED, RawLine, STRING, fault_of, part, unescape};
+use super::report::ParseReport;
+use super::shortcut::{Shortcuts, Times};
 
 /// Memory for remembered series, unless told otherwise.
-const MEMO_BYTES: usize = 8 << 20;
+const MEMO_BYTES: usize = 32 << 20;
 
 /// Lines shorter than this cannot exceed [`MAX_KEY_LEN`] with series and field key.
 const LONG_LINE: usize = MAX_KEY_LEN - 8;
@@ -68,7 +68,10 @@ pub fn parse_lines(
 /// ```
 #[derive(Debug)]
 pub struct LineParser {
-    memo: Memo,
+    shortcuts: Shortcuts,
+    /// The batch to which what the shortcuts remember belongs.
+    identity: Option<BatchIdentity>,
+    grammar_alone: bool,
 }
 
 impl Default for LineParser {
@@ -78,7 +81,7 @@ impl Default for LineParser {
 }
 
 impl LineParser {
-    /// A parser that spends up to 8 MiB on remembering series, about 20 000 of ten tags each.
+    /// A parser that spends up to 32 MiB on remembering series, about 150 000 of ten tags each.
     #[must_use]
     pub const fn new() -> Self {
         LineParser::with_memo_bytes(MEMO_BYTES)
@@ -87,13 +90,20 @@ impl LineParser {
     /// A parser that spends up to `bytes` on remembering series; 0 to remember none. Allocates nothing yet.
     #[must_use]
     pub const fn with_memo_bytes(bytes: usize) -> Self {
-        LineParser { memo: Memo::new(bytes) }
+        LineParser { shortcuts: Shortcuts::new(bytes), identity: None, grammar_alone: false }
+    }
+
+    /// The same without any shortcut: slow, and right by definition. For tests that compare the two.
+    #[doc(hidden)]
+    #[must_use]
+    pub const fn grammar_alone() -> Self {
+        LineParser { shortcuts: Shortcuts::new(0), identity: None, grammar_alone: true }
     }
 
     /// Bytes that the remembered series take now.
     #[must_use]
-    pub fn memo_bytes(&self) -> usize {
-        self.memo.bytes()
+    pub const fn memo_bytes(&self) -> usize {
+        self.shortcuts.memo.bytes()
     }
 
     /// Appends the points of `body` to `batch` and tells which lines it refused; those cost the others nothing.
@@ -121,57 +131,109 @@ impl LineParser {
         full: &mut dyn FnMut(&mut Batch) -> bool,
     ) -> ParseReport {
         let mut report = ParseReport::default();
-        let mut row = Row {
-            slots: Vec::new(),
-            precision,
-            default_time: default_time.align_down(precision.nanos()),
-        };
-        for line in RawLines::new(body) {
-            match self.line(line, &mut row, batch) {
-                Ok(()) => {
-                    report.rows += 1;
-                    if batch.padding() > max_padding && !full(batch) {
-                        break;
+        let mut body = Body::new(body);
+        let mut lines_before = LineCount::default();
+        let mut times = Times::new(precision, default_time);
+        let mut row = Row { slots: Vec::new(), grammar_alone: self.grammar_alone };
+        self.belong_to(batch);
+        self.shortcuts.begin_body();
+        let mut at = 0;
+        while at < body.bytes.len() {
+            if let Some(next) = self.shortcuts.line(&mut body, at, &mut times, batch) {
+                report.rows += 1;
+                at = next;
+            } else {
+                let number = lines_before.number(body.bytes, at);
+                let (line, next, _) = body.line_at(at, number);
+                at = next;
+                if !line.is_point() {
+                    continue;
+                }
+                match self.line(line, &mut row, &times, batch) {
+                    Ok(()) => report.rows += 1,
+                    Err(fault) => {
+                        report.refuse(&line, fault);
+                        continue;
                     }
                 }
-                Err(fault) => report.refuse(line, fault),
+            }
+            if batch.padding() > max_padding {
+                if !full(batch) {
+                    break;
+                }
+                self.belong_to(batch);
             }
         }
         report
     }
 
+    /// Forgets what was remembered of another batch.
+    fn belong_to(&mut self, batch: &Batch) {
+        if self.identity.as_ref() != Some(batch.identity()) {
+            self.shortcuts.clear();
+            self.identity = Some(batch.identity().clone());
+        }
+    }
+
+    /// Reads a line by the grammar, and remembers it.
     fn line<'a>(
         &mut self,
         line: RawLine<'a>,
         row: &mut Row<'a>,
+        times: &Times,
         batch: &mut Batch,
     ) -> Result<(), Fault> {
         let text = line.text()?;
         let bytes = text.as_bytes();
         let point = &bytes[leaf::blank_len(bytes)..];
-        let raw = &point[..leaf::series_len(point)];
-        let hash = memo::hash(raw);
-        let rest = &point[raw.len()..];
-        let known = if rest.is_empty() { None } else { self.memo.get(hash, raw, batch) };
+        let series_len = leaf::series_len(point);
+        let rest = &point[series_len..];
+        // With the space that ends it.
+        let raw =
+            if rest.is_empty() || self.grammar_alone { None } else { point.get(..=series_len) };
+        let known = raw.and_then(|raw| self.shortcuts.series(raw));
         let new = match known {
             Some(_) => None,
             None => Some(grammar::series(point).map_err(|error| fault_of(&error))?.1),
         };
-        let rest = row.fields(text, &rest[leaf::blank_len(rest)..], raw.len())?;
-        let at = row.time(rest)?;
+        let rest = row.fields(text, &rest[leaf::blank_len(rest)..], series_len)?;
+        let at = time(rest, times)?;
         // Only now is the line known to be good.
         let series = match (known, new) {
             (Some(series), _) => series,
             (None, Some(new)) => {
-                let series =
-                    enter(text, new, batch).map_err(|error| Fault::at(point, kind_of(&error)))?;
-                self.memo.insert(hash, part(text, raw), series, batch);
-                series
+                enter(text, new, batch).map_err(|error| Fault::at(point, kind_of(&error)))?
             }
             (None, None) => return Err(Fault::at(point, Kind::EmptyMeasurement)),
         };
         row.write(text, series, at, batch);
+        if let Some(raw) = raw {
+            self.shortcuts.learn(raw, series, row.foretold().as_deref(), batch);
+        }
         Ok(())
+    }
+}
+
+/// Reads the timestamp that `input` may hold after the fields.
+fn time(input: &[u8], times: &Times) -> Result<Timestamp, Fault> {
+    let (_, count) = grammar::timestamp(input).map_err(|error| fault_of(&error))?;
+    let Some(count) = count else { return Ok(times.default_time()) };
+    times.at(count).ok_or_else(|| Fault::at(&input[leaf::blank_len(input)..], Kind::TimeRange))
+}
+
+/// Counts the lines of a body, as far as it was asked to.
+#[derive(Debug, Default)]
+struct LineCount {
+    counted: usize,
+    line_feeds: usize,
+}
+
+impl LineCount {
+    /// The number, from 1, of the line that begins at `at`, which is never before where it was last asked about.
+    fn number(&mut self, body: &[u8], at: usize) -> usize {
+        self.line_feeds += memchr::memchr_iter(b'\n', &body[self.counted..at]).count();
+        self.counted = at;
+        self.line_feeds + 1
     }
 }
 
@@ -200,8 +262,7 @@ fn kind_of(error: &KeyError) -> Kind {
 /// The row being read; between rows, what the last one looked like.
 struct Row<'a> {
     slots: Vec<Slot<'a>>,
-    precision: Precision,
-    default_time: Timestamp,
+    grammar_alone: bool,
 }
 
 /// A field of the row.
@@ -230,6 +291,7 @@ impl<'a> Row<'a> {
         series_len: usize,
     ) -> Result<&'a [u8], Fault> {
         if text.len() < LONG_LINE
+            && !self.grammar_alone
             && let Some(rest) = self.same_fields(input)
         {
             return Ok(rest);
@@ -259,10 +321,7 @@ impl<'a> Row<'a> {
         let last = self.slots.len().checked_sub(1)?;
         for (index, slot) in self.slots.iter_mut().enumerate() {
             let value = rest.strip_prefix(slot.key.as_bytes())?.strip_prefix(b"=")?;
-            match number::common(value) {
-                Some((len, common)) => (rest, slot.value) = (&value[len..], common),
-                None => (rest, slot.value) = grammar::field_value(value).ok()?,
-            }
+            (rest, slot.value) = grammar::field_value(value).ok()?;
             match rest.first() {
                 Some(b',') if index < last => rest = &rest[1..],
                 None | Some(b' ') if index == last => {}
@@ -272,15 +331,13 @@ impl<'a> Row<'a> {
         Some(rest)
     }
 
-    /// Reads the timestamp that `input` may hold after the fields.
-    fn time(&self, input: &[u8]) -> Result<Timestamp, Fault> {
-        let (_, count) = grammar::timestamp(input).map_err(|error| fault_of(&error))?;
-        let Some(count) = count else { return Ok(self.default_time) };
-        count
-            .checked_mul(self.precision.nanos())
-            .map(Timestamp::from_nanos)
-            .filter(|at| (Timestamp::MIN..=Timestamp::MAX).contains(at))
-            .ok_or_else(|| Fault::at(&input[leaf::blank_len(input)..], Kind::TimeRange))
+    /// Names and types, if they can serve as a template.
+    fn foretold(&self) -> Option<Vec<(&'a str, FieldType)>> {
+        let plain = |slot: &Slot<'a>| {
+            let plain = !slot.escaped && !slot.shadowed;
+            plain.then(|| (slot.key, slot.value.field_type()))
+        };
+        self.slots.iter().map(plain).collect()
     }
 
     fn write(&self, text: &'a str, series: BatchSeries, at: Timestamp, batch: &mut Batch) {
@@ -329,56 +386,5 @@ fn shadow(slots: &mut [Slot<'_>]) {
     }
     for index in twice {
         slots[index].shadowed = true;
-    }
-}
-
-/// What became of a body.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-#[non_exhaustive]
-pub struct ParseReport {
-    /// Points appended to the batch.
-    pub rows: usize,
-    /// What was wrong with the first 64 of the lines that were refused.
-    pub errors: Vec<ParseError>,
-    /// Lines refused.
-    pub error_count: usize,
-}
-
-impl ParseReport {
-    /// Whether no line was refused.
-    #[must_use]
-    pub const fn is_ok(&self) -> bool {
-        self.error_count == 0
-    }
-
-    /// InfluxDB's sentences for the refused lines, one each, as its answer to a write has them; `None` if there are none.
-    ///
-    /// Where some points were good, InfluxDB puts `partial write: ` before and ` dropped=0` behind.
-    #[must_use]
-    pub fn influxdb_message(&self) -> Option<String> {
-        let sentences: Vec<_> = self.errors.iter().map(ParseError::influxdb_message).collect();
-        (!self.is_ok()).then(|| sentences.join("\n"))
-    }
-
-    #[cold]
-    fn refuse(&mut self, line: RawLine<'_>, fault: Fault) {
-        self.error_count += 1;
-        if self.errors.len() < ERRORS_KEPT {
-            self.errors.push(ParseError::new(line.bytes, line.number, fault));
-        }
-    }
-}
-
-impl fmt::Display for ParseReport {
-    /// One line for each error kept, and one for how many were not.
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (index, error) in self.errors.iter().enumerate() {
-            let separator = if index == 0 { "" } else { "\n" };
-            write!(f, "{separator}{error}")?;
-        }
-        match self.error_count - self.errors.len() {
-            0 => Ok(()),
-            more => write!(f, "\nand {more} more"),
-        }
     }
 }

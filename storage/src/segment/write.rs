@@ -27,8 +27,8 @@ pub(crate) struct Identity {
 }
 
 /// A segment being written. The file has another name until it is finished, and is removed if it never is.
-pub(crate) struct SegmentWriter<'a> {
-    vfs: &'a dyn Vfs,
+pub(crate) struct SegmentWriter {
+    vfs: Arc<dyn Vfs>,
     folder: PathBuf,
     tmp: PathBuf,
     file: Arc<dyn AppendFile>,
@@ -70,16 +70,16 @@ struct PendingSeries {
     blocks: Vec<Vec<Option<Block>>>,
 }
 
-impl<'a> SegmentWriter<'a> {
+impl SegmentWriter {
     pub(crate) fn create(
-        vfs: &'a dyn Vfs,
+        vfs: &Arc<dyn Vfs>,
         folder: &Path,
         identity: Identity,
-    ) -> Result<SegmentWriter<'a>, ReadError> {
+    ) -> Result<SegmentWriter, ReadError> {
         let tmp = folder.join(format!("{}.tmp", file_name(identity.id)));
         let file = vfs.create(&tmp).map_err(|e| ReadError::io(&tmp, "create", e))?;
         let mut writer = SegmentWriter {
-            vfs,
+            vfs: Arc::clone(vfs),
             folder: folder.to_owned(),
             tmp,
             file,
@@ -207,7 +207,7 @@ impl<'a> SegmentWriter<'a> {
     }
 }
 
-impl Drop for SegmentWriter<'_> {
+impl Drop for SegmentWriter {
     fn drop(&mut self) {
         if !self.finished {
             // Whatever stays behind is removed when the database is opened next.

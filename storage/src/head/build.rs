@@ -1,0 +1,119 @@
+//! A column that is being read out of a head.
+
+use stripchart_core::{Bitmap, Column, FieldType, Strings, Values};
+
+use super::keys::Numbered;
+
+/// Values so far, and which rows have one.
+#[derive(Debug)]
+pub(super) struct Builder {
+    values: Values,
+    present: Option<Bitmap>,
+}
+
+impl Builder {
+    pub(super) fn new(field_type: FieldType) -> Self {
+        Builder { values: Values::empty(field_type), present: None }
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.values.len()
+    }
+
+    /// Appends rows without a value until there are `len`.
+    pub(super) fn pad(&mut self, len: usize) {
+        let have = self.len();
+        if have >= len {
+            return;
+        }
+        let present = self.present.get_or_insert_with(|| Bitmap::filled(have, true));
+        present.extend(len - have, false);
+        match &mut self.values {
+            Values::Float(v) => v.resize(len, 0.0),
+            Values::Integer(v) | Values::Time(v) => v.resize(len, 0),
+            Values::Unsigned(v) => v.resize(len, 0),
+            Values::Boolean(v) => v.resize(len, false),
+            Values::String(v) => (have..len).for_each(|_| v.push("")),
+        }
+    }
+
+    fn added(&mut self, count: usize) {
+        if let Some(present) = &mut self.present {
+            present.extend(count, true);
+        }
+    }
+
+    /// Appends values as words; see `word`.
+    pub(super) fn push_words(&mut self, words: &[i64], texts: &Numbered) {
+        match &mut self.values {
+            Values::Integer(v) | Values::Time(v) => v.extend_from_slice(words),
+            Values::Unsigned(v) => v.extend(words.iter().map(|word| word.cast_unsigned())),
+            Values::Boolean(v) => v.extend(words.iter().map(|word| *word != 0)),
+            Values::Float(v) => {
+                v.extend(words.iter().map(|word| f64::from_bits(word.cast_unsigned())));
+            }
+            Values::String(v) => {
+                words.iter().for_each(|word| v.push(texts.get(word.cast_unsigned())));
+            }
+        }
+        self.added(words.len());
+    }
+
+    pub(super) fn push_floats(&mut self, floats: &[f64]) {
+        if let Values::Float(v) = &mut self.values {
+            v.extend_from_slice(floats);
+            self.added(floats.len());
+        }
+    }
+
+    pub(super) fn finish(self, name: &str) -> Column {
+        match self.present {
+            Some(present) => Column::with_validity(name, self.values, present),
+            None => Column::new(name, self.values),
+        }
+    }
+}
+
+/// Writes the values of rows `from..to` of `column`, as words, into every `stride`th place of `words` from `first` on. Texts
+/// are numbered; places of rows without a value get any number.
+pub(super) fn spread(
+    column: &Column,
+    from: usize,
+    to: usize,
+    words: &mut [u64],
+    (first, stride): (usize, usize),
+    texts: &mut Numbered,
+) {
+    let to = to.min(column.len());
+    if from >= to {
+        return;
+    }
+    let slots = words.iter_mut().skip(first).step_by(stride);
+    match column.values() {
+        Values::Float(v) => {
+            slots.zip(&v[from..to]).for_each(|(slot, value)| *slot = value.to_bits());
+        }
+        Values::Integer(v) | Values::Time(v) => {
+            slots.zip(&v[from..to]).for_each(|(slot, value)| *slot = value.cast_unsigned());
+        }
+        Values::Unsigned(v) => slots.zip(&v[from..to]).for_each(|(slot, value)| *slot = *value),
+        Values::Boolean(v) => {
+            slots.zip(&v[from..to]).for_each(|(slot, value)| *slot = u64::from(*value));
+        }
+        Values::String(v) => spread_texts(v, column, from..to, slots, texts),
+    }
+}
+
+fn spread_texts<'w>(
+    texts: &Strings,
+    column: &Column,
+    rows: std::ops::Range<usize>,
+    slots: impl Iterator<Item = &'w mut u64>,
+    numbers: &mut Numbered,
+) {
+    for (row, slot) in rows.zip(slots) {
+        if let Some(text) = texts.get(row).filter(|_| column.is_valid(row)) {
+            *slot = u64::from(numbers.number(text));
+        }
+    }
+}

@@ -1,0 +1,258 @@
+//! The keys of a head's series, and which series have a tag value: as lean as a million series ask for.
+//!
+//! ```text
+//! texts      keys one after the other, in chunks
+//! key        chunk, place in it, length                          12 bytes a series
+//! links      for each tag of each series: the series, and the    8 bytes a tag of a series
+//!            link of the series before it with the same value
+//! values     tag key -> value -> its last link, how many         24 bytes a value, with its place in a table
+//! ```
+//!
+//! The text of a value is a part of the key of the first series that had it; nothing is stored twice.
+
+use std::collections::HashMap;
+use std::hash::BuildHasher;
+
+use hashbrown::{DefaultHashBuilder, HashTable};
+use stripchart_core::KeyRef;
+
+/// Bytes of a chunk; a key has 65 535 at most.
+const CHUNK: usize = 256 << 10;
+/// The end of a chain.
+const NONE: u32 = u32::MAX;
+
+/// Texts that stay where they are, in chunks, so that growing copies none.
+#[derive(Debug, Default)]
+pub(super) struct Texts {
+    chunks: Vec<String>,
+    pub(super) bytes: usize,
+}
+
+/// A text.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct TextAt {
+    chunk: u32,
+    start: u32,
+    len: u32,
+}
+
+impl Texts {
+    pub(super) fn add(&mut self, text: &str) -> TextAt {
+        if self.chunks.last().is_none_or(|chunk| chunk.len() + text.len() > CHUNK) {
+            // The first grows as it must: most databases are small.
+            let room = if self.chunks.is_empty() { text.len() } else { CHUNK.max(text.len()) };
+            self.chunks.push(String::with_capacity(room));
+        }
+        let chunk = crate::rows::index(self.chunks.len() - 1);
+        let last = &mut self.chunks[chunk as usize];
+        let start = crate::rows::index(last.len());
+        last.push_str(text);
+        self.bytes += text.len();
+        TextAt { chunk, start, len: crate::rows::index(text.len()) }
+    }
+
+    pub(super) fn get(&self, at: TextAt) -> &str {
+        let (start, end) = (at.start as usize, at.start as usize + at.len as usize);
+        self.chunks.get(at.chunk as usize).and_then(|chunk| chunk.get(start..end)).unwrap_or("")
+    }
+}
+
+/// Numbers for texts: 0, 1, 2, ... in the order in which they came.
+#[derive(Debug, Default)]
+pub(super) struct Numbered {
+    texts: Texts,
+    places: Vec<TextAt>,
+    numbers: HashTable<u32>,
+    hasher: DefaultHashBuilder,
+}
+
+impl Numbered {
+    pub(super) fn number(&mut self, text: &str) -> u32 {
+        let Numbered { texts, places, numbers, hasher } = self;
+        let hash = hasher.hash_one(text);
+        let same = |number: &u32| texts.get(places[*number as usize]) == text;
+        if let Some(number) = numbers.find(hash, same) {
+            return *number;
+        }
+        let number = crate::rows::index(places.len());
+        places.push(texts.add(text));
+        numbers.insert_unique(hash, number, |n| hasher.hash_one(texts.get(places[*n as usize])));
+        number
+    }
+
+    pub(super) fn get(&self, number: u64) -> &str {
+        let at = usize::try_from(number).ok().and_then(|number| self.places.get(number));
+        at.map_or("", |at| self.texts.get(*at))
+    }
+
+    pub(super) fn bytes(&self) -> usize {
+        self.texts.bytes + self.places.len() * (size_of::<TextAt>() + 8)
+    }
+}
+
+/// The keys, by series number.
+#[derive(Debug, Default)]
+pub(super) struct Keys {
+    texts: Texts,
+    places: Vec<TextAt>,
+    numbers: HashTable<(u32, u32)>,
+    hasher: DefaultHashBuilder,
+    links: Vec<Link>,
+    values: usize,
+}
+
+/// A series that has a tag's value, and the one before it.
+#[derive(Debug, Clone, Copy)]
+struct Link {
+    series: u32,
+    before: u32,
+}
+
+/// The values of one tag key in one table.
+#[derive(Debug, Default)]
+pub(super) struct TagValues {
+    values: HashTable<TagValue>,
+}
+
+#[derive(Debug)]
+struct TagValue {
+    text: TextAt,
+    last: u32,
+    count: u32,
+}
+
+impl Keys {
+    pub(super) fn get(&self, series: u32) -> &str {
+        self.places.get(series as usize).map_or("", |at| self.texts.get(*at))
+    }
+
+    /// About what all takes.
+    pub(super) fn bytes(&self) -> usize {
+        let per_series = size_of::<TextAt>() + 2 * size_of::<(u32, u32)>();
+        self.texts.bytes
+            + self.places.len() * per_series
+            + self.links.len() * size_of::<Link>()
+            + self.values * 2 * size_of::<TagValue>()
+    }
+
+    /// The series of `key` in `table`.
+    pub(super) fn find(&self, table: u32, key: &str) -> Option<u32> {
+        let hash = self.hasher.hash_one((table, key));
+        let same = |(of, series): &(u32, u32)| *of == table && self.get(*series) == key;
+        self.numbers.find(hash, same).map(|(_, series)| *series)
+    }
+
+    /// Enters a series that [`Keys::find`] has not found; its number. `tags` are the table's.
+    pub(super) fn enter(
+        &mut self,
+        table: u32,
+        key: KeyRef<'_>,
+        tags: &mut HashMap<Box<str>, TagValues>,
+    ) -> u32 {
+        let series = crate::rows::index(self.places.len());
+        let place = self.texts.add(key.as_str());
+        self.places.push(place);
+        let Keys { texts, places, numbers, hasher, links, values } = self;
+        let rehash =
+            |(of, series): &(u32, u32)| hasher.hash_one((*of, texts.get(places[*series as usize])));
+        numbers.insert_unique(hasher.hash_one((table, key.as_str())), (table, series), rehash);
+        // Where a tag's value stands in the key: after its key and the separators.
+        let mut start = key.measurement().len() + 1;
+        for (name, value) in key.tags() {
+            start += name.len() + 1;
+            let text = TextAt {
+                start: place.start + crate::rows::index(start),
+                len: crate::rows::index(value.len()),
+                ..place
+            };
+            start += value.len() + 1;
+            let link = crate::rows::index(links.len());
+            if !tags.contains_key(name) {
+                tags.insert(name.into(), TagValues::default());
+            }
+            let Some(TagValues { values: known }) = tags.get_mut(name) else { continue };
+            let hash = hasher.hash_one(value);
+            let before = match known.find_mut(hash, |known| texts.get(known.text) == value) {
+                Some(known) => {
+                    known.count += 1;
+                    std::mem::replace(&mut known.last, link)
+                }
+                None => {
+                    let rehash = |known: &TagValue| hasher.hash_one(texts.get(known.text));
+                    known.insert_unique(hash, TagValue { text, last: link, count: 1 }, rehash);
+                    *values += 1;
+                    NONE
+                }
+            };
+            links.push(Link { series, before });
+        }
+        series
+    }
+
+    /// How many series have `value`, and a place in the chain of them.
+    pub(super) fn having(&self, tags: &TagValues, value: &str) -> (usize, Chain) {
+        let hash = self.hasher.hash_one(value);
+        let found = tags.values.find(hash, |known| self.texts.get(known.text) == value);
+        found.map_or((0, Chain(NONE)), |known| (known.count as usize, Chain(known.last)))
+    }
+
+    /// The series that `chain` stands at; the chain moves on to the one entered before.
+    pub(super) fn next(&self, chain: &mut Chain) -> Option<u32> {
+        let link = self.links.get(chain.0 as usize)?;
+        chain.0 = link.before;
+        Some(link.series)
+    }
+}
+
+/// A place among the series that have a value of a tag, the last entered first.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Chain(u32);
+
+#[cfg(test)]
+mod tests {
+    use stripchart_core::SeriesKey;
+
+    use super::*;
+
+    #[test]
+    fn keys_are_found_and_so_are_the_series_of_a_value() {
+        let mut keys = Keys::default();
+        let mut tags = HashMap::new();
+        let key = |n: usize| {
+            let (host, zone) = (format!("h{n}"), format!("z{}", n % 7));
+            SeriesKey::new("cpu", [("host", host.as_str()), ("zone", zone.as_str())]).unwrap()
+        };
+        for n in 0..20_000 {
+            let key = key(n);
+            let key = key.as_ref();
+            assert_eq!(keys.find(3, key.as_str()), None);
+            assert_eq!(keys.enter(3, key, &mut tags) as usize, n);
+        }
+        for n in [0, 1, 9_999, 19_999] {
+            let text = key(n);
+            let text = text.as_ref().as_str();
+            assert_eq!(keys.find(3, text).map(|n| n as usize), Some(n));
+            assert_eq!(keys.find(2, text), None);
+            assert_eq!(keys.get(crate::rows::index(n)), text);
+        }
+        let series = |name: &str, value: &str| {
+            let (count, mut chain) = keys.having(&tags[name], value);
+            let found: Vec<u32> = std::iter::from_fn(|| keys.next(&mut chain)).collect();
+            assert_eq!(found.len(), count);
+            found
+        };
+        assert_eq!(series("host", "h77"), [77]);
+        assert_eq!(series("host", "h"), [0; 0]);
+        let third = series("zone", "z3");
+        assert!(third.len() == 2857 && third.iter().all(|n| n % 7 == 3));
+        assert!(keys.bytes() < 20_000 * 140, "{}", keys.bytes());
+    }
+
+    #[test]
+    fn texts_are_numbered_in_order() {
+        let mut texts = Numbered::default();
+        let numbers: Vec<u32> = ["a", "b", "a", "", "b"].map(|text| texts.number(text)).to_vec();
+        assert_eq!(numbers, [0, 1, 0, 2, 1]);
+        assert_eq!((texts.get(1), texts.get(2), texts.get(9)), ("b", "", ""));
+    }
+}

@@ -1,0 +1,285 @@
+//! Reading a head: which series there are, and their rows.
+
+use stripchart_core::{FieldType, KeyRef};
+
+use super::arena::At;
+use super::block::{Block, Target, Unpacked};
+use super::build::Builder;
+use super::keys::Chain;
+use super::layout::{self, batch_of, is_present};
+use super::{Head, HeadInner, HeadSeries, HeadTable};
+use crate::TagFilter;
+use crate::bytes::Bad;
+use crate::catalog::PolicyId;
+use crate::rows::{Rows, Wanted};
+
+/// Series that are looked at before writers get a turn.
+const STEP: usize = 1024;
+
+/// Where to go on among the series of a table.
+enum Candidates {
+    All(usize),
+    Having(Chain),
+}
+
+impl Head {
+    /// Calls `each` with key and number of the series of `measurement` that `filter` accepts and that have rows of the batches up
+    /// to `limit`; in no order. Writers get their turn in between.
+    pub(crate) fn select(
+        &self,
+        policy: PolicyId,
+        measurement: &str,
+        filter: &TagFilter,
+        limit: u32,
+        mut each: impl FnMut(KeyRef<'_>, u32),
+    ) {
+        let Some(mut candidates) = self.inner.read().candidates(policy, measurement, filter) else {
+            return;
+        };
+        loop {
+            let inner = self.inner.read();
+            let Some(table) = inner.find_table(policy, measurement) else { return };
+            for _ in 0..STEP {
+                let next = match &mut candidates {
+                    Candidates::Having(chain) => inner.keys.next(chain),
+                    Candidates::All(at) => {
+                        *at += 1;
+                        table.series.get(*at - 1).copied()
+                    }
+                };
+                let Some(number) = next else { return };
+                let Ok(key) = KeyRef::parse(inner.keys.get(number)) else { continue };
+                if inner.bounds(number, limit).is_some() && filter.accepts(key) {
+                    each(key, number);
+                }
+            }
+        }
+    }
+}
+
+impl HeadInner {
+    fn find_table(&self, policy: PolicyId, measurement: &str) -> Option<&HeadTable> {
+        let table = *self.table_by_name.get(&policy)?.get(measurement)?;
+        self.tables.get(table as usize)
+    }
+
+    /// The series that `filter` may accept; `None` if it can accept none.
+    fn candidates(
+        &self,
+        policy: PolicyId,
+        measurement: &str,
+        filter: &TagFilter,
+    ) -> Option<Candidates> {
+        let table = self.find_table(policy, measurement)?;
+        let mut best = (table.series.len(), Candidates::All(0));
+        for (key, value) in filter.required() {
+            let (count, chain) = self.keys.having(table.tags.get(key)?, value);
+            if count <= best.0 {
+                best = (count, Candidates::Having(chain));
+            }
+        }
+        (best.0 > 0).then_some(best.1)
+    }
+
+    /// Measurements of a policy that have series.
+    pub(crate) fn measurements(&self, policy: PolicyId) -> impl Iterator<Item = &str> {
+        let names = self.table_by_name.get(&policy).into_iter().flatten();
+        names
+            .filter(|(_, at)| !self.tables[**at as usize].series.is_empty())
+            .map(|(name, _)| &**name)
+    }
+
+    pub(crate) fn tag_keys(
+        &self,
+        policy: PolicyId,
+        measurement: &str,
+    ) -> impl Iterator<Item = &str> {
+        self.find_table(policy, measurement).into_iter().flat_map(|t| t.tags.keys().map(|k| &**k))
+    }
+
+    /// The series of a table: key and number.
+    pub(crate) fn table_series(&self, table: &HeadTable) -> impl Iterator<Item = (&str, u32)> {
+        table.series.iter().map(|number| (self.keys.get(*number), *number))
+    }
+
+    /// Calls `each` with the time of every row of a series.
+    pub(crate) fn times(&self, number: u32, mut each: impl FnMut(i64)) {
+        let Some((series, table)) = self.series_of(number) else { return };
+        for at in self.blocks(series) {
+            let times = Block::new(&self.arena, at).ok().and_then(|b| table.times.get(b.times));
+            if let Some(Ok(times)) = times.map(|times| times.unpack(&self.arena)) {
+                times.timestamps().iter().copied().for_each(&mut each);
+            }
+        }
+        tail(series, table).for_each(|row| each(row[0].cast_signed()));
+    }
+
+    /// Times of the earliest and the latest row of a series, if it has rows of the batches up to `limit`; may reach further
+    /// than those.
+    pub(crate) fn bounds(&self, number: u32, limit: u32) -> Option<(i64, i64)> {
+        let series = self.series.get(number as usize)?;
+        (series.first_batch <= limit && series.bounds.0 <= series.bounds.1).then_some(series.bounds)
+    }
+
+    fn series_of(&self, number: u32) -> Option<(&HeadSeries, &HeadTable)> {
+        let series = self.series.get(number as usize)?;
+        Some((series, self.tables.get(series.table as usize)?))
+    }
+
+    /// The blocks of a series, oldest first.
+    fn blocks(&self, series: &HeadSeries) -> Vec<At> {
+        let mut blocks = Vec::new();
+        let mut at = series.block;
+        while at != At::NONE {
+            blocks.push(at);
+            at = Block::new(&self.arena, at).map_or(At::NONE, |block| block.before);
+        }
+        blocks.reverse();
+        blocks
+    }
+
+    /// The rows of a series from `start` to before `end`, of the batches up to `limit`; sorted and merged.
+    pub(crate) fn read(
+        &self,
+        number: u32,
+        limit: u32,
+        wanted: &[Wanted],
+        start: i64,
+        end: i64,
+    ) -> Rows {
+        let Some((series, table)) = self.series_of(number) else { return Rows::empty(wanted) };
+        let mut fields: Vec<Option<u32>> =
+            wanted.iter().map(|want| table.find_field(want)).collect();
+        // One that is asked for again is read once.
+        let again: Vec<(usize, usize)> = (1..fields.len())
+            .filter_map(|at| {
+                let first = fields[..at].iter().position(|f| f.is_some() && *f == fields[at])?;
+                Some((at, first))
+            })
+            .collect();
+        again.iter().for_each(|(at, _)| fields[*at] = None);
+        let mut reading = Reading {
+            head: self,
+            table,
+            limit,
+            range: (start, end),
+            fields,
+            targets: (layout::NONE, Vec::new()),
+            timestamps: Vec::new(),
+            columns: wanted.iter().map(|want| Builder::new(want.field_type)).collect(),
+        };
+        for at in self.blocks(series) {
+            let read = reading.block(at);
+            debug_assert!(read.is_ok(), "packed by this process: {read:?}");
+        }
+        reading.tail(series);
+        let columns = reading.columns.into_iter().zip(wanted);
+        let mut rows = Rows {
+            timestamps: reading.timestamps,
+            columns: columns.map(|(column, want)| column.finish(&want.name)).collect(),
+        };
+        again.into_iter().for_each(|(at, first)| rows.columns[at] = rows.columns[first].clone());
+        if series.in_order { rows } else { rows.sorted(wanted) }
+    }
+}
+
+impl HeadTable {
+    fn find_field(&self, want: &Wanted) -> Option<u32> {
+        let at = usize::from(crate::codec::type_id(want.field_type));
+        self.field_by_name.get(&*want.name).and_then(|numbers| numbers[at])
+    }
+}
+
+/// The rows of a series that are not packed.
+fn tail<'h>(series: &'h HeadSeries, table: &HeadTable) -> impl Iterator<Item = &'h [u64]> {
+    let stride = table.layouts.get(series.layout).map_or(1, layout::Layout::stride);
+    series.tail.chunks_exact(stride)
+}
+
+/// Rows that are being read.
+struct Reading<'h> {
+    head: &'h HeadInner,
+    table: &'h HeadTable,
+    limit: u32,
+    range: (i64, i64),
+    /// The table's number of each field that is wanted, if it has it.
+    fields: Vec<Option<u32>>,
+    /// For the layout met last what becomes of its fields.
+    targets: (u32, Vec<Target>),
+    timestamps: Vec<i64>,
+    columns: Vec<Builder>,
+}
+
+impl Reading<'_> {
+    fn block(&mut self, at: At) -> Result<(), Bad> {
+        let block = Block::new(&self.head.arena, at)?;
+        let Some(times) = self.table.times.get(block.times) else { return Ok(()) };
+        let (start, end) = self.range;
+        if times.batches.0 > self.limit || times.bounds.0 >= end || times.bounds.1 < start {
+            return Ok(());
+        }
+        let inside =
+            times.batches.1 <= self.limit && times.bounds.0 >= start && times.bounds.1 < end;
+        let times = times.unpack(&self.head.arena)?;
+        let rows = self.select(&times, inside);
+        if rows == 0 {
+            return Ok(());
+        }
+        self.aim(block.layout);
+        let base = self.timestamps.len();
+        if inside {
+            self.timestamps.extend_from_slice(times.timestamps());
+        } else {
+            let chosen = times.timestamps().iter().enumerate();
+            let chosen = chosen.filter(|(row, _)| rows >> row & 1 == 1);
+            self.timestamps.extend(chosen.map(|(_, at)| *at));
+        }
+        block.read(&times, rows, base, &self.targets.1, &mut self.columns, &self.head.texts)
+    }
+
+    /// A bit for each row that is wanted.
+    fn select(&self, times: &Unpacked, inside: bool) -> u32 {
+        let visible = if inside { times.timestamps().len() } else { times.visible(self.limit) };
+        let mut rows = 0;
+        for (bit, at) in times.timestamps()[..visible].iter().enumerate() {
+            rows |= u32::from((self.range.0..self.range.1).contains(at)) << bit;
+        }
+        rows
+    }
+
+    /// Finds out what becomes of the fields of `layout`.
+    fn aim(&mut self, layout: u32) {
+        if self.targets.0 == layout {
+            return;
+        }
+        let fields = self.table.layouts.get(layout).map_or(&[][..], |layout| &layout.fields);
+        let target = |field: &u32| Target {
+            column: self.fields.iter().position(|wanted| *wanted == Some(*field)),
+            float: self.table.fields[*field as usize].1 == FieldType::Float,
+        };
+        self.targets = (layout, fields.iter().map(target).collect());
+    }
+
+    fn tail(&mut self, series: &HeadSeries) {
+        let Some(layout) = self.table.layouts.get(series.layout) else { return };
+        let places: Vec<Option<usize>> =
+            self.fields.iter().map(|field| field.and_then(|field| layout.place(field))).collect();
+        for row in tail(series, self.table) {
+            let at = row[0].cast_signed();
+            if batch_of(row) > self.limit {
+                break;
+            }
+            if !(self.range.0..self.range.1).contains(&at) {
+                continue;
+            }
+            let base = self.timestamps.len();
+            self.timestamps.push(at);
+            for (place, column) in places.iter().zip(&mut self.columns) {
+                let Some(place) = place.filter(|place| is_present(row, *place)) else { continue };
+                column.pad(base);
+                let word = row[layout.values_at() + place].cast_signed();
+                column.push_words(&[word], &self.head.texts);
+            }
+        }
+    }
+}
