@@ -130,12 +130,10 @@ fn digits(value: f64) -> String {
     let text = match value.abs() {
         size if size >= 100.0 => format!("{value:.0}"),
         size if size >= 10.0 => format!("{value:.1}"),
-        _ => format!("{value:.2}"),
+        size if size >= 1.0 => format!("{value:.2}"),
+        _ => format!("{value:.3}"),
     };
-    match text.strip_suffix(".0").or_else(|| text.strip_suffix(".00")) {
-        Some(whole) => whole.to_owned(),
-        None => text,
-    }
+    if text.contains('.') { text.trim_end_matches('0').trim_end_matches('.').to_owned() } else { text }
 }
 
 /// A database in `folder` with a writer to it, as most measurements want it: forced to the device every second.

@@ -118,13 +118,17 @@ fn stripchart(file: &Path, folder: &Path) -> Outcome {
     let sealed = disk_bytes(folder)?;
     settle.on(|| run_background(&db));
     let hot = disk_bytes(folder)?;
+    let queries = queries(&db)?;
+    let mut compact = Spent::default();
+    compact.on(|| db.compact(|_| {}))?;
     println!(
         "{{\"rows\": {rows}, \"acknowledged_cpu\": {:.4}, \"cpu\": {:.4}, \"wall\": {:.4}, \"sealed\": {sealed}, \
-         \"disk\": {hot}, \"queries\": {{{}}}}}",
+         \"disk\": {hot}, \"compacted\": {}, \"compact_cpu\": {:.4}, \"queries\": {{{queries}}}}}",
         ingest.cpu.as_secs_f64(),
         (ingest.cpu + settle.cpu).as_secs_f64(),
         (ingest.wall + settle.wall).as_secs_f64(),
-        queries(&db)?,
+        disk_bytes(folder)?,
+        compact.cpu.as_secs_f64(),
     );
     db.close()?;
     Ok(())
