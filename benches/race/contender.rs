@@ -4,7 +4,7 @@
 //! ```text
 //! contender generate SET SCALE FILE     writes a data set as line protocol; prints rows and values
 //! contender stripchart FILE FOLDER      bytes of FILE -> a database in FOLDER
-//! contender tsink FILE FOLDER SECONDS   the same for the rival, for so many seconds at most
+//! contender tsink FILE FOLDER SECONDS   the same for the rival, for so many CPU seconds at most
 //! ```
 //!
 //! Each prints one line of JSON. Text is read and cut into bodies of 5000 lines before the clock starts, and for the
@@ -223,7 +223,7 @@ fn tsink(file: &Path, folder: &Path, seconds: &str) -> Outcome {
     let mut bodies = Bodies::open(file)?;
     let mut spent = Spent::default();
     let (mut rows, mut values) = (0, 0);
-    while spent.wall < limit {
+    while spent.cpu < limit {
         let body = bodies.next()?;
         if body.is_empty() {
             break;
