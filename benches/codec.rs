@@ -49,7 +49,8 @@ impl Data {
 }
 
 fn main() {
-    let wanted: Vec<String> = std::env::args().skip(1).filter(|arg| !arg.starts_with('-')).collect();
+    let wanted: Vec<String> =
+        std::env::args().skip(1).filter(|arg| !arg.starts_with('-')).collect();
     println!(
         "{:<16} {:<6} {:>8} {:>8} | million values a second: {:>7} {:>7} {:>7} {:>7} {:>7}",
         "data", "codec", "bytes", "a value", "encode", "decode", "sum", "all", "minutes"
@@ -170,7 +171,8 @@ fn measure(data: &Data, effort: Effort) {
             }
         })
     };
-    let (sum, all) = (fold(Aggregates::SUM), fold(Aggregates::SUM | Aggregates::MIN | Aggregates::MAX));
+    let (sum, all) =
+        (fold(Aggregates::SUM), fold(Aggregates::SUM | Aggregates::MIN | Aggregates::MAX));
     let minutes = rate(data.values(), || {
         for block in &blocks {
             let rows = block.rows();
@@ -210,11 +212,13 @@ fn check(data: &Data, blocks: &[NumberBlock<'_>], scratch: &mut Scratch) {
 fn measure_pco(data: &Data) {
     let config = pco::ChunkConfig::default();
     let mut coded: Vec<Vec<u8>> = Vec::new();
-    let encode = rate(data.values() , || {
+    let encode = rate(data.values(), || {
         coded.clear();
         for column in &data.columns {
             coded.push(match column.values() {
-                Values::Integer(v) => pco::standalone::simple_compress(v, &config).expect("numbers"),
+                Values::Integer(v) => {
+                    pco::standalone::simple_compress(v, &config).expect("numbers")
+                }
                 Values::Float(v) => pco::standalone::simple_compress(v, &config).expect("numbers"),
                 _ => Vec::new(),
             });

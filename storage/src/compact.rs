@@ -108,6 +108,13 @@ impl Shared {
                 let version = Arc::clone(&self.version.read());
                 let (run, wake) = self.due(work, &version, now);
                 let Some(run) = run else { return wake };
+                let bytes = run.iter().map(|segment| segment.bytes).sum();
+                // One alone is written again without what was deleted.
+                if !self.has_room(bytes, run.len() == 1) {
+                    let until = now.saturating_add(RETRY_NS);
+                    work.compaction.rest_until = Some(until);
+                    return Some(until);
+                }
                 match Job::begin(self, work, run.clone()) {
                     Ok(job) => work.compaction.job = Some(job),
                     Err(error) => self.blame(work, &run, error, now),

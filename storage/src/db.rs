@@ -12,10 +12,12 @@ use stripchart_core::{NextDue, Timestamp};
 use crate::background::{Background, Wake};
 use crate::catalog::{Catalog, Change, PolicyChange, PolicyId, PolicySpec};
 use crate::commit::Commit;
+use crate::disk::Disk;
 use crate::head::Head;
 use crate::ingest::Ingest;
 use crate::maintain::Maintenance;
 use crate::options::DbBuilder;
+use crate::quarantine;
 use crate::recover;
 use crate::segment::Segment;
 use crate::tombstone::Tombstone;
@@ -49,6 +51,9 @@ pub(crate) struct Shared {
     pub(crate) rows_written: AtomicU64,
     pub(crate) rows_rejected: AtomicU64,
     pub(crate) last_error: Mutex<Option<String>>,
+    pub(crate) disk: Disk,
+    /// Shards dropped because the files took too much.
+    pub(crate) shards_dropped: AtomicU64,
     /// Kept between bodies of line protocol.
     pub(crate) lines: Mutex<Option<Box<Scratch>>>,
     _lock: Box<dyn FolderLock>,
@@ -121,10 +126,17 @@ impl Db {
             rows_written: AtomicU64::new(0),
             rows_rejected: AtomicU64::new(0),
             last_error: Mutex::default(),
+            disk: Disk::default(),
+            shards_dropped: AtomicU64::new(0),
             lines: Mutex::default(),
             _lock: found.lock,
         };
-        Ok(Db { shared: Arc::new(shared) })
+        let shared = Arc::new(shared);
+        if found.seal {
+            // If that fails the same is found, and done, at the next opening.
+            let _ = shared.seal();
+        }
+        Ok(Db { shared })
     }
 
     /// What exists now.
@@ -320,11 +332,18 @@ impl Db {
             syncs: shared.commit.syncs(),
             rows_written: shared.rows_written.load(Ordering::Relaxed),
             rows_rejected: shared.rows_rejected.load(Ordering::Relaxed),
-            read_only: shared.commit.failure(),
+            read_only: shared.commit.failure().or_else(|| shared.disk.reason()),
             last_error: shared.last_error.lock().clone(),
             ..DbStats::default()
         };
+        stats.disk_bytes = shared.disk_bytes();
+        stats.max_disk_bytes = shared.options.max_disk_bytes;
+        stats.shards_dropped = shared.shards_dropped.load(Ordering::Relaxed);
+        stats.quarantined =
+            quarantine::list(shared.vfs(), &shared.root).map_or(0, |files| files.len() as u64);
+        stats.damaged = shared.damaged().len() as u64;
         let version = Arc::clone(&shared.version.read());
+        stats.tombstones = version.tombstones.len() as u64;
         let heads = version.frozen.iter().map(|frozen| &frozen.head).chain([&version.active]);
         for head in heads {
             let head = head.inner.read();
@@ -371,6 +390,18 @@ pub struct DbStats {
     pub read_only: Option<String>,
     /// What went wrong last in the background.
     pub last_error: Option<String>,
+    /// Bytes that all files of the folder take, in blocks of 4 KiB.
+    pub disk_bytes: u64,
+    /// How many they may take.
+    pub max_disk_bytes: Option<u64>,
+    /// Shards dropped since the database was opened, because they took more.
+    pub shards_dropped: u64,
+    /// Deletes whose rows are not purged yet.
+    pub tombstones: u64,
+    /// Files that were set aside because they are damaged; see [`Db::health`].
+    pub quarantined: u64,
+    /// Segments in use of which a part was found to be damaged.
+    pub damaged: u64,
 }
 
 impl Shared {

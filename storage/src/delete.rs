@@ -123,6 +123,7 @@ impl Shared {
         if what.range.is_empty() {
             return Ok(Deleted::default());
         }
+        self.give_up_reserve();
         self.seal_holding(work)?;
         let version = Arc::clone(&self.version.read());
         let (mut marks, mut series) = (Vec::new(), 0);
@@ -308,6 +309,17 @@ impl Shared {
             if pending.is_empty() {
                 done.insert(*rank);
             }
+        }
+        let catalog = self.catalog();
+        // Rollups have to learn of it first.
+        let awaited = |tombstone: &Tombstone| {
+            tombstone.marks.iter().any(|mark| {
+                let policy = catalog.policy_by_id(mark.policy);
+                policy.is_some_and(|p| p.rollups.iter().any(|r| r.rank < tombstone.rank))
+            })
+        };
+        for tombstone in version.tombstones.iter().filter(|tombstone| awaited(tombstone)) {
+            done.remove(&tombstone.rank);
         }
         if done.is_empty() || !work.garbage.is_empty() {
             return Ok(());

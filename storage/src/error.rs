@@ -252,6 +252,14 @@ pub enum DbError {
         /// Why.
         reason: String,
     },
+    /// There is too little room on the disk to write. Reading and deleting go on, and so does writing, without further ado, once
+    /// there is a quarter more than is wanted.
+    DiskFull {
+        /// Bytes that are free on the volume, as far as that is known.
+        free: u64,
+        /// Bytes that are to be free.
+        wanted: u64,
+    },
     /// A batch too large for one record of the log; split it.
     TooLarge {
         /// The bytes it would take.
@@ -284,6 +292,11 @@ impl fmt::Display for DbError {
             DbError::InvalidDuration { reason } => f.write_str(reason),
             DbError::InvalidRollup { reason } => write!(f, "invalid rollup: {reason}"),
             DbError::ReadOnly { reason } => write!(f, "no writes are taken: {reason}"),
+            DbError::DiskFull { free, wanted } => write!(
+                f,
+                "the disk is full: {free} bytes are free, {wanted} are to be; free or delete something, \
+                 writing goes on by itself"
+            ),
             DbError::TooLarge { bytes, max } => {
                 write!(
                     f,

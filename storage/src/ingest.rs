@@ -44,6 +44,13 @@ impl Ingest {
     }
 }
 
+impl Ingest {
+    /// A new file of the log was begun, which explains its own names.
+    pub(crate) fn resumed(&mut self) {
+        self.names = Names::default();
+    }
+}
+
 impl Shared {
     /// Changes the catalog, durably whatever the sync policy.
     pub(crate) fn change(&self, change: &Change) -> Result<(), DbError> {
@@ -61,6 +68,7 @@ impl Shared {
             return Err(DbError::Closed);
         }
         self.commit.check()?;
+        self.resume_log(&mut ingest)?;
         if !allowed() {
             return Ok(());
         }
@@ -90,6 +98,7 @@ impl Shared {
             return Err(DbError::Closed);
         }
         self.commit.check()?;
+        self.check_room(&mut ingest)?;
         let now = self.options.clock.now().nanos();
         let catalog = self.catalog();
         let retention = catalog.policy_by_id(policy).ok_or_else(|| DbError::PolicyNotFound {
@@ -137,6 +146,7 @@ impl Shared {
             let mut inner = head.inner.write();
             let number = inner.begin_batch();
             tables.iter().for_each(|table| table.add_to(&mut inner, number));
+            inner.logged(payload.len());
             inner.end_batch(number);
         }
         ingest.head_since.get_or_insert(now);
@@ -156,12 +166,17 @@ impl Shared {
         }
         let durable = self.commit.durable();
         let written = ingest.log.append(kind, payload, durable);
-        let seq = written.map_err(|error| self.commit.poison(&error))?;
+        let seq = written.map_err(|error| self.log_failed(ingest, &error))?;
         self.commit.wrote(seq);
+        self.disk.wrote(payload.len());
         // A file in which names are most of the bytes would be followed by one that repeats them.
         let full = self.options.log_file_bytes.max(4 * ingest.names.bytes);
         if ingest.log.current_bytes() >= full {
-            self.rotate(ingest)?;
+            match self.rotate(ingest) {
+                // This record is written.
+                Ok(()) | Err(DbError::DiskFull { .. }) => {}
+                Err(error) => return Err(error),
+            }
         }
         Ok(seq)
     }
@@ -169,7 +184,9 @@ impl Shared {
     /// Begins a new file of the log, if this one has records; all of them are durable then.
     pub(crate) fn rotate(&self, ingest: &mut Ingest) -> Result<(), DbError> {
         let before = ingest.log.files.len();
-        ingest.log.rotate(self.vfs()).map_err(|error| self.commit.poison(&error))?;
+        if let Err(error) = ingest.log.rotate(self.vfs()) {
+            return Err(self.log_failed(ingest, &error));
+        }
         if ingest.log.files.len() > before {
             ingest.names = Names::default();
             self.commit.rotated(&ingest.log.file, ingest.log.next_seq - 1);

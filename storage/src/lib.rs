@@ -95,6 +95,8 @@ mod definition;
 #[cfg(feature = "engine")]
 mod delete;
 #[cfg(feature = "engine")]
+mod disk;
+#[cfg(feature = "engine")]
 mod dispatch;
 #[cfg(feature = "engine")]
 mod error;
@@ -108,6 +110,8 @@ mod fold;
 mod frame;
 #[cfg(feature = "engine")]
 mod head;
+#[cfg(feature = "engine")]
+mod health;
 #[cfg(feature = "engine")]
 mod import;
 #[cfg(feature = "engine")]
@@ -127,6 +131,8 @@ mod options;
 mod partials;
 #[cfg(feature = "engine")]
 mod plan;
+#[cfg(feature = "engine")]
+mod quarantine;
 #[cfg(feature = "engine")]
 mod record;
 #[cfg(feature = "engine")]
@@ -150,6 +156,8 @@ mod segment;
 #[cfg(feature = "engine")]
 mod tombstone;
 #[cfg(feature = "engine")]
+mod verify;
+#[cfg(feature = "engine")]
 pub mod vfs;
 #[cfg(feature = "engine")]
 mod view;
@@ -168,13 +176,16 @@ pub use crate::{
     error::{DbError, OpenError, ReadError},
     export::{Export, ExportBlock, ExportError, ExportReport, Progress, Source},
     filter::{TagFilter, TagTest},
+    health::{Damaged, Health},
     import::{Import, ImportError, ImportReport, Refused},
     options::{DbBuilder, SyncPolicy},
     partials::{Aggregates, Number, Partials},
+    quarantine::Quarantined,
     rolled::{RolledPart, RolledSeries, RolledView},
     rollup::Rollup,
     scan::{Direction, RowBlock, SeriesScan},
     sealed::{FileInfo, FileKind, LogFileInfo, MeasurementInfo, Sealed, SegmentInfo},
+    verify::{Problem, VerifyProgress, VerifyReport, verify_folder},
     view::{Series, SeriesId, View},
     writer::{LinesReport, Writer},
 };

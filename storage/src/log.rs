@@ -98,6 +98,8 @@ pub(crate) struct Log {
     /// Oldest first; the last is the one being written.
     pub(crate) files: VecDeque<LogFile>,
     pub(crate) next_seq: u64,
+    /// The number of the file to be begun before anything is written, if there was no room for it.
+    suspended: Option<u64>,
     buffer: Vec<u8>,
 }
 
@@ -157,7 +159,49 @@ impl Log {
     ) -> Result<Log, ReadError> {
         let (file, salt, entry) = create(vfs, folder, number, next_seq)?;
         files.push_back(entry);
-        Ok(Log { folder: folder.to_owned(), file, salt, files, next_seq, buffer: Vec::new() })
+        let (folder, buffer) = (folder.to_owned(), Vec::new());
+        Ok(Log { folder, file, salt, files, next_seq, suspended: None, buffer })
+    }
+
+    /// A log that takes nothing until it is [resumed](Log::resume): there was no room to begin file `number`.
+    pub(crate) fn without_room(
+        folder: &Path,
+        files: VecDeque<LogFile>,
+        number: u64,
+        next_seq: u64,
+    ) -> Log {
+        let (folder, file, buffer) = (folder.to_owned(), Arc::new(NoFile), Vec::new());
+        Log { folder, file, salt: 0, files, next_seq, suspended: Some(number), buffer }
+    }
+
+    /// Nothing more is written to the present file, which may end in a part of a record.
+    pub(crate) fn suspend(&mut self) {
+        let next = self.files.back().map_or(1, |file| file.number + 1);
+        self.suspended.get_or_insert(next);
+    }
+
+    pub(crate) fn is_suspended(&self) -> bool {
+        self.suspended.is_some()
+    }
+
+    /// Goes on as after a crash: writes the last file anew, without its torn end, and begins another.
+    pub(crate) fn resume(&mut self, vfs: &dyn Vfs) -> Result<(), ReadError> {
+        let Some(number) = self.suspended else { return Ok(()) };
+        if let Some(last) = self.files.back() {
+            let path = path_of(&self.folder, last.number);
+            let mut bytes = vfs.read(&path).map_err(|e| ReadError::io(&path, "read", e))?;
+            let whole = usize::try_from(last.bytes).unwrap_or(usize::MAX);
+            if bytes.len() < whole {
+                let found = format!("{} of {whole} bytes", bytes.len());
+                return Err(ReadError::corrupt(&path, 0, "what was written to the log", found));
+            }
+            bytes.truncate(whole);
+            rewrite(vfs, &self.folder, last.number, &bytes)?;
+        }
+        let (file, salt, entry) = create(vfs, &self.folder, number, self.next_seq)?;
+        (self.file, self.salt, self.suspended) = (file, salt, None);
+        self.files.push_back(entry);
+        Ok(())
     }
 
     /// Appends a record; its number. Records up to `durable` are known to be so.
@@ -210,6 +254,21 @@ impl Log {
 
     pub(crate) fn current_bytes(&self) -> u64 {
         self.files.back().map_or(0, |file| file.bytes)
+    }
+}
+
+/// In the place of a file for which there was no room.
+#[derive(Debug)]
+struct NoFile;
+
+impl AppendFile for NoFile {
+    fn append(&self, _: &[u8]) -> std::io::Result<()> {
+        Err(std::io::ErrorKind::StorageFull.into())
+    }
+
+    /// All that is in files was synced when they were read.
+    fn sync(&self) -> std::io::Result<()> {
+        Ok(())
     }
 }
 

@@ -3,18 +3,20 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use stripchart_core::{NextDue, Timestamp, error_chain};
 
-use crate::ReadError;
 use crate::catalog::{PolicyId, RetentionPolicy};
 use crate::compact::Compaction;
 use crate::db::Shared;
 use crate::delete::Purge;
+use crate::disk::{allocated, folder_bytes};
 use crate::options::SyncPolicy;
 use crate::recover::{SHARDS, create_synced};
 use crate::segment::write::SegmentWriter;
 use crate::segment::{Segment, file_name};
+use crate::{ReadError, quarantine, tombstone};
 
 /// How long a failed seal is left alone.
 const RETRY_NS: i64 = 10_000_000_000;
@@ -86,6 +88,7 @@ impl Shared {
     /// See [`crate::Db::step`].
     pub(crate) fn step(&self, now: i64) -> NextDue {
         let sync_at = self.step_sync(now);
+        let disk_at = self.step_disk(now);
         let mut work = self.maintenance.lock();
         let mut seal_at = self.seal_at();
         if seal_at.is_some_and(|at| at <= now) && work.retry_at <= now {
@@ -104,12 +107,13 @@ impl Shared {
         let mut work = self.maintenance.lock();
         self.remove_garbage(&mut work);
         let drop_at = self.drop_expired(&mut work, now);
+        self.drop_oldest(&mut work);
         let merge_at = self.step_merge(&mut work, now);
         if let Err(error) = self.drop_tombstones(&mut work) {
             self.failed(&error);
         }
         drop(work);
-        let at = [sync_at, seal_at, drop_at, merge_at].into_iter().flatten().min();
+        let at = [sync_at, disk_at, seal_at, drop_at, merge_at].into_iter().flatten().min();
         NextDue { at: at.map(Timestamp::from_nanos) }
     }
 
@@ -183,6 +187,40 @@ impl Shared {
             self.replace_segments(work, &dead, None);
         }
         all().filter_map(|segment| expires(segment)).filter(|at| *at > now).min()
+    }
+
+    /// Bytes that all files take.
+    pub(crate) fn disk_bytes(&self) -> u64 {
+        let version = Arc::clone(&self.version.read());
+        let segments = version.segments.values().flatten();
+        let mut bytes: u64 = segments.map(|segment| allocated(segment.bytes)).sum();
+        bytes += self.ingest.lock().log.files.iter().map(|file| allocated(file.bytes)).sum::<u64>();
+        for folder in [Path::new(""), Path::new(tombstone::FOLDER), Path::new(quarantine::FOLDER)] {
+            bytes += folder_bytes(self.vfs(), &self.root.join(folder));
+        }
+        bytes
+    }
+
+    /// Drops shards, the oldest first, while the files take more than they may.
+    fn drop_oldest(&self, work: &mut Maintenance) {
+        let Some(most) = self.options.max_disk_bytes else { return };
+        let mut bytes = self.disk_bytes();
+        while bytes > most {
+            let version = Arc::clone(&self.version.read());
+            let mut shards: BTreeMap<(i64, i64, PolicyId), Vec<Arc<Segment>>> = BTreeMap::new();
+            for (policy, list) in version.segments.iter() {
+                let newest = list.iter().map(|segment| segment.footer.shard).max();
+                for segment in list.iter().filter(|segment| Some(segment.footer.shard) != newest) {
+                    let (start, end) = segment.footer.shard;
+                    shards.entry((end, start, *policy)).or_default().push(Arc::clone(segment));
+                }
+            }
+            let Some((_, oldest)) = shards.pop_first() else { return };
+            let freed = oldest.iter().map(|segment| allocated(segment.bytes)).sum();
+            bytes = bytes.saturating_sub(freed);
+            self.replace_segments(work, &oldest, None);
+            self.shards_dropped.fetch_add(1, Ordering::Relaxed);
+        }
     }
 
     /// Puts `new`, if any, in the place of `old`, whose files are removed.

@@ -16,7 +16,7 @@ use std::sync::Arc;
 
 use stripchart_core::FieldType;
 
-use self::cursor::Keys;
+pub(crate) use self::cursor::Keys;
 use crate::ReadError;
 use crate::catalog::Catalog;
 use crate::db::{Shared, Version};
@@ -153,7 +153,7 @@ fn rows_of(series: &Series, wanted: &[Wanted]) -> Result<Rows, ReadError> {
 }
 
 /// The fields that any of the segments has of a measurement, sorted.
-fn fields_of(run: &[Arc<Segment>], measurement: &str) -> Result<Vec<Wanted>, ReadError> {
+pub(crate) fn fields_of(run: &[Arc<Segment>], measurement: &str) -> Result<Vec<Wanted>, ReadError> {
     let mut fields: BTreeSet<(String, FieldType)> = BTreeSet::new();
     for segment in run {
         segment.with_index(|index| {

@@ -49,6 +49,9 @@ pub struct DbBuilder {
     pub(crate) merge_bytes: u64,
     pub(crate) merge_step_values: u64,
     pub(crate) read_mode: ReadMode,
+    pub(crate) strict: bool,
+    pub(crate) min_free_bytes: Option<u64>,
+    pub(crate) max_disk_bytes: Option<u64>,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) vfs: Arc<dyn Vfs>,
 }
@@ -63,6 +66,9 @@ impl Default for DbBuilder {
             merge_bytes: 8 << 20,
             merge_step_values: 2 << 20,
             read_mode: ReadMode::default(),
+            strict: false,
+            min_free_bytes: None,
+            max_disk_bytes: None,
             vfs: Arc::new(RealVfs),
             clock: Arc::new(|| Timestamp::from(SystemTime::now())),
         }
@@ -124,6 +130,38 @@ impl DbBuilder {
     #[must_use]
     pub fn read_mode(mut self, read_mode: ReadMode) -> Self {
         self.read_mode = read_mode;
+        self
+    }
+
+    /// Below how many free bytes on the volume writes are refused with [`DbError::DiskFull`](crate::DbError::DiskFull); 0 never
+    /// refuses any before the disk is full.
+    ///
+    /// Default: 256 MiB, or a fiftieth of the volume if that is less, at most a quarter of the volume. In any case at least what sealing
+    /// and the log take: two of its files, and what is in memory.
+    #[must_use]
+    pub fn min_free_bytes(mut self, min_free_bytes: u64) -> Self {
+        self.min_free_bytes = Some(min_free_bytes);
+        self
+    }
+
+    /// How many bytes all files of the database may take, counted in blocks of 4 KiB; default no limit.
+    ///
+    /// What is over it is dropped by [`Db::step`], the oldest shard of all policies first; the newest shard of a policy is never
+    /// dropped, so that it may be exceeded for a while. Files in quarantine count, and are not dropped.
+    #[must_use]
+    pub fn max_disk_bytes(mut self, max_disk_bytes: Option<u64>) -> Self {
+        self.max_disk_bytes = max_disk_bytes;
+        self
+    }
+
+    /// Whether a database with a damaged file is refused; default no.
+    ///
+    /// By default a segment that cannot be opened is moved to the folder `quarantine`, a damaged file of the log is copied there, and
+    /// the rest is served; [`Db::health`] says what is missing. Strict, opening is an error and the folder is left as it was. In
+    /// both cases a damaged catalog or tombstone is an error: without them the rest would be misread.
+    #[must_use]
+    pub fn strict(mut self, strict: bool) -> Self {
+        self.strict = strict;
         self
     }
 

@@ -217,11 +217,17 @@ impl Replay {
             return reader.bad("a policy of 32 bits", policy.to_string());
         };
         let known = known(policy);
+        let mut last: Option<(&str, u32)> = None;
         for _ in 0..reader.count(reader.rest())? {
             let text = reader.str()?;
             let Ok(key) = KeyRef::parse(text) else { return reader.bad("a series key", text) };
             self.series.push(if known {
-                let table = head.table(policy, key.measurement());
+                let measurement = key.measurement();
+                let table = match last {
+                    Some((name, table)) if name == measurement => table,
+                    _ => head.table(policy, measurement),
+                };
+                last = Some((measurement, table));
                 head.enter(table, key)
             } else {
                 NONE

@@ -6,6 +6,7 @@
 //! FOLDER/log/NNNNNNNNNNNNNNNN.log      the log, from the first record that no segment covers
 //! FOLDER/shards/POLICY/START_END/NNNNNNNNNNNNNNNN.seg
 //! FOLDER/tombstones/NNNNNNNNNNNNNNNN.del   what was deleted and is in segments still
+//! FOLDER/quarantine/                      what is damaged
 //! ```
 //!
 //! All that can be refused is refused before the first change, so that a folder which is not opened is as it was. Recovery
@@ -19,9 +20,12 @@ use std::sync::Arc;
 
 use crate::catalog::file::{self, Checkpoint};
 use crate::catalog::{Catalog, PolicyId};
+use crate::disk::{RESERVE, is_full};
 use crate::head::Head;
+use crate::health::is_damage;
 use crate::log::{self, Log, LogFile};
 use crate::options::DbBuilder;
+use crate::quarantine::{self, Damage, Keep};
 use crate::segment::{SUFFIX, Segment};
 use crate::tombstone::{self, Tombstone};
 use crate::vfs::{FolderLock, Vfs};
@@ -43,6 +47,8 @@ pub(crate) struct Recovered {
     pub(crate) folders: Vec<PathBuf>,
     pub(crate) log: Log,
     pub(crate) next_segment: u64,
+    /// Whether the log has gaps: it is to be sealed, so that what remains of it is whole.
+    pub(crate) seal: bool,
 }
 
 /// Opens or creates the database in `root`.
@@ -65,13 +71,26 @@ pub(crate) fn open(options: &DbBuilder, root: &Path) -> Result<Recovered, OpenEr
     }
     // Again: whoever held the lock until now may have replaced it.
     let checkpoint = file::read(vfs, root)?;
-    let mut found = Found::new(checkpoint);
+    let mut found = Found::new(checkpoint, options.strict);
+    found.remove.extend(names.iter().filter(|name| *name == RESERVE).map(|name| root.join(name)));
     found.read_log(vfs, &root.join(log::FOLDER))?;
     found.read_segments(options, &root.join(SHARDS))?;
     found.read_tombstones(vfs, root)?;
-    // From here on the folder is known to be good.
+    // From here on nothing is refused any more.
+    for damage in &found.damage {
+        match quarantine::set_aside(vfs, root, damage) {
+            // The next opening does it.
+            Err(error) if is_full(&error) => {}
+            done => done?,
+        }
+    }
     for folder in [log::FOLDER, SHARDS] {
-        create_synced(vfs, root, &root.join(folder))?;
+        // On a full disk even what exists may be refused.
+        if names.iter().any(|name| name == folder) {
+            vfs.sync_dir(root).map_err(|e| ReadError::io(root, "sync", e))?;
+        } else {
+            create_synced(vfs, root, &root.join(folder))?;
+        }
     }
     let log = found.begin_log(vfs, &root.join(log::FOLDER))?;
     for path in &found.remove {
@@ -81,7 +100,11 @@ pub(crate) fn open(options: &DbBuilder, root: &Path) -> Result<Recovered, OpenEr
             other => other.map_err(|e| ReadError::io(path, "remove", e))?,
         }
     }
-    lock.sign().map_err(|e| ReadError::io(&root.join(LOCK), "write", e))?;
+    match lock.sign().map_err(|e| ReadError::io(&root.join(LOCK), "write", e)) {
+        // Only a message is poorer for it.
+        Err(error) if is_full(&error) => {}
+        signed => signed?,
+    }
     for segments in found.segments.values_mut() {
         segments.sort_by_key(|segment| (segment.footer.rank, segment.footer.id));
     }
@@ -94,6 +117,7 @@ pub(crate) fn open(options: &DbBuilder, root: &Path) -> Result<Recovered, OpenEr
         folders: found.folders,
         log,
         next_segment: found.next_segment,
+        seal: found.damage.iter().any(|damage| damage.keep != Keep::File),
     })
 }
 
@@ -165,11 +189,19 @@ pub(crate) struct Found {
     pub(crate) next_segment: u64,
     /// Left behind by whatever was interrupted.
     pub(crate) remove: Vec<PathBuf>,
+    /// Whether damage is an error.
+    strict: bool,
+    /// Whether the file of the log that was read last was whole.
+    pub(crate) log_is_whole: bool,
+    pub(crate) damage: Vec<Damage>,
 }
 
 impl Found {
-    fn new(checkpoint: Checkpoint) -> Self {
+    fn new(checkpoint: Checkpoint, strict: bool) -> Self {
         Found {
+            strict,
+            log_is_whole: true,
+            damage: Vec::new(),
             catalog: checkpoint.catalog,
             sealed_seq: checkpoint.sealed_seq,
             head: Head::new(1),
@@ -199,7 +231,16 @@ impl Found {
                 self.remove.extend(temporary(&folder, &names));
                 self.folders.push(folder.clone());
                 for name in names.iter().filter(|name| name.ends_with(SUFFIX)) {
-                    all.push(Segment::open(vfs, &folder.join(name), options.read_mode)?);
+                    let path = folder.join(name);
+                    match Segment::open(vfs, &path, options.read_mode) {
+                        Ok(segment) => all.push(segment),
+                        Err(error) => {
+                            // Its number is not to be used again.
+                            let id = u64::from_str_radix(name.trim_end_matches(SUFFIX), 16);
+                            self.next_segment = self.next_segment.max(id.unwrap_or(0) + 1);
+                            self.damaged(&path, error, Keep::File)?;
+                        }
+                    }
                 }
             }
         }
@@ -217,6 +258,21 @@ impl Found {
         Ok(())
     }
 
+    /// Notes that a file is damaged. Strict, that is an error.
+    pub(crate) fn damaged(
+        &mut self,
+        path: &Path,
+        error: ReadError,
+        keep: Keep,
+    ) -> Result<(), ReadError> {
+        if self.strict || !is_damage(&error) {
+            return Err(error);
+        }
+        let why = stripchart_core::error_chain(&error);
+        self.damage.push(Damage { path: path.to_owned(), why, keep });
+        Ok(())
+    }
+
     fn read_tombstones(&mut self, vfs: &dyn Vfs, root: &Path) -> Result<(), ReadError> {
         self.tombstones = tombstone::read_all(vfs, root, &mut self.remove)?;
         // What is sealed from now on ranks above what was deleted before.
@@ -225,12 +281,22 @@ impl Found {
         Ok(())
     }
 
-    /// Makes what was read durable, and begins a new file.
+    /// Makes what was read durable, and begins a new file; later, if there is no room.
     fn begin_log(&mut self, vfs: &dyn Vfs, folder: &Path) -> Result<Log, ReadError> {
-        if let Some((number, valid)) = self.rewrite.take() {
-            log::rewrite(vfs, folder, number, &valid)?;
+        let files = self.files.clone();
+        let rewritten = match self.rewrite.take() {
+            Some((number, valid)) => log::rewrite(vfs, folder, number, &valid),
+            None => Ok(()),
+        };
+        let begun = rewritten
+            .and_then(|()| Log::begin(vfs, folder, files, self.next_number, self.next_seq));
+        match begun {
+            Err(error) if is_full(&error) => {
+                let files = std::mem::take(&mut self.files);
+                Ok(Log::without_room(folder, files, self.next_number, self.next_seq))
+            }
+            begun => begun,
         }
-        Log::begin(vfs, folder, std::mem::take(&mut self.files), self.next_number, self.next_seq)
     }
 }
 

@@ -7,6 +7,7 @@ use crate::ReadError;
 use crate::bytes::Bad;
 use crate::catalog::{Catalog, PolicyId, file};
 use crate::log::{self, Kind, LogFile, RECORD_HEADER_LEN, Record};
+use crate::quarantine::Keep;
 use crate::record::{Replay, Taken};
 use crate::recover::{Found, list_or_nothing, temporary};
 use crate::vfs::Vfs;
@@ -19,7 +20,8 @@ impl Found {
         let numbers = log::numbers(&names);
         if numbers.is_empty() && self.sealed_seq > 0 {
             let expected = "the files of the log";
-            return Err(ReadError::corrupt(folder, 0, expected, "none"));
+            let error = ReadError::corrupt(folder, 0, expected, "none");
+            self.damaged(folder, error, Keep::Nothing)?;
         }
         for (at, number) in numbers.iter().enumerate() {
             self.read_log_file(vfs, folder, *number, at + 1 == numbers.len())?;
@@ -38,9 +40,15 @@ impl Found {
         // A last file without records is written over.
         self.next_number = number;
         let bytes = vfs.read(&path).map_err(|e| ReadError::io(&path, "read", e))?;
-        let scanned = log::scan(&path, number, &bytes, last)?;
+        let broken = self.damage.len();
+        let scanned = self.scan(&path, number, &bytes, last)?;
+        let before_is_whole =
+            std::mem::replace(&mut self.log_is_whole, self.damage.len() == broken);
         let Some(first_seq) = scanned.first_seq else {
-            // Its creation was interrupted. Nothing was in it.
+            // Its creation was interrupted, and nothing was in it; or nothing of it can be read, and there is a copy.
+            if !last {
+                self.remove.push(path);
+            }
             return Ok(());
         };
         let end = first_seq + scanned.records.len() as u64;
@@ -57,21 +65,34 @@ impl Found {
         if !fits {
             let found =
                 format!("records {first_seq} to before {end} where {} is due", self.next_seq);
-            return Err(ReadError::corrupt(
-                &path,
-                0,
-                "the records of the log without a gap",
-                found,
-            ));
+            let expected = "the records of the log without a gap";
+            let error = ReadError::corrupt(&path, 0, expected, found);
+            if first_seq < self.next_seq {
+                // Not to be applied a second time, after what came later.
+                self.remove.push(path.clone());
+                self.next_number = number + 1;
+                return self.damaged(&path, error, Keep::Copy);
+            }
+            // Missing is the end of the file before, which has been noted, or a whole file.
+            if before_is_whole {
+                self.damaged(
+                    &log::path_of(folder, number.saturating_sub(1)),
+                    error,
+                    Keep::Nothing,
+                )?;
+            }
         }
         let mut replay = Replay::default();
         for record in &scanned.records {
-            self.replay(&mut replay, record).map_err(|bad| {
-                let offset = record.offset + RECORD_HEADER_LEN + bad.offset;
-                ReadError::corrupt(&path, offset as u64, bad.expected, bad.found)
-            })?;
+            if let Err(bad) = self.replay(&mut replay, record) {
+                let offset = (record.offset + RECORD_HEADER_LEN + bad.offset) as u64;
+                let error = ReadError::corrupt(&path, offset, bad.expected, bad.found);
+                self.damaged(&path, error, Keep::Copy)?;
+                self.log_is_whole = false;
+                break;
+            }
         }
-        self.next_seq = end;
+        self.next_seq = self.next_seq.max(end);
         if scanned.records.is_empty() && last {
             return Ok(());
         }
@@ -81,6 +102,28 @@ impl Found {
             self.rewrite = Some((number, bytes[..scanned.valid].to_vec()));
         }
         Ok(())
+    }
+
+    /// The records of a file; of a damaged one those before the damage.
+    ///
+    /// What follows a damaged record in its file cannot be understood: it refers to names that may have been in that record.
+    /// The next file explains its own.
+    fn scan<'a>(
+        &mut self,
+        path: &Path,
+        number: u64,
+        bytes: &'a [u8],
+        last: bool,
+    ) -> Result<log::Scanned<'a>, ReadError> {
+        match log::scan(path, number, bytes, last) {
+            Err(ReadError::Corrupt { path, offset, expected, found }) => {
+                let until = usize::try_from(offset).unwrap_or(0).min(bytes.len());
+                let error = ReadError::corrupt(&path, offset, expected, found);
+                self.damaged(&path, error, Keep::Copy)?;
+                log::scan(&path, number, &bytes[..until], true)
+            }
+            other => other,
+        }
     }
 
     fn replay(&mut self, replay: &mut Replay, record: &Record<'_>) -> Result<(), Bad> {
@@ -108,6 +151,7 @@ impl Found {
                     fix_types(&mut self.catalog, policy, &measurement, table);
                     table.add_to(&mut head, number);
                 }
+                head.logged(record.payload.len());
                 head.end_batch(number);
                 Ok(())
             }

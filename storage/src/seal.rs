@@ -72,6 +72,7 @@ impl Shared {
     /// Puts an empty head in the place of the active one, if that or the log has something.
     fn freeze(&self) -> Result<(), DbError> {
         let mut ingest = self.ingest.lock();
+        self.resume_log(&mut ingest)?;
         let first = ingest.log.files.front().map(|file| file.first_seq);
         if first == Some(ingest.log.next_seq) {
             return Ok(());

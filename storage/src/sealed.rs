@@ -30,7 +30,7 @@ use crate::segment::{SUFFIX, Segment};
 use crate::tombstone::{self, Deletes, Tombstone};
 use crate::vfs::{ReadMode, Vfs};
 use crate::view::{View, ViewInner};
-use crate::{DbError, OpenError, ReadError, log};
+use crate::{DbError, OpenError, ReadError, log, quarantine};
 
 /// Looks that are taken before giving up. Each takes longer than a writer needs to replace a file, so that two or three do
 /// in practice.
@@ -440,7 +440,7 @@ fn kind_of(path: &Path) -> FileKind {
         Some(first) if first.as_os_str() == log::FOLDER && text.ends_with(".log") => FileKind::Log,
         Some(first) if first.as_os_str() == SHARDS && text.ends_with(SUFFIX) => FileKind::Segment,
         Some(first) if first.as_os_str() == tombstone::FOLDER => FileKind::Tombstone,
-        Some(first) if first.as_os_str() == "quarantine" => FileKind::Quarantine,
+        Some(first) if first.as_os_str() == quarantine::FOLDER => FileKind::Quarantine,
         _ => FileKind::Other,
     }
 }

@@ -30,8 +30,8 @@ pub(crate) mod write;
 
 use std::borrow::Cow;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
 
 use self::directory::{Block, Group, Layout};
 use self::index::Index;
@@ -39,6 +39,7 @@ use crate::ReadError;
 use crate::bytes::{Bad, Reader};
 use crate::catalog::PolicyId;
 use crate::codec::{decode_column, decode_ints};
+use crate::health::is_damage;
 use crate::rows::{Rows, Wanted, empty_columns};
 use crate::vfs::{ReadMode, SealedFile, Vfs};
 
@@ -127,6 +128,8 @@ pub(crate) struct Segment {
     /// Whether the index's checksum was found right. Blocks and records are checked whenever they are read: that costs less
     /// than remembering which have been.
     index_checked: AtomicBool,
+    /// What was found to be damaged first.
+    damage: OnceLock<String>,
 }
 
 impl Segment {
@@ -138,9 +141,28 @@ impl Segment {
 
     pub(crate) fn from_file(file: Arc<dyn SealedFile>, path: &Path) -> Result<Segment, ReadError> {
         let footer = read_footer(&*file, path)?;
+        // A device may put a whole small file in the place of another.
+        let named =
+            path.file_name().is_some_and(|name| name.to_str() == Some(&file_name(footer.id)));
+        if !named {
+            let found = format!("segment {}", file_name(footer.id));
+            return Err(ReadError::corrupt(
+                path,
+                0,
+                "the segment that the file is named for",
+                found,
+            ));
+        }
         let bytes = file.len();
         let path = path.to_owned();
-        Ok(Segment { path, footer, bytes, file, index_checked: AtomicBool::new(false) })
+        Ok(Segment {
+            path,
+            footer,
+            bytes,
+            file,
+            index_checked: AtomicBool::new(false),
+            damage: OnceLock::new(),
+        })
     }
 
     /// Bytes that must have the part's checksum.
@@ -149,7 +171,7 @@ impl Segment {
         let computed = crc32c::crc32c(&bytes);
         if computed != part.crc {
             let found = format!("checksum {computed:08x} instead of {:08x}", part.crc);
-            return Err(ReadError::corrupt(&self.path, part.offset, what, found));
+            return Err(self.noted(ReadError::corrupt(&self.path, part.offset, what, found)));
         }
         Ok(bytes)
     }
@@ -161,8 +183,8 @@ impl Segment {
         };
         let len = usize::try_from(part.len).map_err(|_| outside())?;
         self.file.read(part.offset, len).map_err(|error| match error.kind() {
-            std::io::ErrorKind::UnexpectedEof => outside(),
-            _ => ReadError::io(&self.path, "read", error),
+            std::io::ErrorKind::UnexpectedEof => self.noted(outside()),
+            _ => self.noted(ReadError::io(&self.path, "read", error)),
         })
     }
 
@@ -223,7 +245,8 @@ impl Segment {
             .map_err(|bad| self.bad(group.timestamps.offset, bad))?;
         if !timestamps.is_sorted_by(|a, b| a < b) {
             let offset = group.timestamps.offset;
-            return Err(ReadError::corrupt(&self.path, offset, "ascending timestamps", "others"));
+            let error = ReadError::corrupt(&self.path, offset, "ascending timestamps", "others");
+            return Err(self.noted(error));
         }
         let mut columns = empty_columns(wanted);
         for ((block, wanted), column) in blocks.iter().zip(wanted).zip(&mut columns) {
@@ -242,7 +265,21 @@ impl Segment {
 
     /// The error for bytes of this file's part at `offset`.
     pub(crate) fn bad(&self, offset: u64, bad: Bad) -> ReadError {
-        ReadError::corrupt(&self.path, offset + bad.offset as u64, bad.expected, bad.found)
+        let offset = offset + bad.offset as u64;
+        self.noted(ReadError::corrupt(&self.path, offset, bad.expected, bad.found))
+    }
+
+    /// Remembers what was found to be damaged, for whoever asks how the database is.
+    fn noted(&self, error: ReadError) -> ReadError {
+        if is_damage(&error) {
+            self.damage.get_or_init(|| stripchart_core::error_chain(&error));
+        }
+        error
+    }
+
+    /// What was found to be damaged first, since the segment was opened.
+    pub(crate) fn damage(&self) -> Option<&str> {
+        self.damage.get().map(String::as_str)
     }
 }
 

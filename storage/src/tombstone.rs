@@ -435,7 +435,10 @@ mod tests {
         let mut newer = good;
         newer[MAGIC.len()] = 9;
         let error = Tombstone::decode(path, &newer).unwrap_err();
-        assert!(matches!(error, ReadError::Version { found: 9, newest: 1, .. }), "{error}");
+        assert!(
+            matches!(error, ReadError::Version { found: 9, oldest: 1, newest: 1, .. }),
+            "{error}"
+        );
     }
 
     #[test]

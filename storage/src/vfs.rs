@@ -80,6 +80,27 @@ pub trait Vfs: Send + Sync + fmt::Debug {
     /// If that failed; what was forced is unknown then.
     fn sync_dir(&self, folder: &Path) -> io::Result<()>;
 
+    /// Gives a file that will never change again a second name.
+    ///
+    /// # Errors
+    ///
+    /// If it cannot be done, as between devices: [`io::ErrorKind::CrossesDevices`] or [`io::ErrorKind::Unsupported`], which is the
+    /// default. Whoever asked copies the file then.
+    fn hard_link(&self, from: &Path, to: &Path) -> io::Result<()> {
+        let _ = (from, to);
+        Err(io::ErrorKind::Unsupported.into())
+    }
+
+    /// How much room there is on the volume that a folder is on; `None`, the default, if that is not known.
+    ///
+    /// # Errors
+    ///
+    /// If the system refuses to tell.
+    fn free_space(&self, folder: &Path) -> io::Result<Option<Space>> {
+        let _ = folder;
+        Ok(None)
+    }
+
     /// Takes the lock of a folder, a file that is created if missing; `Err(pid)` if another process, whose id is in the
     /// file, has it.
     ///
@@ -87,6 +108,15 @@ pub trait Vfs: Send + Sync + fmt::Debug {
     ///
     /// If the file cannot be opened.
     fn lock(&self, file: &Path) -> io::Result<Result<Box<dyn FolderLock>, Option<u32>>>;
+}
+
+/// Room on a volume.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Space {
+    /// Bytes that this process may still use.
+    pub free: u64,
+    /// Bytes of the volume.
+    pub total: u64,
 }
 
 /// A file that is being written.
@@ -210,6 +240,17 @@ impl Vfs for RealVfs {
     fn sync_dir(&self, folder: &Path) -> io::Result<()> {
         // Elsewhere folders cannot be opened, and renaming is journalled.
         if cfg!(unix) { File::open(folder)?.sync_all() } else { Ok(()) }
+    }
+
+    fn hard_link(&self, from: &Path, to: &Path) -> io::Result<()> {
+        std::fs::hard_link(from, to)
+    }
+
+    #[cfg(unix)]
+    fn free_space(&self, folder: &Path) -> io::Result<Option<Space>> {
+        let found = rustix::fs::statvfs(folder)?;
+        let bytes = |blocks: u64| blocks.saturating_mul(found.f_frsize);
+        Ok(Some(Space { free: bytes(found.f_bavail), total: bytes(found.f_blocks) }))
     }
 
     fn lock(&self, path: &Path) -> io::Result<Result<Box<dyn FolderLock>, Option<u32>>> {

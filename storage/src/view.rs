@@ -217,8 +217,7 @@ impl View {
             })?;
         }
         for (head, _) in &self.inner.heads {
-            let head = head.inner.read();
-            keys.extend(head.tag_keys(self.inner.policy, measurement).map(str::to_owned));
+            keys.extend(head.tag_keys(self.inner.policy, measurement));
         }
         Ok(keys.into_iter().collect())
     }

@@ -165,6 +165,7 @@ pub(crate) fn sink_error(error: DbError) -> SinkError {
     match error {
         DbError::Closed => SinkError::Closed,
         DbError::ReadOnly { reason } => SinkError::ReadOnly { reason },
+        full @ DbError::DiskFull { .. } => SinkError::ReadOnly { reason: full.to_string() },
         error => SinkError::Other { what: error.to_string(), source: Box::new(error) },
     }
 }

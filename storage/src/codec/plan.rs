@@ -84,11 +84,6 @@ impl Plan {
         Some(Plan { order, base, divisor, first_step, window, span, residuals })
     }
 
-    /// Bytes, but for one or two.
-    pub(super) fn len(&self) -> usize {
-        self.window.bits.div_ceil(8)
-    }
-
     pub(super) fn write(&self, out: &mut Vec<u8>) {
         let Window { low, width, exceptions, high_width, common, .. } = self.window;
         let divisor = if self.divisor > 1 { DIVISOR } else { 0 };
@@ -123,11 +118,11 @@ impl Plan {
         let mut rest = low_parts(&self.residuals);
         let mut at = 0;
         while rest.len() - at >= LARGE {
-            lanes::pack::<32>(&rest[at..at + LARGE], width, out);
+            lanes::pack::<4>(&rest[at..at + LARGE], width, out);
             at += LARGE;
         }
         while rest.len() - at >= SMALL {
-            lanes::pack::<8>(&rest[at..at + SMALL], width, out);
+            lanes::pack::<1>(&rest[at..at + SMALL], width, out);
             at += SMALL;
         }
         pack(rest.drain(at..), width, out);
@@ -198,9 +193,10 @@ fn common_divisor(values: &[i64], first: i64) -> i64 {
 /// How far the distances are from `start`, as a frame says it.
 fn span(distances: &[i64], start: i64, low: i64) -> u8 {
     let far = distances.iter().map(|d| d.wrapping_sub(start).unsigned_abs()).max().unwrap_or(0);
-    match far.max(low.wrapping_sub(start).unsigned_abs()) {
-        ..0x0100_0000 => 2,
-        ..0x7fff_ffff => 1,
+    let far = far.max(low.wrapping_sub(start).unsigned_abs());
+    match far {
+        0..0x0100_0000 => 2,
+        0x0100_0000..0x7fff_ffff => 1,
         _ => 0,
     }
 }
@@ -252,8 +248,8 @@ impl Sizes {
         let each = (place_width(self.n) + high_width) as usize;
         let listed = if exceptions > 0 { 24 + exceptions * each } else { 0 };
         let bits = packed + listed;
-        // Bitmaps decode at half the speed: only for a gain that is worth it.
-        let handicap = if bitmap.is_some() { bits / 32 } else { 0 };
+        // Bitmaps decode at a third of the speed: only for a gain that is worth it.
+        let handicap = if bitmap.is_some() { bits / 10 } else { 0 };
         if bits + handicap < self.best.bits {
             let common = bitmap.map(|(common, _)| common);
             self.best = Window { low, width, exceptions, high_width, common, bits };

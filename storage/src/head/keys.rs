@@ -2,24 +2,43 @@
 //!
 //! ```text
 //! texts      keys one after the other, in chunks
-//! key        chunk, place in it, length                          12 bytes a series
+//! key        chunk, place in it, length; table; place by hash    28 bytes a series
 //! links      for each tag of each series: the series, and the    8 bytes a tag of a series
 //!            link of the series before it with the same value
-//! values     tag key -> value -> its last link, how many         24 bytes a value, with its place in a table
+//! values     tag key -> value -> its last link, how many         36 bytes a value, with its place in a table
 //! ```
+//!
+//! Tags are indexed when somebody asks for them: ingesting and replaying need none, and a million series take as long to index as
+//! to enter.
 //!
 //! The text of a value is a part of the key of the first series that had it; nothing is stored twice.
 
-use std::collections::HashMap;
 use std::hash::BuildHasher;
 
-use hashbrown::{DefaultHashBuilder, HashTable};
+use hashbrown::hash_table::{Entry, HashTable};
+use hashbrown::{DefaultHashBuilder, HashMap};
 use stripchart_core::KeyRef;
 
 /// Bytes of a chunk; a key has 65 535 at most.
 const CHUNK: usize = 256 << 10;
 /// The end of a chain.
 const NONE: u32 = u32::MAX;
+
+/// What a table keeps of a hash: enough to tell nearly all texts apart without a look at them, and to grow without one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Kept(u32);
+
+impl Kept {
+    fn of(hash: u64) -> Self {
+        let [.., a, b, c, d] = hash.to_le_bytes();
+        Kept(u32::from_le_bytes([a, b, c, d]))
+    }
+
+    /// A hash as tables want it: its low bits choose the place, its high bits tell neighbours apart.
+    fn spread(self) -> u64 {
+        u64::from(self.0).wrapping_mul(0x9e37_79b9_7f4a_7c15)
+    }
+}
 
 /// Texts that stay where they are, in chunks, so that growing copies none.
 #[derive(Debug, Default)]
@@ -62,21 +81,23 @@ impl Texts {
 pub(super) struct Numbered {
     texts: Texts,
     places: Vec<TextAt>,
-    numbers: HashTable<u32>,
+    numbers: HashTable<(Kept, u32)>,
     hasher: DefaultHashBuilder,
 }
 
 impl Numbered {
     pub(super) fn number(&mut self, text: &str) -> u32 {
         let Numbered { texts, places, numbers, hasher } = self;
-        let hash = hasher.hash_one(text);
-        let same = |number: &u32| texts.get(places[*number as usize]) == text;
-        if let Some(number) = numbers.find(hash, same) {
+        let hash = Kept::of(hasher.hash_one(text));
+        let same = |(kept, number): &(Kept, u32)| {
+            *kept == hash && texts.get(places[*number as usize]) == text
+        };
+        if let Some((_, number)) = numbers.find(hash.spread(), same) {
             return *number;
         }
         let number = crate::rows::index(places.len());
         places.push(texts.add(text));
-        numbers.insert_unique(hash, number, |n| hasher.hash_one(texts.get(places[*n as usize])));
+        numbers.insert_unique(hash.spread(), (hash, number), |(kept, _)| kept.spread());
         number
     }
 
@@ -86,7 +107,7 @@ impl Numbered {
     }
 
     pub(super) fn bytes(&self) -> usize {
-        self.texts.bytes + self.places.len() * (size_of::<TextAt>() + 8)
+        self.texts.bytes + self.places.len() * (size_of::<TextAt>() + 12)
     }
 }
 
@@ -95,11 +116,18 @@ impl Numbered {
 pub(super) struct Keys {
     texts: Texts,
     places: Vec<TextAt>,
-    numbers: HashTable<(u32, u32)>,
+    /// Which tables the series are in.
+    tables: Vec<u32>,
+    numbers: HashTable<(Kept, u32)>,
     hasher: DefaultHashBuilder,
+    /// Series whose tags are in `links`: the first so many.
+    indexed: u32,
     links: Vec<Link>,
     values: usize,
 }
+
+/// The tags of a table, by key.
+pub(super) type Tags = HashMap<Box<str>, TagValues>;
 
 /// A series that has a tag's value, and the one before it.
 #[derive(Debug, Clone, Copy)]
@@ -116,6 +144,7 @@ pub(super) struct TagValues {
 
 #[derive(Debug)]
 struct TagValue {
+    hash: Kept,
     text: TextAt,
     last: u32,
     count: u32,
@@ -128,34 +157,46 @@ impl Keys {
 
     /// About what all takes.
     pub(super) fn bytes(&self) -> usize {
-        let per_series = size_of::<TextAt>() + 2 * size_of::<(u32, u32)>();
+        let per_series = size_of::<TextAt>() + 4 + 3 * size_of::<(Kept, u32)>() / 2;
         self.texts.bytes
             + self.places.len() * per_series
             + self.links.len() * size_of::<Link>()
             + self.values * 2 * size_of::<TagValue>()
     }
 
-    /// The series of `key` in `table`.
-    pub(super) fn find(&self, table: u32, key: &str) -> Option<u32> {
-        let hash = self.hasher.hash_one((table, key));
-        let same = |(of, series): &(u32, u32)| *of == table && self.get(*series) == key;
-        self.numbers.find(hash, same).map(|(_, series)| *series)
+    /// The number of the series of `key` in `table`, and whether it is entered just now.
+    pub(super) fn enter(&mut self, table: u32, key: &str) -> (u32, bool) {
+        let Keys { texts, places, tables, numbers, hasher, .. } = self;
+        let hash = Kept::of(hasher.hash_one((table, key)));
+        let same = |(kept, series): &(Kept, u32)| {
+            let at = *series as usize;
+            *kept == hash && tables[at] == table && texts.get(places[at]) == key
+        };
+        match numbers.entry(hash.spread(), same, |(kept, _)| kept.spread()) {
+            Entry::Occupied(known) => (known.get().1, false),
+            Entry::Vacant(place) => {
+                let series = crate::rows::index(places.len());
+                place.insert((hash, series));
+                places.push(texts.add(key));
+                tables.push(table);
+                (series, true)
+            }
+        }
     }
 
-    /// Enters a series that [`Keys::find`] has not found; its number. `tags` are the table's.
-    pub(super) fn enter(
-        &mut self,
-        table: u32,
-        key: KeyRef<'_>,
-        tags: &mut HashMap<Box<str>, TagValues>,
-    ) -> u32 {
-        let series = crate::rows::index(self.places.len());
-        let place = self.texts.add(key.as_str());
-        self.places.push(place);
-        let Keys { texts, places, numbers, hasher, links, values } = self;
-        let rehash =
-            |(of, series): &(u32, u32)| hasher.hash_one((*of, texts.get(places[*series as usize])));
-        numbers.insert_unique(hasher.hash_one((table, key.as_str())), (table, series), rehash);
+    /// The next series whose tags are not indexed, and its table.
+    pub(super) fn to_index(&self) -> Option<(u32, u32)> {
+        let table = self.tables.get(self.indexed as usize)?;
+        Some((self.indexed, *table))
+    }
+
+    /// Indexes the tags of the series that [`Keys::to_index`] names; `tags` are its table's.
+    pub(super) fn index(&mut self, tags: &mut Tags) {
+        let series = self.indexed;
+        self.indexed += 1;
+        let Keys { texts, places, hasher, links, values, .. } = self;
+        let Some(place) = places.get(series as usize) else { return };
+        let Ok(key) = KeyRef::parse(texts.get(*place)) else { return };
         // Where a tag's value stands in the key: after its key and the separators.
         let mut start = key.measurement().len() + 1;
         for (name, value) in key.tags() {
@@ -163,7 +204,7 @@ impl Keys {
             let text = TextAt {
                 start: place.start + crate::rows::index(start),
                 len: crate::rows::index(value.len()),
-                ..place
+                ..*place
             };
             start += value.len() + 1;
             let link = crate::rows::index(links.len());
@@ -171,28 +212,28 @@ impl Keys {
                 tags.insert(name.into(), TagValues::default());
             }
             let Some(TagValues { values: known }) = tags.get_mut(name) else { continue };
-            let hash = hasher.hash_one(value);
-            let before = match known.find_mut(hash, |known| texts.get(known.text) == value) {
-                Some(known) => {
-                    known.count += 1;
-                    std::mem::replace(&mut known.last, link)
+            let hash = Kept::of(hasher.hash_one(value));
+            let same = |known: &TagValue| known.hash == hash && texts.get(known.text) == value;
+            let before = match known.entry(hash.spread(), same, |known| known.hash.spread()) {
+                Entry::Occupied(mut known) => {
+                    known.get_mut().count += 1;
+                    std::mem::replace(&mut known.get_mut().last, link)
                 }
-                None => {
-                    let rehash = |known: &TagValue| hasher.hash_one(texts.get(known.text));
-                    known.insert_unique(hash, TagValue { text, last: link, count: 1 }, rehash);
+                Entry::Vacant(place) => {
+                    place.insert(TagValue { hash, text, last: link, count: 1 });
                     *values += 1;
                     NONE
                 }
             };
             links.push(Link { series, before });
         }
-        series
     }
 
     /// How many series have `value`, and a place in the chain of them.
     pub(super) fn having(&self, tags: &TagValues, value: &str) -> (usize, Chain) {
-        let hash = self.hasher.hash_one(value);
-        let found = tags.values.find(hash, |known| self.texts.get(known.text) == value);
+        let hash = Kept::of(self.hasher.hash_one(value));
+        let same = |known: &TagValue| known.hash == hash && self.texts.get(known.text) == value;
+        let found = tags.values.find(hash.spread(), same);
         found.map_or((0, Chain(NONE)), |known| (known.count as usize, Chain(known.last)))
     }
 
@@ -217,7 +258,7 @@ mod tests {
     #[test]
     fn keys_are_found_and_so_are_the_series_of_a_value() {
         let mut keys = Keys::default();
-        let mut tags = HashMap::new();
+        let mut tags = Tags::default();
         let key = |n: usize| {
             let (host, zone) = (format!("h{n}"), format!("z{}", n % 7));
             SeriesKey::new("cpu", [("host", host.as_str()), ("zone", zone.as_str())]).unwrap()
@@ -225,14 +266,20 @@ mod tests {
         for n in 0..20_000 {
             let key = key(n);
             let key = key.as_ref();
-            assert_eq!(keys.find(3, key.as_str()), None);
-            assert_eq!(keys.enter(3, key, &mut tags) as usize, n);
+            assert_eq!(keys.enter(3, key.as_str()), (crate::rows::index(n), true));
+            if n % 1000 == 7 {
+                while keys.to_index().is_some() {
+                    keys.index(&mut tags);
+                }
+            }
+        }
+        while keys.to_index().is_some() {
+            keys.index(&mut tags);
         }
         for n in [0, 1, 9_999, 19_999] {
             let text = key(n);
             let text = text.as_ref().as_str();
-            assert_eq!(keys.find(3, text).map(|n| n as usize), Some(n));
-            assert_eq!(keys.find(2, text), None);
+            assert_eq!(keys.enter(3, text), (crate::rows::index(n), false));
             assert_eq!(keys.get(crate::rows::index(n)), text);
         }
         let series = |name: &str, value: &str| {
@@ -246,6 +293,7 @@ mod tests {
         let third = series("zone", "z3");
         assert!(third.len() == 2857 && third.iter().all(|n| n % 7 == 3));
         assert!(keys.bytes() < 20_000 * 140, "{}", keys.bytes());
+        assert_eq!(keys.enter(2, key(0).as_ref().as_str()), (20_000, true), "another table");
     }
 
     #[test]

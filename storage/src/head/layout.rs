@@ -11,7 +11,7 @@
 //! Series of one measurement that have the same fields share a layout, so that a series need not remember its own, and one
 //! that has three fields of a hundred takes the room of three.
 
-use std::collections::HashMap;
+use hashbrown::HashMap;
 
 /// Words before those of presence and values.
 pub(super) const FIXED: usize = 2;

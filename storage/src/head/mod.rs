@@ -25,16 +25,16 @@ mod keys;
 mod layout;
 mod read;
 
-use std::collections::HashMap;
 use std::sync::Arc;
 
+use hashbrown::HashMap;
 use parking_lot::RwLock;
 use stripchart_core::{Column, FieldType, KeyRef};
 
 use self::arena::{Arena, At};
 use self::block::{Packer, TimesList};
 use self::build::spread;
-use self::keys::{Keys, Numbered, TagValues};
+use self::keys::{Keys, Numbered, Tags};
 use self::layout::{FIXED, Layouts, set_present};
 use crate::catalog::PolicyId;
 use crate::frame::{Decimals, FRAME};
@@ -66,6 +66,8 @@ pub(crate) struct HeadInner {
     pub(crate) rows: u64,
     /// About what the rows and series take.
     pub(crate) bytes: usize,
+    /// What the batches take in the log.
+    log_bytes: usize,
     scratch: Scratch,
 }
 
@@ -78,7 +80,7 @@ pub(crate) struct HeadTable {
     field_by_name: HashMap<Arc<str>, [Option<u32>; FieldType::ALL.len()]>,
     decimals: Vec<Decimals>,
     series: Vec<u32>,
-    tags: HashMap<Box<str>, TagValues>,
+    tags: Tags,
     layouts: Layouts,
     times: TimesList,
 }
@@ -121,6 +123,8 @@ const SERIES_BYTES: usize = size_of::<HeadSeries>() * 3 / 2 + 16;
 /// What a series may take in rows beyond the limit of the head: were there none, so many series that have a few rows each would
 /// be sealed over and over.
 const ROOM_PER_SERIES: usize = 256;
+/// Bytes of the log that are replayed in a fraction of a second: a head that takes more is full, unless `head_bytes` is large.
+const LOG_BYTES: usize = 64 << 20;
 /// Bytes that tails of all series may take before they are packed sooner.
 const TAILS_BYTES: usize = 8 << 20;
 /// Rows of a tail that are packed at the soonest.
@@ -143,12 +147,19 @@ impl HeadInner {
         &self.tables
     }
 
-    /// What part of `limit` the rows take, in hundredths: 100 and more is full.
+    /// What part the rows take of `limit`, or of what may have to be replayed, in hundredths: 100 and more is full.
     pub(crate) fn fill(&self, limit: usize) -> usize {
         let series = self.series.len();
         let rows = self.bytes.saturating_sub(self.keys.bytes() + series * SERIES_BYTES);
         let room = limit.saturating_add(series * ROOM_PER_SERIES);
-        rows.saturating_mul(100) / room.max(1)
+        let memory = rows.saturating_mul(100) / room.max(1);
+        let log = self.log_bytes.saturating_mul(100) / LOG_BYTES.max(limit.saturating_mul(4));
+        memory.max(log)
+    }
+
+    /// The batch at hand takes `bytes` in the log.
+    pub(crate) fn logged(&mut self, bytes: usize) {
+        self.log_bytes += bytes;
     }
 
     /// The number of the table of `measurement`, entered if new.
@@ -167,7 +178,7 @@ impl HeadInner {
             field_by_name: HashMap::new(),
             decimals: Vec::new(),
             series: Vec::new(),
-            tags: HashMap::new(),
+            tags: Tags::default(),
             layouts: Layouts::default(),
             times: TimesList::default(),
         });
@@ -186,12 +197,11 @@ impl HeadInner {
 
     /// The number of the series of `key` in `table`; entered if new.
     pub(crate) fn enter(&mut self, table: u32, key: KeyRef<'_>) -> u32 {
-        if let Some(number) = self.keys.find(table, key.as_str()) {
+        let (number, new) = self.keys.enter(table, key.as_str());
+        if !new {
             return number;
         }
-        let of = &mut self.tables[table as usize];
-        let number = self.keys.enter(table, key, &mut of.tags);
-        of.series.push(number);
+        self.tables[table as usize].series.push(number);
         self.series.push(HeadSeries {
             tail: Vec::new(),
             table,
@@ -233,8 +243,10 @@ impl HeadInner {
             .collect();
         scratch.fields.clear();
         scratch.fields.extend(columns.iter().map(|(_, field)| *field));
-        let full = of.layouts.number(&scratch.fields);
         let shared = of.shared_bytes();
+        let full = of.layouts.number(&scratch.fields);
+        let stride = of.layouts.get(full).map_or(FIXED, layout::Layout::stride);
+        let full = (full, words_of_tail(self.series.len(), stride));
         let n = rows.timestamps.len();
         for from in (0..n).step_by(FRAME) {
             let to = n.min(from + FRAME);
@@ -244,7 +256,7 @@ impl HeadInner {
             for (at, (column, _)) in columns.iter().enumerate() {
                 spread(column, from, to, &mut scratch.words, (at, stride), &mut self.texts);
             }
-            let chunk = Chunk { rows, range: from..to, columns: &columns, full, number };
+            let chunk = Chunk { table, rows, range: from..to, columns: &columns, full, number };
             self.add_chunk(&chunk, &scratch.words, &mut scratch.packed);
         }
         self.shared_bytes += self.tables[table as usize].shared_bytes() - shared;
@@ -258,49 +270,49 @@ impl HeadInner {
             .columns
             .iter()
             .all(|(column, _)| column.validity().is_none() && column.len() >= chunk.range.end);
-        let series_count = self.series.len();
+        let all_series = self.series.len();
+        let HeadInner { tables, series, arena, tail_words, .. } = self;
+        let table = &mut tables[chunk.table as usize];
+        let mut put = Put { table, arena, packed, tail_words };
         for (at, row) in chunk.range.clone().enumerate() {
-            let number = chunk.rows.series[row];
-            let series = &mut self.series[number as usize];
-            let table = &mut self.tables[series.table as usize];
+            let series = &mut series[chunk.rows.series[row] as usize];
             let words = &words[at * width..][..width];
             let time = chunk.rows.timestamps[row];
-            if dense && series.layout == chunk.full {
-                series.push_full(time, chunk.number, words, &mut self.tail_words);
-            } else {
-                let fields = |at: &usize| chunk.columns[*at].0.is_valid(row);
-                let present: Vec<usize> = (0..width).filter(fields).collect();
-                let mut put =
-                    Put { table, arena: &mut self.arena, packed, tail_words: &mut self.tail_words };
-                put.row(series, chunk, &present, time, words);
-            }
             series.note(time, chunk.number);
-            let table = &mut self.tables[series.table as usize];
-            let Some(layout) = table.layouts.get(series.layout) else { continue };
-            let stride = layout.stride();
-            if series.tail.len() >= stride * FEWEST_ROWS
-                && series.tail.len() >= stride * rows_of_tail(series_count, stride)
-            {
-                let (arena, tail_words) = (&mut self.arena, &mut self.tail_words);
-                Put { table, arena, packed, tail_words }.pack(series);
+            if dense && series.layout == chunk.full.0 {
+                series.push_full(time, chunk.number, words, put.tail_words);
+                if series.tail.len() >= chunk.full.1 {
+                    put.pack(series);
+                }
+                continue;
+            }
+            let fields = |at: &usize| chunk.columns[*at].0.is_valid(row);
+            let present: Vec<usize> = (0..width).filter(fields).collect();
+            put.row(series, chunk, &present, time, words);
+            let Some(layout) = put.table.layouts.get(series.layout) else { continue };
+            if series.tail.len() >= words_of_tail(all_series, layout.stride()) {
+                put.pack(series);
             }
         }
     }
 }
 
-/// Rows at which a tail is packed.
-fn rows_of_tail(series: usize, stride: usize) -> usize {
-    (TAILS_BYTES / (series * stride * size_of::<u64>()).max(1)).clamp(FEWEST_ROWS, FRAME)
+/// Words at which a tail is packed.
+fn words_of_tail(series: usize, stride: usize) -> usize {
+    let rows = TAILS_BYTES / (series * stride * size_of::<u64>()).max(1);
+    rows.clamp(FEWEST_ROWS, FRAME) * stride
 }
 
 /// Up to 32 rows of a batch.
 struct Chunk<'a> {
+    table: u32,
     rows: Incoming<'a>,
     range: std::ops::Range<usize>,
     /// With the number that the table has for each.
     columns: &'a [(&'a Column, u32)],
-    /// The layout of all these fields.
-    full: u32,
+    /// The layout of all these fields, and the words at which a tail of it is packed.
+    full: (u32, usize),
+    /// The batch.
     number: u32,
 }
 

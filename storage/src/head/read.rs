@@ -33,6 +33,9 @@ impl Head {
         limit: u32,
         mut each: impl FnMut(KeyRef<'_>, u32),
     ) {
+        if !filter.required().is_empty() {
+            self.index();
+        }
         let Some(mut candidates) = self.inner.read().candidates(policy, measurement, filter) else {
             return;
         };
@@ -54,6 +57,28 @@ impl Head {
                 }
             }
         }
+    }
+}
+
+impl Head {
+    /// Indexes the tags of series that have come since the last time. Others get their turn in between.
+    fn index(&self) {
+        while self.inner.read().keys.to_index().is_some() {
+            let mut inner = self.inner.write();
+            let HeadInner { keys, tables, .. } = &mut *inner;
+            for _ in 0..STEP {
+                let Some((_, table)) = keys.to_index() else { break };
+                keys.index(&mut tables[table as usize].tags);
+            }
+        }
+    }
+
+    /// The tag keys of the series of `measurement`, in no order.
+    pub(crate) fn tag_keys(&self, policy: PolicyId, measurement: &str) -> Vec<String> {
+        self.index();
+        let inner = self.inner.read();
+        let table = inner.find_table(policy, measurement);
+        table.into_iter().flat_map(|t| t.tags.keys().map(|key| key.to_string())).collect()
     }
 }
 
@@ -87,14 +112,6 @@ impl HeadInner {
         names
             .filter(|(_, at)| !self.tables[**at as usize].series.is_empty())
             .map(|(name, _)| &**name)
-    }
-
-    pub(crate) fn tag_keys(
-        &self,
-        policy: PolicyId,
-        measurement: &str,
-    ) -> impl Iterator<Item = &str> {
-        self.find_table(policy, measurement).into_iter().flat_map(|t| t.tags.keys().map(|k| &**k))
     }
 
     /// The series of a table: key and number.

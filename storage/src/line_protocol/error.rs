@@ -74,6 +74,7 @@ pub(super) enum Kind {
     AfterTimestamp,
     NulInName,
     Utf8,
+    LineTooLong { max: u32 },
 }
 
 impl Kind {
@@ -105,6 +106,7 @@ impl Kind {
             Kind::AfterTimestamp => "the end of the line",
             Kind::NulInName => "a name without the NUL character",
             Kind::Utf8 => "UTF-8",
+            Kind::LineTooLong { .. } => "the end of the line",
         }
     }
 
@@ -139,6 +141,7 @@ impl Kind {
             Kind::AfterTimestamp => Reason::TextAfterTimestamp,
             Kind::NulInName => Reason::NulInName,
             Kind::Utf8 => Reason::InvalidUtf8,
+            Kind::LineTooLong { max } => Reason::LineTooLong { max },
         }
     }
 }
@@ -208,6 +211,11 @@ pub enum Reason {
     NulInName,
     /// The line is not UTF-8, which InfluxDB would take.
     InvalidUtf8,
+    /// More of the line than may be kept came without its end, to a [`LineFeeder`](super::LineFeeder).
+    LineTooLong {
+        /// Bytes that may be kept.
+        max: u32,
+    },
 }
 
 impl fmt::Display for Reason {
@@ -250,6 +258,7 @@ impl fmt::Display for Reason {
             Reason::TextAfterTimestamp => f.write_str("point is invalid"),
             Reason::NulInName => f.write_str("name contains the NUL character"),
             Reason::InvalidUtf8 => f.write_str("invalid UTF-8"),
+            Reason::LineTooLong { max } => write!(f, "line of more than {max} bytes"),
         }
     }
 }

@@ -5,7 +5,8 @@
 //! ```
 //!
 //! [`parse_lines`] writes a body into a [`Batch`]; a [`LineParser`] does so again and again and remembers the series.
-//! [`lines`] lends the parts of each line, for those who have no use for a batch.
+//! A [`LineFeeder`] takes a text in pieces, cut anywhere. [`lines`] lends the parts of each line, for those who have no use
+//! for a batch.
 //!
 //! # As InfluxDB reads it
 //!
@@ -26,8 +27,16 @@
 //! # Cost
 //!
 //! Time is linear in the length of the body, whatever stands in it. Nothing is allocated for a series seen before.
+//!
+//! A line of a series and of fields seen before is compared with what is known of them, and its values are read; it is a
+//! matter of about a hundred nanoseconds for ten of them. Series in the order of last time cost least, and spelling matters in
+//! nothing: tags in any order, with or without escapes, are as quick. Everything else goes through the grammar, at about a tenth of
+//! that speed.
 
+#[cfg(test)]
+mod differential;
 mod error;
+mod feeder;
 mod grammar;
 mod leaf;
 mod line;
@@ -45,6 +54,7 @@ mod word;
 pub(crate) use line::first_line_len;
 
 pub use error::{ParseError, Reason};
+pub use feeder::LineFeeder;
 pub use line::{Line, LineFields, LineTags, Lines, Value, lines, whole_lines_len};
 pub use parser::{LineParser, parse_lines};
 pub use report::ParseReport;

@@ -38,10 +38,27 @@ impl ParseReport {
 
     #[cold]
     pub(super) fn refuse(&mut self, line: &RawLine<'_>, fault: Fault) {
-        self.error_count += 1;
         if self.errors.len() < ERRORS_KEPT {
             self.errors.push(ParseError::new(line.bytes, line.number, fault));
         }
+        self.error_count += 1;
+    }
+
+    /// Counts a line that was refused.
+    pub(super) fn add(&mut self, error: ParseError) {
+        self.error_count += 1;
+        if self.errors.len() < ERRORS_KEPT {
+            self.errors.push(error);
+        }
+    }
+
+    /// Adds what became of another part of the text, before which there are `lines`.
+    pub(super) fn absorb(&mut self, part: ParseReport, lines: usize) {
+        self.rows += part.rows;
+        self.error_count += part.error_count;
+        let room = ERRORS_KEPT.saturating_sub(self.errors.len());
+        let errors = part.errors.into_iter().take(room);
+        self.errors.extend(errors.map(|error| ParseError { line: error.line + lines, ..error }));
     }
 }
 

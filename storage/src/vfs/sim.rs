@@ -23,7 +23,7 @@ use std::sync::Arc;
 use parking_lot::Mutex;
 
 use self::state::Disk;
-use super::{AppendFile, FolderLock, ReadMode, SealedFile, Vfs};
+use super::{AppendFile, FolderLock, ReadMode, SealedFile, Space, Vfs};
 
 /// What a crash leaves of what was not synced.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -188,6 +188,13 @@ impl SimVfs {
     /// Lets the read of a part of a sealed file with number `read` (counted from 0) fail, and all after it if `for_ever`.
     pub fn inject_read(&self, read: u64, for_ever: bool, fault: Fault) {
         self.state.lock().fail_reads = Some(Plan { at: read, for_ever, fault });
+    }
+
+    /// Whether a read of a part of a sealed file may fail yet.
+    #[must_use]
+    pub fn is_failing_reads(&self) -> bool {
+        let state = self.state.lock();
+        state.fail_reads.is_some_and(|plan| plan.for_ever || state.reads <= plan.at)
     }
 
     /// Lets everything succeed again.
@@ -364,6 +371,16 @@ impl Vfs for SimVfs {
 
     fn sync_dir(&self, folder: &Path) -> io::Result<()> {
         self.change(|disk| disk.sync_dir(folder))
+    }
+
+    fn hard_link(&self, from: &Path, to: &Path) -> io::Result<()> {
+        self.enter(|disk| disk.hard_link(from, to))
+    }
+
+    fn free_space(&self, _: &Path) -> io::Result<Option<Space>> {
+        let state = self.state.lock();
+        let Some(free) = state.room() else { return Ok(None) };
+        Ok(Some(Space { free, total: state.capacity.unwrap_or(free) }))
     }
 
     fn lock(&self, file: &Path) -> io::Result<Result<Box<dyn FolderLock>, Option<u32>>> {

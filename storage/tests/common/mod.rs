@@ -1,5 +1,13 @@
 //! What the tests of the database share: small writes, and all rows as text.
-#![allow(dead_code, unreachable_pub, reason = "every test uses a part")]
+#![allow(
+    dead_code,
+    unreachable_pub,
+    clippy::cast_possible_truncation,
+    clippy::cast_possible_wrap,
+    reason = "every test uses a part, with small numbers"
+)]
+
+pub mod acks;
 
 use std::path::Path;
 use std::sync::Arc;

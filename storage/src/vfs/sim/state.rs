@@ -238,6 +238,17 @@ impl Disk {
         Ok(())
     }
 
+    /// A second entry for the same file.
+    pub(super) fn hard_link(&mut self, from: &Path, to: &Path) -> io::Result<()> {
+        if self.find(to).is_ok() {
+            return Err(io::ErrorKind::AlreadyExists.into());
+        }
+        let node = self.find(from)?;
+        let (folder, name) = self.parent(to)?;
+        self.enter(folder, Entry::Put(name, node));
+        Ok(())
+    }
+
     pub(super) fn remove_file(&mut self, path: &Path) -> io::Result<()> {
         let node = self.find(path)?;
         if let Node::Folder(_) = &self.nodes[node] {

@@ -1,0 +1,208 @@
+//! Damage: what is damaged is set aside and named, the rest is served.
+
+#![allow(clippy::unwrap_used, reason = "helpers of tests")]
+
+mod common;
+
+use std::path::{Path, PathBuf};
+
+use common::{DB, clock, dump, open, options, put};
+use stripchart_core::Timestamp;
+use stripchart_storage::vfs::sim::SimVfs;
+use stripchart_storage::{Db, DbBuilder, OpenError, ReadError};
+
+fn small() -> DbBuilder {
+    options(&clock()).log_file_bytes(4096)
+}
+
+fn find(vfs: &SimVfs, part: &str) -> Vec<(PathBuf, Vec<u8>)> {
+    let files = vfs.files().into_iter();
+    files.filter(|(path, _)| path.to_string_lossy().contains(part)).collect()
+}
+
+fn flip(vfs: &SimVfs, file: &(PathBuf, Vec<u8>), at: usize) {
+    let mut content = file.1.clone();
+    content[at] ^= 0x20;
+    vfs.plant(&file.0, content);
+}
+
+fn database(vfs: &SimVfs) -> Db {
+    let db = open(vfs, small()).unwrap();
+    db.create_database(DB, None).unwrap();
+    db
+}
+
+#[test]
+fn a_segment_with_a_damaged_footer_is_set_aside_and_the_rest_is_served() {
+    let vfs = SimVfs::new();
+    let db = database(&vfs);
+    for host in ["a", "b"] {
+        put(&db, host, 1, &[("v", 1.0)]).unwrap();
+        db.seal().unwrap();
+    }
+    drop(db);
+    let segments = find(&vfs, "0000000000000001.seg");
+    let (path, content) = &segments[0];
+    flip(&vfs, &segments[0], content.len() - 50);
+    let before = vfs.files();
+    let error = open(&vfs, small().strict(true)).unwrap_err();
+    assert!(matches!(&error, OpenError::File(ReadError::Corrupt { .. })), "{error}");
+    assert_eq!(vfs.files(), before, "strict: nothing is touched");
+    for round in 0..2 {
+        let db = open(&vfs, small()).unwrap();
+        assert_eq!(dump(&db), ["m,host=b 1 v=1.0"]);
+        let health = db.health();
+        assert!(health.is_degraded());
+        let [file] = health.quarantined.as_slice() else { panic!("{health:?}") };
+        assert!(file.path.starts_with("/db/quarantine"), "{file:?}");
+        assert!(file.why.contains("checksum of the footer"), "{file:?}");
+        assert!(file.why.contains(path.to_str().unwrap()), "it says where it was: {file:?}");
+        assert_eq!(file.bytes, content.len() as u64);
+        assert!(!find(&vfs, "shards").iter().any(|(found, _)| found == path), "{round}");
+        // Its number is not used again.
+        put(&db, "c", 1, &[("v", 1.0)]).unwrap();
+        db.delete(DB, None, None, &by_host("c"), stripchart_core::TimeRange::ALL).unwrap();
+        (0..9).for_each(|_| assert_ne!(db.step(Timestamp::EPOCH).at, Some(Timestamp::MIN)));
+        assert!(!find(&vfs, "shards").iter().any(|(found, _)| found == path), "{round}");
+    }
+    find(&vfs, "quarantine").iter().for_each(|(path, _)| remove(&vfs, path));
+    assert!(!open(&vfs, small()).unwrap().health().is_degraded(), "until somebody deletes it");
+}
+
+fn by_host(host: &str) -> stripchart_storage::TagFilter {
+    stripchart_storage::TagFilter::Equal { key: "host".into(), value: host.into() }
+}
+
+fn remove(vfs: &SimVfs, path: &Path) {
+    stripchart_storage::vfs::Vfs::remove_file(vfs, path).unwrap();
+}
+
+#[test]
+fn a_damaged_block_is_an_error_where_it_is_read_and_its_segment_is_not_merged() {
+    let vfs = SimVfs::new();
+    let db = database(&vfs);
+    for at in 0..4 {
+        put(&db, "a", at, &[("v", 1.0)]).unwrap();
+        db.seal().unwrap();
+    }
+    drop(db);
+    // The first block is behind the header.
+    flip(&vfs, &find(&vfs, "0000000000000002.seg")[0], 17);
+    let db = open(&vfs, small()).unwrap();
+    assert!(!db.health().is_degraded(), "nobody has looked");
+    (0..9).for_each(|_| assert_ne!(db.step(Timestamp::EPOCH).at, Some(Timestamp::MIN)));
+    let health = db.health();
+    assert_eq!(health.damaged.len(), 1, "{health:?}");
+    assert!(health.damaged[0].path.ends_with("0000000000000002.seg"));
+    assert!(health.degraded[0].contains("checksum"), "{health:?}");
+    assert_eq!(db.stats().segments, 4, "it is left as it is, and nothing is merged across it");
+    let view = db.view(DB, None).unwrap();
+    let series = &view.series("m", &stripchart_storage::TagFilter::All).unwrap()[0];
+    let range = stripchart_core::TimeRange::ALL;
+    let rows: Vec<_> = view.scan(series, &["v"], range, Default::default()).collect();
+    assert!(rows.iter().any(Result::is_err));
+}
+
+/// Rows in several files of the log; their names, oldest first.
+fn with_logs(vfs: &SimVfs) -> Vec<(PathBuf, Vec<u8>)> {
+    let db = database(vfs);
+    for at in 0..600 {
+        put(&db, &format!("h{}", at % 3), at, &[("v", at as f64)]).unwrap();
+    }
+    drop(db);
+    find(vfs, "/log/")
+}
+
+fn times(db: &Db) -> Vec<i64> {
+    let mut times: Vec<i64> =
+        dump(db).iter().map(|line| line.split(' ').nth(1).unwrap().parse().unwrap()).collect();
+    times.sort_unstable();
+    times
+}
+
+#[test]
+fn what_follows_damage_of_the_log_in_later_files_is_kept() {
+    let vfs = SimVfs::new();
+    let logs = with_logs(&vfs);
+    assert!(logs.len() > 3, "{}", logs.len());
+    // In the middle of the second file.
+    flip(&vfs, &logs[1], logs[1].1.len() / 2);
+    let before = vfs.files();
+    let error = open(&vfs, small().strict(true)).unwrap_err();
+    assert!(error.to_string().contains("a valid record of the log"), "{error}");
+    assert_eq!(vfs.files(), before);
+
+    let db = open(&vfs, small()).unwrap();
+    let found = times(&db);
+    let gap = found.windows(2).filter(|pair| pair[0] + 1 != pair[1]).count();
+    assert_eq!((found.first(), found.last(), gap), (Some(&0), Some(&599), 1), "{found:?}");
+    let health = db.health();
+    assert_eq!(health.quarantined.len(), 1, "{health:?}");
+    assert!(health.quarantined[0].why.contains("a valid record"), "{health:?}");
+    let copies = find(&vfs, "quarantine/log+");
+    assert!(copies.iter().any(|(_, content)| *content == before[&logs[1].0]), "whole, as it was");
+    drop(db);
+    let db = open(&vfs, small().strict(true)).unwrap();
+    assert_eq!(times(&db), found, "what remains is whole");
+    put(&db, "new", 1000, &[("v", 1.0)]).unwrap();
+    drop(db);
+    assert_eq!(times(&open(&vfs, small()).unwrap()).last(), Some(&1000));
+}
+
+#[test]
+fn a_missing_file_of_the_log_and_an_unreadable_header_are_noted() {
+    let vfs = SimVfs::new();
+    let logs = with_logs(&vfs);
+    remove(&vfs, &logs[1].0);
+    flip(&vfs, &logs[3], 3);
+    assert!(open(&vfs, small().strict(true)).is_err());
+    let db = open(&vfs, small()).unwrap();
+    let found = times(&db);
+    let gaps = found.windows(2).filter(|pair| pair[0] + 1 != pair[1]).count();
+    assert!(gaps == 2 || *found.last().unwrap() < 599 && gaps == 1, "{found:?}");
+    let health = db.health();
+    assert_eq!(health.quarantined.len(), 2, "{health:?}");
+    assert!(health.quarantined[0].why.contains("without a gap"), "{health:?}");
+    drop(db);
+    assert_eq!(times(&open(&vfs, small().strict(true)).unwrap()), found);
+}
+
+#[test]
+fn the_whole_log_may_be_missing() {
+    let vfs = SimVfs::new();
+    let db = database(&vfs);
+    put(&db, "a", 1, &[("v", 1.0)]).unwrap();
+    db.seal().unwrap();
+    put(&db, "a", 2, &[("v", 1.0)]).unwrap();
+    drop(db);
+    find(&vfs, "/log/").iter().for_each(|(path, _)| remove(&vfs, path));
+    assert!(open(&vfs, small().strict(true)).is_err());
+    let db = open(&vfs, small()).unwrap();
+    assert_eq!(times(&db), [1]);
+    assert!(db.health().is_degraded());
+    put(&db, "a", 3, &[("v", 1.0)]).unwrap();
+    drop(db);
+    assert_eq!(times(&open(&vfs, small().strict(true)).unwrap()), [1, 3]);
+}
+
+#[test]
+fn opening_a_damaged_database_may_be_interrupted() {
+    use stripchart_storage::vfs::sim::Crash;
+    let vfs = SimVfs::new();
+    let logs = with_logs(&vfs);
+    flip(&vfs, &logs[1], logs[1].1.len() / 2);
+    let probe = vfs.after_crash(Crash::KeepAll);
+    let want = times(&open(&probe, small()).unwrap());
+    let probe = vfs.after_crash(Crash::KeepAll);
+    drop(open(&probe, small()));
+    for at in 0..probe.operations() {
+        for crash in [Crash::DropUnsynced, Crash::KeepAll] {
+            let vfs = vfs.after_crash(Crash::KeepAll);
+            vfs.fail_at(at, true);
+            drop(open(&vfs, small()));
+            let db = open(&vfs.after_crash(crash), small()).unwrap();
+            assert_eq!(times(&db), want, "operation {at}, {crash:?}");
+            assert!(db.health().is_degraded(), "operation {at}, {crash:?}");
+        }
+    }
+}
