@@ -37,6 +37,12 @@ pub struct Spent {
 }
 
 impl Spent {
+    /// Of both clocks the lesser time.
+    #[must_use]
+    pub fn least(self, other: Spent) -> Spent {
+        Spent { wall: self.wall.min(other.wall), cpu: self.cpu.min(other.cpu) }
+    }
+
     /// Runs `work` and adds what it takes.
     pub fn on<T>(&mut self, work: impl FnOnce() -> T) -> T {
         let (wall, cpu) = (Instant::now(), cpu_time());
