@@ -3,6 +3,10 @@
 //! Written so that the compiler makes vector code of them: several sums side by side, comparisons without branches. Float sums are
 //! compensated in every lane (Knuth's two-sum), so they come out as a sum in order with Neumaier's correction does.
 
+use std::ops::Range;
+
+use stripchart_core::Values;
+
 use crate::partials::{Aggregates, Number, Sum};
 
 /// What a run of values adds up to. Rows count from the first of the block.
@@ -20,6 +24,20 @@ pub(crate) struct Aggregate {
 
 /// Sums that are kept side by side.
 const LANES: usize = 8;
+
+/// Adds up a range of `values`, if they are numbers; rows count from the start of the range.
+pub(crate) fn aggregate_values(
+    values: &Values,
+    range: Range<usize>,
+    which: Aggregates,
+) -> Option<Aggregate> {
+    Some(match values {
+        Values::Float(v) => of_floats(v.get(range)?, which),
+        Values::Integer(v) => of_ints(v.get(range)?, which),
+        Values::Unsigned(v) => of_uints(v.get(range)?, which),
+        _ => return None,
+    })
+}
 
 pub(super) fn of_ints(values: &[i64], which: Aggregates) -> Aggregate {
     let sum = if which.contains(Aggregates::SUM) {
