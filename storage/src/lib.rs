@@ -81,6 +81,10 @@ mod background;
 #[cfg(feature = "engine")]
 mod bytes;
 #[cfg(feature = "engine")]
+mod cancel;
+#[cfg(feature = "engine")]
+mod cardinality;
+#[cfg(feature = "engine")]
 mod catalog;
 #[cfg(feature = "engine")]
 mod codec;
@@ -173,6 +177,8 @@ mod writer;
 #[cfg(feature = "engine")]
 pub use crate::{
     background::Background,
+    cancel::Cancel,
+    cardinality::Cost,
     catalog::{Catalog, Database, FieldInfo, PolicyChange, PolicySpec, RetentionPolicy},
     compact::CompactProgress,
     db::{Db, DbStats},
@@ -180,6 +186,7 @@ pub use crate::{
     error::{DbError, OpenError, ReadError},
     export::{Export, ExportBlock, ExportError, ExportReport, Progress, Source},
     filter::{TagFilter, TagTest},
+    fold::FoldOptions,
     health::{Damaged, Health},
     import::{Import, ImportError, ImportReport, Refused},
     options::{DbBuilder, SyncPolicy},

@@ -212,6 +212,7 @@ impl Sealed {
             heads: Vec::new(),
             segments: self.segments.get(&policy.id).cloned().unwrap_or_default(),
             deletes: Deletes::of(&self.tombstones, policy.id),
+            cancel: crate::Cancel::new(),
             catalog: Arc::clone(&self.catalog),
         })))
     }

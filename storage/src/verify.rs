@@ -3,7 +3,6 @@
 //! Of every file all that readers use is read: so every checksum is compared, every value decoded. Of segments it is also compared what
 //! is said in two places: footers and file names, footers and rows, statistics and the values that they are of.
 
-use std::collections::BTreeSet;
 use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -300,13 +299,7 @@ fn read_segment(
 ) -> Result<Option<(i64, i64)>, ReadError> {
     let run = [Arc::clone(segment)];
     let policy = segment.footer.policy;
-    let mut names = BTreeSet::new();
-    segment.with_index(|index| {
-        for name in index.measurements() {
-            names.insert(name?.to_owned());
-        }
-        Ok(())
-    })?;
+    let names: Vec<String> = segment.root()?.measurements().map(str::to_owned).collect();
     let mut catalog = Catalog::default();
     let mut tables = Vec::new();
     for name in names {
@@ -322,6 +315,7 @@ fn read_segment(
         heads: Vec::new(),
         segments: run.to_vec(),
         deletes: Deletes::default(),
+        cancel: crate::Cancel::new(),
         horizon: i64::MIN,
     });
     let mut bounds: Option<(i64, i64)> = None;
