@@ -75,6 +75,7 @@
 //! # Features
 //!
 //! - `engine` (default): the database. Without it the crate is the [line-protocol parser](line_protocol) alone.
+//! - `parquet`: [exports](Export) to Parquet files, and [imports](Import) of them; some twenty-five more crates.
 
 #[cfg(feature = "engine")]
 mod background;
@@ -133,6 +134,8 @@ mod map;
 mod merge;
 #[cfg(feature = "engine")]
 mod options;
+#[cfg(feature = "parquet")]
+mod parquet;
 #[cfg(feature = "engine")]
 mod partials;
 #[cfg(feature = "engine")]

@@ -55,7 +55,7 @@ pub struct SnapshotReport {
 ///
 /// # Errors
 ///
-/// [`OpenError::Locked`] if `from` is open, [`OpenError::Foreign`] if it is no database, [`OpenError::File`] if `to` is not empty or a
+/// [`OpenError::Locked`] if `from` is open, [`OpenError::Missing`] if it is no database, [`OpenError::File`] if `to` is not empty or a
 /// file cannot be read or written. What was made of `to` then is no database.
 pub fn restore(from: impl AsRef<Path>, to: impl AsRef<Path>) -> Result<SnapshotReport, OpenError> {
     Db::builder().restore(from, to)
@@ -75,8 +75,7 @@ impl DbBuilder {
         let (vfs, from, to) = (&*self.vfs, from.as_ref(), to.as_ref());
         let names = vfs.list(from).map_err(|e| ReadError::io(from, "list", e))?;
         if !names.iter().any(|name| name == file::NAME) {
-            let found = names.into_iter().next().unwrap_or_else(|| "nothing".to_owned());
-            return Err(OpenError::Foreign { path: from.to_owned(), found });
+            return Err(OpenError::Missing { path: from.to_owned() });
         }
         let path = from.join(LOCK);
         let _lock = if names.iter().any(|name| name == LOCK) {
