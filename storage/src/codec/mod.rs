@@ -55,7 +55,7 @@ pub(crate) const MAX_VALUES: usize = 1 << 24;
 
 /// How much work an encoder does for fewer bytes.
 #[allow(dead_code, reason = "segments are about to use them")]
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 pub(crate) enum Effort {
     /// Log records and packed rows of the head: few codecs, one or two passes; quick for a handful of values.
     #[default]
