@@ -11,6 +11,7 @@ use stripchart_core::KeyRef;
 
 use crate::catalog::file::{self, Checkpoint};
 use crate::catalog::{PolicyId, RetentionPolicy};
+use crate::codec::Effort;
 use crate::db::{Frozen, Shared};
 use crate::head::{Head, HeadInner, HeadTable};
 use crate::maintain::{Garbage, Maintenance};
@@ -163,7 +164,15 @@ impl Shared {
     ) -> Result<Option<Segment>, ReadError> {
         let id = work.segment_id();
         let folder = self.shard_folder(policy.id, shard)?;
-        let identity = Identity { policy: policy.id, shard, rank: id, id, replaces: Vec::new() };
+        let identity = Identity {
+            policy: policy.id,
+            shard,
+            rank: id,
+            id,
+            level: 0,
+            effort: Effort::Hot,
+            replaces: Vec::new(),
+        };
         let mut writer = SegmentWriter::create(&self.options.vfs, &folder, identity)?;
         for table in tables {
             let mut wanted: Vec<Wanted> = table

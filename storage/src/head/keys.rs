@@ -166,6 +166,16 @@ impl Keys {
         self.texts.bytes + self.places.len() * per_series
     }
 
+    /// Whether the series of `key` is in `table`.
+    pub(super) fn has(&self, table: u32, key: &str) -> bool {
+        let hash = Kept::of(self.hasher.hash_one((table, key)));
+        let same = |(kept, series): &(Kept, u32)| {
+            let at = *series as usize;
+            *kept == hash && self.tables[at] == table && self.texts.get(self.places[at]) == key
+        };
+        self.numbers.find(hash.spread(), same).is_some()
+    }
+
     /// The number of the series of `key` in `table`, and whether it is entered just now.
     pub(super) fn enter(&mut self, table: u32, key: &str) -> (u32, bool) {
         let Keys { texts, places, tables, numbers, hasher, .. } = self;

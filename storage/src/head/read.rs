@@ -103,6 +103,21 @@ impl HeadInner {
             .map(|(name, _)| &**name)
     }
 
+    /// The number of the table of `measurement`.
+    pub(crate) fn table_number(&self, policy: PolicyId, measurement: &str) -> Option<u32> {
+        self.table_by_name.get(&policy)?.get(measurement).copied()
+    }
+
+    /// Whether the series of `key` is in `table`.
+    pub(crate) fn has_series(&self, table: u32, key: KeyRef<'_>) -> bool {
+        self.keys.has(table, key.as_str())
+    }
+
+    /// How many series a table has.
+    pub(crate) fn series_in(&self, table: &HeadTable) -> usize {
+        table.series.len()
+    }
+
     /// The series of a table: key and number.
     pub(crate) fn table_series(&self, table: &HeadTable) -> impl Iterator<Item = (&str, u32)> {
         table.series.iter().map(|number| (self.keys.get(*number), *number))
