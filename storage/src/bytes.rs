@@ -31,6 +31,11 @@ impl<'a> Reader<'a> {
         self.bytes.len() - self.at
     }
 
+    /// All that is left, without taking it.
+    pub(crate) fn ahead(&self) -> &'a [u8] {
+        self.bytes.get(self.at..).unwrap_or_default()
+    }
+
     pub(crate) fn bad<T>(
         &self,
         expected: &'static str,

@@ -78,7 +78,7 @@ pub(super) fn unpack(bytes: &[u8], at: usize, width: u32, out: &mut [u64]) {
     let step = width as usize;
     // As many as an unaligned word can be read for.
     let whole = match (bytes.len() * 8).checked_sub(at + 64) {
-        Some(room) if width <= 56 => (room / step.max(1)).min(out.len()),
+        Some(room) if width <= 56 => (room / step.max(1) + 1).min(out.len()),
         _ => 0,
     };
     let (fast, slow) = out.split_at_mut(whole);
@@ -88,8 +88,22 @@ pub(super) fn unpack(bytes: &[u8], at: usize, width: u32, out: &mut [u64]) {
         *value = u64::from_le_bytes(*word.unwrap_or(&[0; 8])) >> (bit % 8) & mask(width);
         bit += step;
     }
+    if width > 56 {
+        for value in slow {
+            *value = get(bytes, bit, width);
+            bit += step;
+        }
+        return;
+    }
+    // The last few, from a copy with room behind it.
+    let mut end = [0; 24];
+    let rest = bytes.get(bit / 8..).unwrap_or_default();
+    let len = rest.len().min(16);
+    end[..len].copy_from_slice(&rest[..len]);
+    let mut bit = bit % 8;
     for value in slow {
-        *value = get(bytes, bit, width);
+        let word = end.get(bit / 8..).and_then(|rest| rest.first_chunk::<8>());
+        *value = u64::from_le_bytes(*word.unwrap_or(&[0; 8])) >> (bit % 8) & mask(width);
         bit += step;
     }
 }

@@ -228,7 +228,7 @@ mod tests {
 
     #[test]
     fn long_mantissas_and_huge_integers_are_decimals() {
-        let values = [1.795_337_175_427_317_9e9, 1.795_337_175_527_317_9e9];
+        let values = [1.795_337_175_427_317_9e9, 1.795_337_175_527_318e9];
         assert!(Decimals::of(&values).unwrap().odd.is_empty());
         let values = [9_007_199_254_740_994.0, 4e18, -3e18];
         assert!(Decimals::of(&values).unwrap().odd.is_empty());

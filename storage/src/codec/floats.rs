@@ -2,9 +2,11 @@
 
 use super::bits::{get, pack, packed_len};
 use super::decimal::{Decimals, Scale};
-use super::frame::{Frame, FrameKernel, ROWS, Tile, Visitor, Word, place_width, raise, walk};
+use super::frame::{
+    Frame, FrameKernel, GROUP, ROWS, Row, Tile, Visitor, Word, place_width, raise, walk,
+};
 use super::ints::{IntBlock, encode_ints_with};
-use super::lanes;
+use super::lanes::{self, Group};
 use super::{Effort, MAX_VALUES};
 use crate::bytes::{Bad, Reader, put_len, put_zigzag};
 use crate::partials::{Number, Sum};
@@ -142,10 +144,14 @@ impl<'a> FloatBlock<'a> {
         else {
             return None;
         };
-        let sums = FloatSums { to: ToFloat::new(*scale, frame), sums: [0.0; 32], lost: [0.0; 32] };
+        let sums = FloatSums {
+            to: ToFloat::new(*scale, frame),
+            sums: [[0.0; GROUP]; 4],
+            lost: [[0.0; GROUP]; 4],
+        };
         let FloatSums { sums, lost, .. } = walk(frame, sums);
-        let mut all = Sum::Float { sum: 0.0, lost: lost.iter().sum() };
-        sums.iter().for_each(|sum| all.add(Number::Float(*sum)));
+        let mut all = Sum::Float { sum: 0.0, lost: lost.as_flattened().iter().sum() };
+        sums.as_flattened().iter().for_each(|sum| all.add(Number::Float(*sum)));
         Some(all)
     }
 }
@@ -215,6 +221,21 @@ impl ToFloat {
         };
         self.scale.apply(int, self.fused)
     }
+
+    /// Written out, as [`lanes::map`] is.
+    #[inline(always)]
+    fn floats<T: Word>(self, [a, b, c, d, e, f, g, h]: Group<T>) -> Group<f64> {
+        [
+            self.float(a),
+            self.float(b),
+            self.float(c),
+            self.float(d),
+            self.float(e),
+            self.float(f),
+            self.float(g),
+            self.float(h),
+        ]
+    }
 }
 
 struct NaturalFloats<'o> {
@@ -231,12 +252,26 @@ impl FrameKernel for NaturalFloats<'_> {
 
 impl Visitor for NaturalFloats<'_> {
     #[inline(always)]
-    fn tile<T: Word, const L: usize>(&mut self, at: usize, tile: &mut Tile<T, L>, starts: &[T; L]) {
+    fn tile<T: Word, const G: usize>(
+        &mut self,
+        at: usize,
+        tile: &mut Tile<T, G>,
+        starts: &Row<T, G>,
+    ) {
         raise(tile, starts);
-        let Some(out) = self.out.get_mut(at..at + L * ROWS) else { return };
+        let Some(out) = self.out.get_mut(at..at + G * GROUP * ROWS) else { return };
         let (out, _) = out.as_chunks_mut::<8>();
         let to = self.to;
-        lanes::natural(tile, |at, values| out[at / 8] = values.map(|value| to.float(value)));
+        for group in 0..G {
+            for row in (0..ROWS).step_by(8) {
+                let square = lanes::square(tile, group, row);
+                for (lane, values) in square.into_iter().enumerate() {
+                    if let Some(out) = out.get_mut(((group * GROUP + lane) * ROWS + row) / 8) {
+                        *out = to.floats(values);
+                    }
+                }
+            }
+        }
     }
 
     #[inline(always)]
@@ -251,8 +286,8 @@ impl Visitor for NaturalFloats<'_> {
 /// Compensated sums side by side, in lane order.
 struct FloatSums {
     to: ToFloat,
-    sums: [f64; 32],
-    lost: [f64; 32],
+    sums: Row<f64, 4>,
+    lost: Row<f64, 4>,
 }
 
 impl FrameKernel for FloatSums {
@@ -262,44 +297,49 @@ impl FrameKernel for FloatSums {
     }
 }
 
-impl FloatSums {
-    /// Knuth's sum of two: what rounding takes away is exact.
-    #[inline(always)]
-    fn add(sum: &mut f64, lost: &mut f64, value: f64) {
-        let total = *sum + value;
-        let shadow = total - *sum;
-        *lost += (*sum - (total - shadow)) + (value - shadow);
-        *sum = total;
-    }
+/// Knuth's sum of two, eight at a time: what rounding takes away is exact.
+#[inline(always)]
+fn two_sum(sums: &mut Group<f64>, lost: &mut Group<f64>, values: Group<f64>) {
+    let totals = lanes::zip(*sums, values, |sum, value| sum + value);
+    let shadows = lanes::zip(totals, *sums, |total, sum| total - sum);
+    let low = lanes::zip(*sums, lanes::zip(totals, shadows, |t, s| t - s), |sum, s| sum - s);
+    let high = lanes::zip(values, shadows, |value, shadow| value - shadow);
+    *lost = lanes::zip(*lost, lanes::zip(low, high, |a, b| a + b), |lost, more| lost + more);
+    *sums = totals;
 }
 
 impl Visitor for FloatSums {
     #[inline(always)]
-    fn tile<T: Word, const L: usize>(&mut self, _: usize, tile: &mut Tile<T, L>, starts: &[T; L]) {
+    fn tile<T: Word, const G: usize>(
+        &mut self,
+        _: usize,
+        tile: &mut Tile<T, G>,
+        starts: &Row<T, G>,
+    ) {
         let to = self.to;
-        for lanes in (0..L).step_by(8) {
-            let (mut sums, mut lost) = ([0.0; 8], [0.0; 8]);
+        for group in 0..G {
+            let (mut sums, mut lost) = ([0.0; GROUP], [0.0; GROUP]);
             for row in &*tile {
-                for at in 0..8 {
-                    let value = to.float(row[lanes + at].add(starts[lanes + at]));
-                    Self::add(&mut sums[at], &mut lost[at], value);
-                }
+                let values = to.floats(lanes::add(row[group], starts[group]));
+                two_sum(&mut sums, &mut lost, values);
             }
-            for at in 0..8 {
-                let lane = lanes + at;
-                Self::add(&mut self.sums[lane], &mut self.lost[lane], sums[at]);
-                self.lost[lane] += lost[at];
-            }
+            two_sum(&mut self.sums[group], &mut self.lost[group], sums);
+            self.lost[group] = lanes::zip(self.lost[group], lost, |a, b| a + b);
         }
     }
 
     #[inline(always)]
     fn rest(&mut self, _: usize, distances: &[u64]) {
-        for (at, distance) in distances.iter().enumerate() {
-            let lane = at % 8;
-            let value = self.to.float(*distance);
-            Self::add(&mut self.sums[lane], &mut self.lost[lane], value);
+        let (groups, rest) = distances.as_chunks::<GROUP>();
+        for group in groups {
+            let values = self.to.floats(*group);
+            two_sum(&mut self.sums[0], &mut self.lost[0], values);
         }
+        let mut last = [0.0; GROUP];
+        for (value, distance) in last.iter_mut().zip(rest) {
+            *value = self.to.float(*distance);
+        }
+        two_sum(&mut self.sums[0], &mut self.lost[0], last);
     }
 }
 

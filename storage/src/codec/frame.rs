@@ -24,7 +24,7 @@
 
 use super::bits::{bits_of, get, mask, packed_len, unpack};
 use super::lanes;
-pub(super) use super::lanes::{ROWS, Tile, Word, raise};
+pub(super) use super::lanes::{GROUP, ROWS, Row, Tile, Word, raise};
 use crate::bytes::{Bad, Reader};
 use crate::dispatch::{self, Kernel};
 
@@ -166,8 +166,11 @@ fn read_exceptions<'a>(
         return reader.bad("high parts of at most 64 bits", high_width.to_string());
     }
     let place_width = place_width(n);
-    let places = reader.take(packed_len(count, place_width))?;
-    let highs = reader.take(packed_len(count, high_width))?;
+    // With what follows them: words can be read past the end then.
+    let places = reader.ahead();
+    reader.take(packed_len(count, place_width))?;
+    let highs = reader.ahead();
+    reader.take(packed_len(count, high_width))?;
     Ok(Exceptions { count, place_width, places, high_width, highs })
 }
 
@@ -181,7 +184,12 @@ fn bitmap_word(bitmap: &[u8], at: usize, n: usize) -> u64 {
 /// What is done with the distances from the base, in units of the divisor.
 pub(super) trait Visitor {
     /// A tile; `starts` are still to be added to each lane. `at` is the index of its first value.
-    fn tile<T: Word, const L: usize>(&mut self, at: usize, tile: &mut Tile<T, L>, starts: &[T; L]);
+    fn tile<T: Word, const G: usize>(
+        &mut self,
+        at: usize,
+        tile: &mut Tile<T, G>,
+        starts: &Row<T, G>,
+    );
     /// Some values in order.
     fn rest(&mut self, at: usize, distances: &[u64]);
 }
@@ -249,8 +257,11 @@ impl<'f, 'a, T: Word> State<'f, 'a, T> {
     #[inline(always)]
     fn walk(&mut self, visitor: &mut impl Visitor) {
         let mut packed = self.frame.packed;
-        packed = self.tiles::<32>(packed, visitor);
-        packed = self.tiles::<8>(packed, visitor);
+        packed = self.tiles::<4>(packed, visitor);
+        packed = self.tiles::<1>(packed, visitor);
+        if self.at == self.frame.n {
+            return;
+        }
         let mut rest = [0; SMALL];
         let rest = &mut rest[..self.frame.n - self.at];
         unpack(packed, 0, self.frame.width, rest);
@@ -258,25 +269,28 @@ impl<'f, 'a, T: Word> State<'f, 'a, T> {
     }
 
     #[inline(always)]
-    fn tiles<'b, const L: usize>(
+    fn tiles<'b, const G: usize>(
         &mut self,
         mut packed: &'b [u8],
         visitor: &mut impl Visitor,
     ) -> &'b [u8] {
-        let mut tile = [[T::default(); L]; ROWS];
-        while self.frame.n - self.at >= L * ROWS {
-            let (bytes, rest) = packed.split_at(4 * L * self.frame.width as usize);
+        if self.frame.n - self.at < G * GROUP * ROWS {
+            return packed;
+        }
+        let mut tile = [[[T::default(); GROUP]; G]; ROWS];
+        while self.frame.n - self.at >= G * GROUP * ROWS {
+            let (bytes, rest) = packed.split_at(4 * G * GROUP * self.frame.width as usize);
             packed = rest;
-            lanes::unpack::<T, L>(bytes, self.frame.width, &mut tile);
-            let end = self.at + L * ROWS;
+            lanes::unpack::<T, G>(bytes, self.frame.width, &mut tile);
+            let end = self.at + G * GROUP * ROWS;
             if self.place < end {
                 self.patch(end, |at, high| {
-                    let place = &mut tile[at % ROWS][at / ROWS];
+                    let place = &mut tile[at % ROWS].as_flattened_mut()[at / ROWS];
                     *place = place.add(T::of(high));
                 });
             }
             let starts = self.integrate(&mut tile);
-            visitor.tile::<T, L>(self.at, &mut tile, &starts);
+            visitor.tile::<T, G>(self.at, &mut tile, &starts);
             self.at = end;
         }
         packed
@@ -301,10 +315,10 @@ impl<'f, 'a, T: Word> State<'f, 'a, T> {
     }
 
     #[inline(always)]
-    fn integrate<const L: usize>(&mut self, tile: &mut Tile<T, L>) -> [T; L] {
+    fn integrate<const G: usize>(&mut self, tile: &mut Tile<T, G>) -> Row<T, G> {
         let low = T::of(self.frame.low);
         if self.frame.order == 0 {
-            return [T::default(); L];
+            return [[T::default(); GROUP]; G];
         }
         let mut totals = lanes::add_up(tile, low);
         if self.frame.order == 2 {
@@ -384,20 +398,31 @@ impl FrameKernel for Natural<'_> {}
 
 impl Visitor for Natural<'_> {
     #[inline(always)]
-    fn tile<T: Word, const L: usize>(&mut self, at: usize, tile: &mut Tile<T, L>, starts: &[T; L]) {
+    fn tile<T: Word, const G: usize>(
+        &mut self,
+        at: usize,
+        tile: &mut Tile<T, G>,
+        starts: &Row<T, G>,
+    ) {
         lanes::raise(tile, starts);
         let (base, divisor) = (self.base, self.divisor);
-        let Some(out) = self.out.get_mut(at..at + L * ROWS) else { return };
+        let Some(out) = self.out.get_mut(at..at + G * GROUP * ROWS) else { return };
         let (out, _) = out.as_chunks_mut::<8>();
-        if divisor == 1 {
-            lanes::natural(tile, |at, values| {
-                out[at / 8] = values.map(|value| base.wrapping_add(value.widen()));
-            });
-        } else {
-            lanes::natural(tile, |at, values| {
-                out[at / 8] =
-                    values.map(|value| base.wrapping_add(value.widen().wrapping_mul(divisor)));
-            });
+        for group in 0..G {
+            for row in (0..ROWS).step_by(8) {
+                let square = lanes::square(tile, group, row);
+                for (lane, values) in square.into_iter().enumerate() {
+                    let Some(out) = out.get_mut(((group * GROUP + lane) * ROWS + row) / 8) else {
+                        continue;
+                    };
+                    *out = if divisor == 1 {
+                        lanes::map(values, |value| base.wrapping_add(value.widen()))
+                    } else {
+                        let product = |value: T| value.widen().wrapping_mul(divisor);
+                        lanes::map(values, |value| base.wrapping_add(product(value)))
+                    };
+                }
+            }
         }
     }
 
@@ -420,31 +445,32 @@ impl FrameKernel for Sums {}
 
 impl Visitor for Sums {
     #[inline(always)]
-    fn tile<T: Word, const L: usize>(&mut self, _: usize, tile: &mut Tile<T, L>, starts: &[T; L]) {
+    fn tile<T: Word, const G: usize>(
+        &mut self,
+        _: usize,
+        tile: &mut Tile<T, G>,
+        starts: &Row<T, G>,
+    ) {
         let mut total = 0i64;
+        let mut count = |value: i64| total = total.wrapping_add(value);
         if self.small {
-            let mut sums = [T::default(); L];
+            let mut sums = [[T::default(); GROUP]; G];
             for row in tile {
-                for lane in 0..L {
-                    sums[lane] = sums[lane].add(row[lane]);
+                for group in 0..G {
+                    sums[group] = lanes::add(sums[group], row[group]);
                 }
             }
-            for sum in sums {
-                total = total.wrapping_add(sum.widen());
-            }
-            for start in starts {
-                total = total.wrapping_add(start.widen().wrapping_mul(32));
-            }
+            sums.as_flattened().iter().for_each(|sum| count(sum.widen()));
+            starts.as_flattened().iter().for_each(|start| count(start.widen().wrapping_mul(32)));
         } else {
-            let mut sums = [0i64; L];
+            let mut sums = [[0i64; GROUP]; G];
             for row in tile {
-                for lane in 0..L {
-                    sums[lane] = sums[lane].wrapping_add(row[lane].add(starts[lane]).widen());
+                for group in 0..G {
+                    let values = lanes::add(row[group], starts[group]);
+                    sums[group] = lanes::zip(sums[group], values, |s, v| s.wrapping_add(v.widen()));
                 }
             }
-            for sum in sums {
-                total = total.wrapping_add(sum);
-            }
+            sums.as_flattened().iter().for_each(|sum| count(*sum));
         }
         self.sum = self.sum.wrapping_add(total);
     }
@@ -479,4 +505,67 @@ impl Frame<'_> {
 /// The mask of the packed part, for the encoder.
 pub(super) const fn low_part(distance: i64, width: u32) -> u64 {
     distance.cast_unsigned() & mask(width)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::codec::tests::shapes;
+    use crate::codec::{Effort, encode_ints_with};
+
+    /// Writes values into memory of its own, and adds them up.
+    struct Both {
+        base: i64,
+        divisor: i64,
+        values: Vec<i64>,
+        sums: Sums,
+    }
+
+    impl FrameKernel for Both {}
+
+    impl Visitor for Both {
+        #[inline(always)]
+        fn tile<T: Word, const G: usize>(
+            &mut self,
+            at: usize,
+            tile: &mut Tile<T, G>,
+            starts: &Row<T, G>,
+        ) {
+            self.sums.tile(at, tile, starts);
+            let out = &mut self.values;
+            Natural { base: self.base, divisor: self.divisor, out }.tile(at, tile, starts);
+        }
+
+        #[inline(always)]
+        fn rest(&mut self, at: usize, distances: &[u64]) {
+            self.sums.rest(at, distances);
+            let out = &mut self.values;
+            Natural { base: self.base, divisor: self.divisor, out }.rest(at, distances);
+        }
+    }
+
+    #[test]
+    fn all_processors_see_the_same() {
+        for values in shapes(1500) {
+            let mut out = Vec::new();
+            encode_ints_with(&values, Effort::Hot, &mut out);
+            let mut reader = Reader::new(&out);
+            let id = reader.u8().unwrap();
+            if id & FRAME_MASK != FRAME {
+                continue;
+            }
+            let frame = Frame::read(id, &mut reader, values.len()).unwrap();
+            let visitor = || Both {
+                base: frame.base,
+                divisor: frame.divisor,
+                values: vec![0; values.len()],
+                sums: Sums { small: frame.span == Span::Small, sum: 0 },
+            };
+            let seen = dispatch::run_each(|| Walk { frame: &frame, visitor: visitor() });
+            for both in &seen {
+                assert!(both.values == values, "{frame:?}");
+                assert_eq!(both.sums.sum, seen[0].sums.sum);
+            }
+        }
+    }
 }

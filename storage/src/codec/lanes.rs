@@ -1,6 +1,6 @@
 //! Packed values in lane order, for vector units.
 //!
-//! A tile holds 32 consecutive values for each of `L` lanes: value `32 * lane + row` of the tile stands in `row` and `lane`.
+//! A tile holds 32 consecutive values for each of `L` lanes, 32 or 8: value `32 * lane + row` of the tile stands in `row` and `lane`.
 //!
 //! ```text
 //!             lane 0   lane 1          lane L-1
@@ -11,13 +11,22 @@
 //! ```
 //!
 //! One shift serves a whole row. Steps add up row by row, in all lanes at once; what each lane begins with is the sum of the totals
-//! of those before it, so nothing beside the packed values is stored. A tile of `width` bits takes exactly `4 * L * width` bytes.
+//! of those before it, so nothing beside the packed values is stored. A tile of `width` bits takes exactly `4 * L * width` bytes. In code a tile has `G` groups of 8 lanes.
 
 /// Rows of a tile: consecutive values of a lane.
 pub(super) const ROWS: usize = 32;
 
-/// A tile, unpacked.
-pub(super) type Tile<T, const L: usize> = [[T; L]; ROWS];
+/// Lanes of a group. All work is done by groups, as values: arrays of this size end up in vector registers, larger ones in memory.
+pub(super) const GROUP: usize = 8;
+
+/// A word in each of eight lanes.
+pub(super) type Group<T> = [T; GROUP];
+
+/// One word in each lane.
+pub(super) type Row<T, const G: usize> = [Group<T>; G];
+
+/// A tile of `G` groups of lanes, unpacked.
+pub(super) type Tile<T, const G: usize> = [Row<T, G>; ROWS];
 
 /// The two word sizes that tiles are computed in; arithmetic wraps around.
 pub(super) trait Word: Copy + Default {
@@ -87,20 +96,61 @@ impl Word for u64 {
     }
 }
 
-/// Appends `32 * L` values, `width` bits of each.
-pub(super) fn pack<const L: usize>(values: &[u64], width: u32, out: &mut Vec<u8>) {
-    pack_plane::<L>(values, 0, width.min(32), out);
+/// What `f` makes of each word. Written out: the compiler must put `f` in place eight times, for only there it is compiled for the
+/// processor at hand.
+#[inline(always)]
+pub(super) fn map<A: Copy, B>(a: Group<A>, f: impl Fn(A) -> B) -> Group<B> {
+    [f(a[0]), f(a[1]), f(a[2]), f(a[3]), f(a[4]), f(a[5]), f(a[6]), f(a[7])]
+}
+
+/// What `f` makes of each pair of words.
+#[inline(always)]
+pub(super) fn zip<A: Copy, B: Copy, C>(
+    a: Group<A>,
+    b: Group<B>,
+    f: impl Fn(A, B) -> C,
+) -> Group<C> {
+    [
+        f(a[0], b[0]),
+        f(a[1], b[1]),
+        f(a[2], b[2]),
+        f(a[3], b[3]),
+        f(a[4], b[4]),
+        f(a[5], b[5]),
+        f(a[6], b[6]),
+        f(a[7], b[7]),
+    ]
+}
+
+#[inline(always)]
+pub(super) fn add<T: Word>(a: Group<T>, b: Group<T>) -> Group<T> {
+    [
+        a[0].add(b[0]),
+        a[1].add(b[1]),
+        a[2].add(b[2]),
+        a[3].add(b[3]),
+        a[4].add(b[4]),
+        a[5].add(b[5]),
+        a[6].add(b[6]),
+        a[7].add(b[7]),
+    ]
+}
+
+/// Appends the values of a tile of `G` groups, `width` bits of each.
+pub(super) fn pack<const G: usize>(values: &[u64], width: u32, out: &mut Vec<u8>) {
+    pack_plane::<G>(values, 0, width.min(32), out);
     if width > 32 {
-        pack_plane::<L>(values, 32, width - 32, out);
+        pack_plane::<G>(values, 32, width - 32, out);
     }
 }
 
-fn pack_plane<const L: usize>(values: &[u64], from: u32, width: u32, out: &mut Vec<u8>) {
+fn pack_plane<const G: usize>(values: &[u64], from: u32, width: u32, out: &mut Vec<u8>) {
+    let lanes = G * GROUP;
     let mask = (1u64 << width) - 1;
     let start = out.len();
-    out.resize(start + 4 * L * width as usize, 0);
+    out.resize(start + 4 * lanes * width as usize, 0);
     let (words, _) = out[start..].as_chunks_mut::<4>();
-    for (lane, values) in values.chunks_exact(ROWS).take(L).enumerate() {
+    for (lane, values) in values.chunks_exact(ROWS).take(lanes).enumerate() {
         let (mut word, mut bits, mut at) = (0u64, 0, lane);
         for value in values {
             word |= (value >> from & mask) << bits;
@@ -108,7 +158,7 @@ fn pack_plane<const L: usize>(values: &[u64], from: u32, width: u32, out: &mut V
             if bits >= 32 {
                 let [a, b, c, d, ..] = word.to_le_bytes();
                 words[at] = [a, b, c, d];
-                at += L;
+                at += lanes;
                 word >>= 32;
                 bits -= 32;
             }
@@ -116,55 +166,64 @@ fn pack_plane<const L: usize>(values: &[u64], from: u32, width: u32, out: &mut V
     }
 }
 
-/// Unpacks a tile; `bytes` are at least the `4 * L * width` that it takes.
+/// Unpacks a tile; `bytes` are at least what it takes.
 #[inline(always)]
-pub(super) fn unpack<T: Word, const L: usize>(bytes: &[u8], width: u32, tile: &mut Tile<T, L>) {
-    let (words, _) = bytes.as_chunks::<4>();
-    unpack_plane::<L>(words, width.min(32), |row, lane, low| tile[row][lane] = T::from_low(low));
+pub(super) fn unpack<T: Word, const G: usize>(bytes: &[u8], width: u32, tile: &mut Tile<T, G>) {
+    let (words, _) = bytes.as_chunks::<{ 4 * GROUP }>();
+    unpack_plane::<G>(words, width.min(32), |row, group, low| {
+        tile[row][group] = map(low, T::from_low);
+    });
     if width > 32 {
-        let words = words.get(ROWS * L..).unwrap_or_default();
-        unpack_plane::<L>(words, width - 32, |row, lane, high| {
-            tile[row][lane] = tile[row][lane].with_high(high);
+        let words = words.get(ROWS * G..).unwrap_or_default();
+        unpack_plane::<G>(words, width - 32, |row, group, high| {
+            tile[row][group] = zip(tile[row][group], high, T::with_high);
         });
     }
 }
 
+/// Reads every word once. Words are loaded before any is stored: bytes and tile might overlap for all that the compiler knows.
 #[inline(always)]
-fn unpack_plane<const L: usize>(
-    words: &[[u8; 4]],
+fn unpack_plane<const G: usize>(
+    words: &[[u8; 4 * GROUP]],
     width: u32,
-    mut put: impl FnMut(usize, usize, u32),
+    mut put: impl FnMut(usize, usize, Group<u32>),
 ) {
     let mask = if width == 0 { 0 } else { u32::MAX >> (32 - width) };
-    let word = |at: usize| words.get(at * L..).and_then(|words| words.first_chunk::<L>());
+    // Of width 0 there are no words at all.
+    let load = |at: usize, group: usize| -> Group<u32> {
+        let (words, _) = words.get(at * G + group).unwrap_or(&[0; 4 * GROUP]).as_chunks::<4>();
+        let words = words.first_chunk::<GROUP>().unwrap_or(&[[0; 4]; GROUP]);
+        map(*words, u32::from_le_bytes)
+    };
+    let (mut at, mut shift) = (0, 0);
     for row in 0..ROWS {
-        let bit = row * width as usize;
-        let (at, shift) = (bit / 32, bit % 32);
-        // Of width 0 there are no words at all.
-        let low = word(at).unwrap_or(&[[0; 4]; L]);
-        if shift + width as usize > 32 {
-            let high = word(at + 1).unwrap_or(&[[0; 4]; L]);
-            for lane in 0..L {
-                let low = u32::from_le_bytes(low[lane]) >> shift;
-                put(row, lane, (low | u32::from_le_bytes(high[lane]) << (32 - shift)) & mask);
+        let end = shift + width;
+        if end > 32 {
+            for group in 0..G {
+                let (low, high) = (load(at, group), load(at + 1, group));
+                let value =
+                    zip(low, high, |low, high| (low >> shift | high << (32 - shift)) & mask);
+                put(row, group, value);
             }
         } else {
-            for lane in 0..L {
-                put(row, lane, u32::from_le_bytes(low[lane]) >> shift & mask);
+            for group in 0..G {
+                put(row, group, map(load(at, group), |word| word >> (shift % 32) & mask));
             }
         }
+        (at, shift) = if end >= 32 { (at + 1, end - 32) } else { (at, end) };
     }
 }
 
 /// Replaces every value by `low` plus it plus the ones before it; returns the totals of the lanes. What the lanes before add up to is
 /// not in yet: see [`starts`].
 #[inline(always)]
-pub(super) fn add_up<T: Word, const L: usize>(tile: &mut Tile<T, L>, low: T) -> [T; L] {
-    let mut sums = [T::default(); L];
+pub(super) fn add_up<T: Word, const G: usize>(tile: &mut Tile<T, G>, low: T) -> Row<T, G> {
+    let low = [low; GROUP];
+    let mut sums = [[T::default(); GROUP]; G];
     for row in tile {
-        for lane in 0..L {
-            sums[lane] = sums[lane].add(row[lane].add(low));
-            row[lane] = sums[lane];
+        for group in 0..G {
+            sums[group] = add(sums[group], add(row[group], low));
+            row[group] = sums[group];
         }
     }
     sums
@@ -172,59 +231,51 @@ pub(super) fn add_up<T: Word, const L: usize>(tile: &mut Tile<T, L>, low: T) -> 
 
 /// What each lane begins with, given the totals of all and what the first begins with; and what the next tile begins with.
 #[inline(always)]
-pub(super) fn starts<T: Word, const L: usize>(totals: &[T; L], first: T) -> ([T; L], T) {
+pub(super) fn starts<T: Word, const G: usize>(totals: &Row<T, G>, first: T) -> (Row<T, G>, T) {
     let mut at = first;
-    let starts = std::array::from_fn(|lane| {
-        let start = at;
-        at = at.add(totals[lane]);
-        start
-    });
+    let mut starts = *totals;
+    for start in starts.as_flattened_mut() {
+        let total = *start;
+        *start = at;
+        at = at.add(total);
+    }
     (starts, at)
 }
 
 /// Adds to every value of a lane.
 #[inline(always)]
-pub(super) fn raise<T: Word, const L: usize>(tile: &mut Tile<T, L>, by: &[T; L]) {
+pub(super) fn raise<T: Word, const G: usize>(tile: &mut Tile<T, G>, by: &Row<T, G>) {
     for row in tile {
-        for lane in 0..L {
-            row[lane] = row[lane].add(by[lane]);
+        for group in 0..G {
+            row[group] = add(row[group], by[group]);
         }
     }
 }
 
-/// Hands out the values in natural order, eight at a time: the index of the first, and the values.
+/// Eight values in a row of each lane of a group, from `row` on.
 #[inline(always)]
-pub(super) fn natural<T: Word, const L: usize>(
-    tile: &Tile<T, L>,
-    mut put: impl FnMut(usize, [T; 8]),
-) {
-    for lane in (0..L).step_by(8) {
-        for row in (0..ROWS).step_by(8) {
-            let square: [[T; 8]; 8] = std::array::from_fn(|at| {
-                let from = &tile[row + at][lane..lane + 8];
-                std::array::from_fn(|at| from[at])
-            });
-            let turned = transpose(square);
-            for (at, values) in turned.into_iter().enumerate() {
-                put((lane + at) * ROWS + row, values);
-            }
-        }
-    }
+pub(super) fn square<T: Word, const G: usize>(
+    tile: &Tile<T, G>,
+    group: usize,
+    row: usize,
+) -> [Group<T>; 8] {
+    let at = |below: usize| tile[(row + below) % ROWS][group];
+    // Three rounds of interleaving turn rows into columns, which is what vector units can do.
+    interleave(interleave(interleave([at(0), at(1), at(2), at(3), at(4), at(5), at(6), at(7)])))
 }
 
-/// Turns rows into columns in three rounds of interleaving, which is what vector units can do.
 #[inline(always)]
-fn transpose<T: Word>(rows: [[T; 8]; 8]) -> [[T; 8]; 8] {
-    let mut rows = rows;
-    for _ in 0..3 {
-        let old = rows;
-        for at in 0..4 {
-            let (a, b) = (old[at], old[at + 4]);
-            rows[2 * at] = [a[0], b[0], a[1], b[1], a[2], b[2], a[3], b[3]];
-            rows[2 * at + 1] = [a[4], b[4], a[5], b[5], a[6], b[6], a[7], b[7]];
-        }
-    }
-    rows
+fn interleave<T: Word>([a, b, c, d, e, f, g, h]: [Group<T>; 8]) -> [Group<T>; 8] {
+    let ((a, b), (c, d), (e, f), (g, h)) = (weave(a, e), weave(b, f), weave(c, g), weave(d, h));
+    [a, b, c, d, e, f, g, h]
+}
+
+#[inline(always)]
+fn weave<T: Word>(a: Group<T>, b: Group<T>) -> (Group<T>, Group<T>) {
+    (
+        [a[0], b[0], a[1], b[1], a[2], b[2], a[3], b[3]],
+        [a[4], b[4], a[5], b[5], a[6], b[6], a[7], b[7]],
+    )
 }
 
 #[cfg(test)]
@@ -242,30 +293,41 @@ mod tests {
         std::iter::repeat_with(next).take(n).collect()
     }
 
-    fn round_trip<T: Word, const L: usize>(width: u32) {
-        let mask = if width == 0 { 0 } else { u64::MAX >> (64 - width) };
-        let values = random(ROWS * L);
-        let mut out = Vec::new();
-        pack::<L>(&values, width, &mut out);
-        assert_eq!(out.len(), 4 * L * width as usize);
-        let mut tile = [[T::default(); L]; ROWS];
-        unpack::<T, L>(&out, width, &mut tile);
-        natural(&tile, |at, got| {
-            for (i, got) in got.into_iter().enumerate() {
-                assert_eq!(got.widen(), T::of(values[at + i] & mask).widen(), "{width} {at} {i}");
+    fn natural<T: Word, const G: usize>(tile: &Tile<T, G>) -> Vec<T> {
+        let mut out = vec![T::default(); ROWS * G * GROUP];
+        for group in 0..G {
+            for row in (0..ROWS).step_by(8) {
+                for (lane, values) in square(tile, group, row).iter().enumerate() {
+                    let at = (group * GROUP + lane) * ROWS + row;
+                    out[at..at + 8].copy_from_slice(values);
+                }
             }
-        });
+        }
+        out
+    }
+
+    fn round_trip<T: Word, const G: usize>(width: u32) {
+        let mask = if width == 0 { 0 } else { u64::MAX >> (64 - width) };
+        let values = random(ROWS * G * GROUP);
+        let mut out = Vec::new();
+        pack::<G>(&values, width, &mut out);
+        assert_eq!(out.len(), 4 * G * GROUP * width as usize);
+        let mut tile = [[[T::default(); GROUP]; G]; ROWS];
+        unpack::<T, G>(&out, width, &mut tile);
+        for (got, value) in natural(&tile).into_iter().zip(&values) {
+            assert_eq!(got.widen(), T::of(value & mask).widen(), "{width}");
+        }
     }
 
     #[test]
     fn tiles_of_every_width_come_back() {
         for width in 0..=64 {
-            round_trip::<u64, 32>(width);
-            round_trip::<u64, 8>(width);
+            round_trip::<u64, 4>(width);
+            round_trip::<u64, 1>(width);
         }
         for width in 0..=32 {
-            round_trip::<u32, 32>(width);
-            round_trip::<u32, 8>(width);
+            round_trip::<u32, 4>(width);
+            round_trip::<u32, 1>(width);
         }
     }
 
@@ -273,8 +335,8 @@ mod tests {
     fn lanes_add_up_to_what_the_values_do() {
         let values = random(1024);
         let mut out = Vec::new();
-        pack::<32>(&values, 64, &mut out);
-        let mut tile = [[0u64; 32]; ROWS];
+        pack::<4>(&values, 64, &mut out);
+        let mut tile = [[[0u64; GROUP]; 4]; ROWS];
         unpack(&out, 64, &mut tile);
         let totals = add_up(&mut tile, 3);
         let (starts, end) = starts(&totals, 100);
@@ -287,7 +349,7 @@ mod tests {
                 want
             })
             .collect();
-        natural(&tile, |at, got| assert_eq!(got, sums[at..at + 8]));
+        assert_eq!(natural(&tile), sums);
         assert_eq!(end, want);
     }
 }

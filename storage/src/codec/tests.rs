@@ -8,7 +8,7 @@ use super::*;
 const EFFORTS: [Effort; 3] = [Effort::Quick, Effort::Hot, Effort::Cold];
 
 /// Shapes that codecs were made for, and some that none was.
-fn shapes(n: usize) -> Vec<Vec<i64>> {
+pub(super) fn shapes(n: usize) -> Vec<Vec<i64>> {
     let mut x = 88_172_645_463_325_252u64;
     let mut random = || {
         x ^= x << 13;
