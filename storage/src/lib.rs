@@ -76,6 +76,7 @@
 //! # Features
 //!
 //! - `engine` (default): the database. Without it the crate is the [line-protocol parser](line_protocol) alone.
+//! - `parquet`: [exports](Export) to Parquet files, and [imports](Import) of them; some twenty-five more crates.
 
 #[cfg(feature = "engine")]
 mod background;
@@ -121,6 +122,8 @@ mod health;
 mod import;
 #[cfg(feature = "engine")]
 mod ingest;
+#[cfg(feature = "engine")]
+mod limits;
 pub mod line_protocol;
 #[cfg(feature = "engine")]
 mod log;
@@ -132,6 +135,8 @@ mod map;
 mod merge;
 #[cfg(feature = "engine")]
 mod options;
+#[cfg(feature = "parquet")]
+mod parquet;
 #[cfg(feature = "engine")]
 mod partials;
 #[cfg(feature = "engine")]
@@ -158,6 +163,8 @@ mod seal;
 mod sealed;
 #[cfg(feature = "engine")]
 mod segment;
+#[cfg(feature = "engine")]
+mod snapshot;
 #[cfg(feature = "engine")]
 mod tombstone;
 #[cfg(feature = "engine")]
@@ -193,6 +200,7 @@ pub use crate::{
     rollup::Rollup,
     scan::{Direction, RowBlock, SeriesScan},
     sealed::{FileInfo, FileKind, LogFileInfo, MeasurementInfo, Sealed, SegmentInfo},
+    snapshot::{SnapshotReport, restore},
     verify::{Problem, VerifyProgress, VerifyReport, verify_folder},
     view::{Series, SeriesId, View},
     writer::{LinesReport, Writer},

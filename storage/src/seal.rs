@@ -206,6 +206,13 @@ fn shards_of(
     let mut last = 0..0;
     for table in tables {
         for (_, slot) in head.table_series(table) {
+            let Some((first, end)) = head.bounds(slot, u32::MAX) else { continue };
+            let shard = policy.shard_of(first);
+            if end < shard.1 {
+                // Nearly always.
+                shards.insert(shard);
+                continue;
+            }
             head.times(slot, |at| {
                 if !last.contains(&at) {
                     let shard = policy.shard_of(at);

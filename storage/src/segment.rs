@@ -401,6 +401,11 @@ impl Segment {
         self.noted(ReadError::corrupt(&self.path, offset, bad.expected, bad.found))
     }
 
+    /// The file, open.
+    pub(crate) fn file(&self) -> &dyn SealedFile {
+        &*self.file
+    }
+
     /// Remembers what was found to be damaged, for whoever asks how the database is.
     fn noted(&self, error: ReadError) -> ReadError {
         if is_damage(&error) {

@@ -1,4 +1,4 @@
-//! Random writes, seals, merges and reopenings against a map: reads are identical, folds equal scans.
+//! Random writes, deletes, seals, merges and reopenings against a map: reads are identical, folds equal scans.
 
 #![allow(clippy::unwrap_used, reason = "helpers of tests")]
 
@@ -24,8 +24,11 @@ enum Step {
     Write(Vec<(usize, i64, [Option<i64>; 3])>),
     /// Rows at a steady interval: host, from, how many.
     Series(usize, i64, i64),
+    /// Host, or all of them; from a time to before another.
+    Delete(Option<usize>, i64, i64),
     Seal,
     Maintain,
+    Compact,
     Reopen,
 }
 
@@ -35,8 +38,11 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
     let step = prop_oneof![
         6 => prop::collection::vec(row, 1..20).prop_map(Step::Write),
         1 => (0..3usize, 0..200i64, 1..2500i64).prop_map(|(host, at, n)| Step::Series(host, at, n)),
+        1 => (prop::option::of(0..3usize), 0..250i64, 0..100i64)
+            .prop_map(|(host, at, n)| Step::Delete(host, at, at + n)),
         2 => Just(Step::Seal),
         1 => Just(Step::Maintain),
+        1 => Just(Step::Compact),
         1 => Just(Step::Reopen),
     ];
     prop::collection::vec(step, 1..25)
@@ -133,7 +139,7 @@ fn check(db: &Db, model: &Model, range: TimeRange, edges: &[i64]) {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 200, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn reads_are_those_of_a_map(
@@ -154,7 +160,19 @@ proptest! {
                     let rows: Vec<_> = (0..n).map(|k| (host, from + k, [Some(k % 7), Some(k % 5), None])).collect();
                     write(&db, &mut model, &rows);
                 }
+                Step::Delete(host, from, to) => {
+                    let filter = host.map_or(TagFilter::All, |host| TagFilter::Equal {
+                        key: "host".into(),
+                        value: HOSTS[host].into(),
+                    });
+                    let range = TimeRange::new(Timestamp::from_nanos(from), Timestamp::from_nanos(to));
+                    db.delete(DB, None, Some("m"), &filter, range).unwrap();
+                    model.retain(|(of, at, _), _| {
+                        host.is_some_and(|host| host != *of) || !(from..to).contains(at)
+                    });
+                }
                 Step::Seal => db.seal().unwrap(),
+                Step::Compact => db.compact(|_| ()).unwrap(),
                 Step::Maintain => drop(db.step(Timestamp::from_secs(1_767_225_600))),
                 Step::Reopen => {
                     drop(db);

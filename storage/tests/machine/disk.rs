@@ -61,7 +61,9 @@ pub(crate) fn in_namespace(test: &str) {
         .output()
         .unwrap();
     let said = String::from_utf8_lossy(&done.stdout);
-    said.lines().filter(|line| line.starts_with("machine:")).for_each(|line| println!("{line}"));
+    // The line may begin with the name of the test.
+    let figures = said.lines().filter_map(|line| line.find("machine:").map(|at| &line[at..]));
+    figures.for_each(|line| println!("{line}"));
     assert!(
         done.status.success(),
         "{test}: {}\n{said}{}",

@@ -69,17 +69,13 @@ pub(crate) fn sync_fails() {
     }
     std::fs::write(&ballast, vec![0xa5; 40 << 20]).unwrap();
     let _ = run("sync", &["-f", &text(&ballast)]);
-    let mut failure = None;
-    for n in acknowledged..acknowledged + 20_000 {
-        match write(&db, 0, n) {
-            Ok(()) => acknowledged = n + 1,
-            Err(error) => {
-                failure = Some(error);
-                break;
-            }
+    let failure = loop {
+        match write(&db, 0, acknowledged) {
+            Ok(()) => acknowledged += 1,
+            Err(error) => break error,
         }
-    }
-    let failure = failure.expect("a device of 24 MiB does not hold this");
+        assert!(acknowledged < 20_000, "a device of 24 MiB does not hold this");
+    };
     for _ in 0..100 {
         assert!(write(&db, 0, acknowledged).is_err(), "acknowledged after ({failure})");
     }

@@ -120,6 +120,11 @@ fn fail(checker: &mut Checker<'_>, script: &Script, failure: Failure, seed: u64)
     }
     let n = script.actions.len();
     found(&runner, n, n, &format!("{what}, at the end"));
+    // It may have got over the failure in silence, and believe what is not so.
+    let what = format!("{what}, a power cut at the end");
+    let mark = runner.mark;
+    let due = Due { what: &what, least: mark.durable, most: n, now: mark.now, rows: None };
+    checker.check(&vfs.after_crash(Crash::DropUnsynced), due, None);
 }
 
 /// Asks the database that answered with an error what it has, and tries again what failed. Whether it has happened now.
@@ -127,7 +132,8 @@ fn answered(runner: &mut Runner<'_>, for_ever: bool, error: &str, what: &str) ->
     let mark = runner.mark;
     let Some(db) = &runner.db else { return false };
     let in_action = mark.begun > mark.acknowledged;
-    let poisoned = db.stats().read_only.is_some();
+    // A log that is poisoned says so; a full disk is not for good.
+    let poisoned = db.stats().read_only.is_some_and(|why| why.contains("open the database again"));
     if poisoned {
         let again = runner.again(db);
         assert!(

@@ -1,7 +1,7 @@
 //! Crashes and failures at every operation of fixed workloads, on a simulated file system: the promises hold on whatever is
 //! left. `docs/RELIABILITY.md` says what is promised and how often this was run.
 //!
-//! By itself this takes a sample. `STRIPCHART_SIM=full` takes every operation, every way of crashing and four seeds;
+//! By itself this takes a sample. `STRIPCHART_SIM=full` takes every operation, every way of crashing and four seeds (`STRIPCHART_SIM_SEEDS`), and every failure (one of `STRIPCHART_SIM_FAULTS`);
 //! `STRIPCHART_SIM_EVERY=n` takes one of `n` crashes; `STRIPCHART_SIM_SEED=n` draws other samples and other crashes. Each failure names workload, operation, way and seed, and
 //! comes again for the same numbers.
 
@@ -44,12 +44,11 @@ pub fn extent() -> Extent {
     let number = |name| std::env::var(name).ok().and_then(|text| text.parse().ok());
     let seed = number("STRIPCHART_SIM_SEED").unwrap_or(0);
     match std::env::var("STRIPCHART_SIM").as_deref() {
-        Ok("full") => Extent {
-            every: 1,
-            every_fault: 1,
-            seeds: number("STRIPCHART_SIM_SEEDS").unwrap_or(4),
-            seed,
-        },
+        Ok("full") => {
+            let every_fault = number("STRIPCHART_SIM_FAULTS").unwrap_or(1);
+            let seeds = number("STRIPCHART_SIM_SEEDS").unwrap_or(4);
+            Extent { every: 1, every_fault, seeds, seed }
+        }
         _ => {
             let every = number("STRIPCHART_SIM_EVERY").unwrap_or(60);
             Extent { every, every_fault: every * 6, seeds: 4, seed }
