@@ -5,7 +5,8 @@
 //! cpu ints, sorted   the same, tags in order
 //! cpu floats         the same with two-decimal floats
 //! cpu longs          the same with floats of all their digits
-//! devops-like        three measurements of several shapes, texts and booleans among their values
+//! shapes             two measurements of four shapes in turn, with texts and booleans among the values
+//! devops             the nine tables of the suite's largest use case
 //! host               rows of one float, many measurements, few tags, some with escapes, as exporters write them
 //! host file          true ones: the file that STRIPCHART_HOST_DATA names, if it does
 //! 100 k fixed        the first row with 100 000 hosts, which come in the same order every round
@@ -22,8 +23,12 @@
 use std::hint::black_box;
 use std::time::{Duration, Instant};
 
+use benches::Rounds;
+use benches::datasets::HOST_DATA;
+use benches::exporter::Exporter;
+use benches::measure::cpu_time;
+use benches::tsbs::devops::Devops;
 use benches::tsbs::{Hosts, Random, START_NS, Values};
-use rustix::time::{ClockId, clock_gettime};
 use stripchart_core::{Batch, Precision, Timestamp};
 use stripchart_storage::line_protocol::{LineParser, lines, parse_lines};
 
@@ -92,59 +97,15 @@ fn with_long_floats(text: &str, random: &mut Random) -> String {
     long
 }
 
-/// Rounds of rows like an exporter's of a host: `series` of one float each, 30 rounds of them.
-fn host_like(series: usize, rounds: usize) -> String {
-    let mut random = Random::new(77);
-    let mut prefixes = Vec::new();
-    let areas =
-        ["memory", "network", "disk", "netstat", "scrape_collector", "vmstat", "timex", "cpu"];
-    for index in 0..series {
-        let area = areas[index * areas.len() / series];
-        let mut prefix = format!("node_{area}_metric_{}_total", index / 3);
-        match random.below(100) {
-            0..11 => {
-                prefix += &format!(
-                    ",cpu={},info=Local\\ timer\\ interrupts,type=L{}",
-                    index % 2,
-                    index % 7
-                )
-            }
-            11..45 => prefix += &format!(",device=eth{index}"),
-            45..60 => prefix += &format!(",collector=c{index},mode=user"),
-            _ => prefix += &format!(",n={index}"),
-        }
-        let value = match random.below(10) {
-            0..4 => 0.0,
-            4..6 => random.below(100_000) as f64,
-            6..8 => (random.unit() * 1e6).round() / 1e6,
-            _ => random.below(1 << 40) as f64,
-        };
-        prefixes.push((prefix, value));
-    }
+/// The text of `rounds` rounds.
+fn rounds_of(source: &mut impl Rounds, rounds: usize) -> String {
     let mut text = String::new();
-    for round in 0..rounds {
-        for (prefix, value) in &mut prefixes {
-            if *value != 0.0 && random.below(3) == 0 {
-                *value += random.below(1000) as f64;
-            }
-            // As exporters print: whole numbers of seven digits and more with an exponent.
-            let printed = match *value {
-                value if value >= 1e6 => {
-                    let digits = format!("{value:e}");
-                    let (mantissa, exponent) = digits.split_once('e').expect("an exponent");
-                    format!("{mantissa}e+{exponent:0>2}")
-                }
-                value => value.to_string(),
-            };
-            let time = START_NS + i64::try_from(round).expect("few rounds") * 1_000_000_000;
-            text.push_str(&format!("{prefix} value={printed} {time}\n"));
-        }
-    }
+    (0..rounds).for_each(|_| source.round(&mut text));
     text
 }
 
 /// Rows of several shapes in turn, with values of all types.
-fn devops_like(hosts: usize, rounds: usize) -> String {
+fn shapes(hosts: usize, rounds: usize) -> String {
     let mut random = Random::new(5);
     let mut text = String::new();
     for round in 0..rounds {
@@ -191,12 +152,23 @@ fn texts(hosts: usize) -> Vec<(&'static str, Box<dyn Fn() -> Option<Text>>)> {
                 one("cpu longs", None, with_long_floats(&text, &mut Random::new(3)))
             }),
         ),
-        ("devops-like", Box::new(move || one("devops-like", None, devops_like(hosts, rounds)))),
-        ("host", Box::new(move || one("host", Some(10.0), host_like(600, hosts / 20 + 1)))),
+        ("shapes", Box::new(move || one("shapes", None, shapes(hosts, rounds)))),
+        (
+            "devops",
+            Box::new(move || {
+                one("devops", None, rounds_of(&mut Devops::new(hosts / 10, 7), rounds))
+            }),
+        ),
+        (
+            "host",
+            Box::new(move || {
+                one("host", Some(10.0), rounds_of(&mut Exporter::new(1), hosts / 20 + 1))
+            }),
+        ),
         (
             "host file",
             Box::new(move || {
-                let path = std::env::var_os("STRIPCHART_HOST_DATA")?;
+                let path = std::env::var_os(HOST_DATA)?;
                 let text = std::fs::read_to_string(path).expect("the file can be read");
                 one("host file", Some(10.0), text)
             }),
@@ -255,12 +227,6 @@ fn rival(round: &[String]) -> usize {
     rows
 }
 
-/// Time that this thread has had the processor.
-fn processor_time() -> Duration {
-    let time = clock_gettime(ClockId::ThreadCPUTime);
-    Duration::try_from(time).expect("a thread has no negative time")
-}
-
 /// The best time of each contender: columns, cold, lines, rival.
 fn race(text: &Text, time: Duration) -> [Duration; 4] {
     let (mut parser, mut batch) = (LineParser::new(), Batch::new());
@@ -270,9 +236,9 @@ fn race(text: &Text, time: Duration) -> [Duration; 4] {
     while turn == 0 || begin.elapsed() < time || (turn < TURNS_MIN && !time.is_zero()) {
         let round = &text.rounds[turn % text.rounds.len()];
         let mut run = |index: usize, rows: &mut dyn FnMut() -> usize| {
-            let start = processor_time();
+            let start = cpu_time();
             let rows = rows();
-            best[index] = best[index].min(processor_time() - start);
+            best[index] = best[index].min(cpu_time() - start);
             assert_eq!(rows, text.lines);
         };
         // What is quick has more turns, so that the slow do not decide what is in the caches.

@@ -130,11 +130,13 @@ fn digits(value: f64) -> String {
     let text = match value.abs() {
         size if size >= 100.0 => format!("{value:.0}"),
         size if size >= 10.0 => format!("{value:.1}"),
-        _ => format!("{value:.2}"),
+        size if size >= 1.0 => format!("{value:.2}"),
+        _ => format!("{value:.3}"),
     };
-    match text.strip_suffix(".0").or_else(|| text.strip_suffix(".00")) {
-        Some(whole) => whole.to_owned(),
-        None => text,
+    if text.contains('.') {
+        text.trim_end_matches('0').trim_end_matches('.').to_owned()
+    } else {
+        text
     }
 }
 
@@ -154,7 +156,12 @@ fn now() -> Timestamp {
     Timestamp::from(std::time::SystemTime::now())
 }
 
-/// Does background work until nothing is due.
+/// Does what background work comes due in the next five minutes, as if they passed.
 fn settle(db: &Db) {
-    while db.step(now()).at.is_some_and(|at| at <= now()) {}
+    let mut at = now().nanos();
+    let end = at + 300_000_000_000;
+    while let Some(next) = db.step(Timestamp::from_nanos(at)).at.filter(|next| next.nanos() <= end)
+    {
+        at = next.nanos().max(at + 1_000_000);
+    }
 }

@@ -12,12 +12,12 @@ use crate::{Bar, Bars, CHILD, Outcome, open, settle};
 
 /// How many series of one field there are, and how many rows each gets.
 const SERIES: f64 = 1e6;
-const ROUNDS: usize = 12;
+const ROUNDS: usize = 36;
 
 pub(crate) fn measure(bars: &Bars) -> Outcome {
     for (what, name, most) in [
         ("cpu", "1000 hosts x 10 fields", 32.0),
-        ("million", "1 M series of one field, 12 rows each", 600.0),
+        ("million", "1 M series of one field, 36 rows each", 600.0),
     ] {
         let folder = tempfile::tempdir()?;
         let mut command = Command::new(std::env::current_exe()?);

@@ -56,9 +56,7 @@ fn write(sync: SyncPolicy, bars: &Bars) -> Outcome<Written> {
     let before = db.stats();
     let mut bodies = DataSet::CpuInts.bodies(bars.scale);
     let (mut spent, mut log_bytes) = (Spent::default(), 0);
-    // Half an hour of the hosts: about two hundred batches.
-    for _ in 0..if bars.quick { 2 } else { 216 } {
-        let Some(body) = bodies.next_body() else { break };
+    while let Some(body) = bodies.next_body() {
         let log_before = db.stats().log_bytes;
         spent.on(|| {
             let report =

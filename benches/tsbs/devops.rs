@@ -396,7 +396,7 @@ mod tests {
         for row in of("disk,") {
             assert_eq!(value(row, " total"), value(row, ",free") + value(row, ",used"));
         }
-        let last = of("postgresl,").last().unwrap();
+        let last = of("postgresl,").next_back().unwrap();
         assert_eq!(value(last, "numbackends"), 1000.0, "it has reached its bound");
     }
 

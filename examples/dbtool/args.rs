@@ -7,9 +7,9 @@ use clap::{Parser, Subcommand, ValueEnum};
 use stripchart_core::{DurationLiteral, Precision, TimeRange, Timestamp};
 use stripchart_storage::{Export, TagFilter};
 
-/// Look into a stripchart database, take rows out of it, put rows in.
+/// Look into a stripchart database, take rows out of it, put rows in, keep it in order.
 ///
-/// `info` and `dump` take no lock: they read what is sealed, beside the program that has the database open. The others need
+/// `info`, `dump` and `verify` take no lock: they read the files beside the program that has the database open. The others need
 /// the database for themselves, and say which process has it.
 ///
 /// Exit status: 0 done; 1 failed, and why is on standard error; 2 the command line is wrong; 3 done but for lines, values or
@@ -31,6 +31,11 @@ pub(crate) enum Command {
     Dump(DumpArgs),
     Export(ExportArgs),
     Import(ImportArgs),
+    Verify(VerifyArgs),
+    Repair(RepairArgs),
+    Compact(CompactArgs),
+    Snapshot(SnapshotArgs),
+    Restore(RestoreArgs),
 }
 
 /// Say what is in a database: databases, policies, measurements, series, rows, time spans, files and their sizes
@@ -88,17 +93,79 @@ pub(crate) enum What {
     Files,
 }
 
-/// Write databases as line protocol, for `import`, for InfluxDB (`influx -import -path FILE`) or for Telegraf
+/// Read every file, decode every value, and say what is wrong
+///
+/// Changes nothing, and may run beside a program that has the database open. Damaged files make the exit status 3.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Example:\n  dbtool verify /var/lib/stripchart")]
+pub(crate) struct VerifyArgs {
+    /// Folder of the database
+    pub(crate) dir: PathBuf,
+}
+
+/// Set damaged files aside, so that the database opens and serves the rest, and say what is missing
+///
+/// They go into the folder `quarantine`, each with a text that says why, and are never deleted. Of a file that is damaged in part the rest is
+/// served; it stays where it is, and is named. If anything is missing the exit status is 3.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Example:\n  dbtool repair /var/lib/stripchart")]
+pub(crate) struct RepairArgs {
+    /// Folder of the database
+    pub(crate) dir: PathBuf,
+}
+
+/// Make another folder a database with all that this one has
+///
+/// On the same device files are shared, not copied, so that it takes no time and no space. A program that has the database open makes its
+/// snapshots itself.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Example:\n  dbtool snapshot /var/lib/stripchart /backup/monday")]
+pub(crate) struct SnapshotArgs {
+    /// Folder of the database
+    pub(crate) dir: PathBuf,
+    /// Folder to make, empty or missing
+    pub(crate) to: PathBuf,
+}
+
+/// Make a folder a database out of a snapshot; the snapshot stays as it is
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Example:\n  dbtool restore /var/lib/stripchart /backup/monday")]
+pub(crate) struct RestoreArgs {
+    /// Folder to make, empty or missing
+    pub(crate) dir: PathBuf,
+    /// Folder of the snapshot
+    pub(crate) from: PathBuf,
+}
+
+/// Merge the segments of every shard and leave out what was deleted, at once instead of in time
+///
+/// Costs time in proportion to what is stored, and room on the disk for the largest shard. May be stopped at any time.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Example:\n  dbtool compact /var/lib/stripchart")]
+pub(crate) struct CompactArgs {
+    /// Folder of the database
+    pub(crate) dir: PathBuf,
+}
+
+/// Write databases as line protocol, or as Parquet files for DuckDB, Spark and others
+///
+/// Line protocol is for `import`, for InfluxDB (`influx -import -path FILE`) and for Telegraf. Parquet files go into folders as
+/// database=NAME/policy=NAME/measurement=NAME/date=YYYY-MM-DD.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:\n  \
     dbtool export DIR -o backup.lp\n  \
     dbtool export DIR --database k8s --policy default --from 2026-01-01 --to 2026-02-01 -o january.lp\n  \
     dbtool export DIR --measurement cpu --no-definitions | gzip >cpu.lp.gz\n  \
-    dbtool export DIR --sealed -o - | dbtool import COPY -")]
+    dbtool export DIR --sealed -o - | dbtool import COPY -\n  \
+    dbtool export DIR --format parquet -o FOLDER\n    \
+    duckdb -c \"SELECT date, avg(usage) FROM 'FOLDER/*/*/measurement=cpu/*/*.parquet' GROUP BY date\"")]
 pub(crate) struct ExportArgs {
     /// Folder of the database
     pub(crate) dir: PathBuf,
-    /// File to write, `-` for standard output. It appears under this name when it is complete
+    /// What to write
+    #[arg(long, value_enum, default_value_t)]
+    pub(crate) format: Format,
+    /// File to write, `-` for standard output; of Parquet files the folder. A file appears under its name when it is complete
     #[arg(short, long, value_name = "FILE", default_value = "-")]
     pub(crate) output: PathBuf,
     #[command(flatten)]
@@ -109,9 +176,21 @@ pub(crate) struct ExportArgs {
     /// Leave out the statements that create databases and policies
     #[arg(long)]
     pub(crate) no_definitions: bool,
+    /// Part of the names of Parquet files, so that several hosts can share a folder. Default: the name of this host
+    #[arg(long, value_name = "NAME")]
+    pub(crate) who: Option<String>,
 }
 
-/// Write line protocol into a database, created if it does not exist
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
+pub(crate) enum Format {
+    /// Line protocol
+    #[default]
+    Lines,
+    /// Parquet files, a column for each tag and field
+    Parquet,
+}
+
+/// Write line protocol, or Parquet files of an export, into a database, created if it does not exist
 ///
 /// Takes what `export`, `influx_inspect export` and others write. Lines that cannot be taken are told by their numbers and cost
 /// the others nothing. An import that was stopped is simply begun again.
@@ -119,11 +198,12 @@ pub(crate) struct ExportArgs {
 #[command(after_help = "Examples:\n  \
     dbtool import DIR backup.lp\n  \
     zcat cpu.lp.gz | dbtool import DIR - --database demo\n  \
-    dbtool import DIR points.txt --database demo --precision s")]
+    dbtool import DIR points.txt --database demo --precision s\n  \
+    dbtool import DIR FOLDER")]
 pub(crate) struct ImportArgs {
     /// Folder of the database
     pub(crate) dir: PathBuf,
-    /// File to read, `-` for standard input
+    /// File to read, `-` for standard input. One whose name ends in .parquet, or a folder of such, is taken for Parquet
     #[arg(default_value = "-")]
     pub(crate) file: PathBuf,
     /// Import into this database, whatever the file says

@@ -80,6 +80,10 @@ impl Info {
             *count += 1;
             *bytes += file.bytes;
         }
+        for file in sealed.quarantined()? {
+            let name = file.path.file_name().unwrap_or_default().to_string_lossy();
+            damage.push(format!("{name} is in quarantine: {}", file.why));
+        }
         damage.sort_unstable();
         damage.dedup();
         Ok(Info { process: process(&args.dir), sealed, policies, log, files, damage })
@@ -189,6 +193,10 @@ impl PolicyInfo {
             policy.name,
             text::duration(policy.shard_duration_ns),
         )?;
+        for rollup in &policy.rollups {
+            let every = text::duration(rollup.every_ns);
+            writeln!(out, "  rolled up into {:?} every {every}", rollup.into)?;
+        }
         let segments = text::counted(self.segments.len() as u64, "segment");
         let mut size = format!(
             "  {segments}, {}, {}",
@@ -217,6 +225,9 @@ impl PolicyInfo {
             "default": self.policy.is_default,
             "duration_ns": self.policy.duration_ns,
             "shard_duration_ns": self.policy.shard_duration_ns,
+            "rollups": self.policy.rollups.iter().map(|rollup| {
+                json!({ "into": rollup.into, "every_ns": rollup.every_ns })
+            }).collect::<Vec<_>>(),
             "segments": self.segments.len(),
             "bytes": self.bytes(),
             "rows": self.rows(),
@@ -277,6 +288,7 @@ pub(crate) fn kind_name(kind: FileKind) -> &'static str {
         FileKind::Log => "log",
         FileKind::Segment => "segments",
         FileKind::Lock => "lock",
+        FileKind::Tombstone => "tombstones",
         FileKind::Quarantine => "quarantine",
         FileKind::Temporary => "unfinished",
         _ => "other",

@@ -1,10 +1,11 @@
-//! Looks into a stripchart database, takes rows out, puts rows in.
+//! Looks into a stripchart database, takes rows out, puts rows in, keeps it in order.
 
 mod args;
 mod dump;
 mod info;
 mod text;
 mod transfer;
+mod upkeep;
 mod watch;
 
 use std::error::Error;
@@ -34,6 +35,11 @@ fn main() -> ExitCode {
         Command::Dump(args) => dump::run(args, &watch),
         Command::Export(args) => transfer::export(args, &watch),
         Command::Import(args) => transfer::import(args, &watch),
+        Command::Verify(args) => upkeep::verify(args, &watch),
+        Command::Repair(args) => upkeep::repair(args, &watch),
+        Command::Compact(args) => upkeep::compact(args, &watch),
+        Command::Snapshot(args) => upkeep::snapshot(args),
+        Command::Restore(args) => upkeep::run_restore(args),
     };
     watch.clear();
     match result {

@@ -6,11 +6,11 @@ use std::io::{self, BufWriter, Read, Write};
 use std::path::Path;
 
 use stripchart_storage::{
-    Db, Export, ExportError, ExportReport, Import, ImportReport, Sealed, SyncPolicy,
+    Db, Export, ExportError, ExportReport, Import, ImportReport, Progress, Sealed, SyncPolicy,
 };
 
 use crate::Outcome;
-use crate::args::{ExportArgs, ImportArgs};
+use crate::args::{ExportArgs, Format, ImportArgs};
 use crate::text;
 use crate::watch::Watch;
 
@@ -26,10 +26,10 @@ pub(crate) fn export(args: &ExportArgs, watch: &Watch) -> Result<Outcome, Box<dy
     // Also where the database is opened for good: that would create one where there is none.
     let sealed = Sealed::open(&args.dir)?;
     let report = if args.sealed {
-        write(&export, &sealed, &args.output, watch)?
+        write(&export, &sealed, args, watch)?
     } else {
         drop(sealed);
-        write(&export, &Db::open(&args.dir)?, &args.output, watch)?
+        write(&export, &Db::open(&args.dir)?, args, watch)?
     };
     watch.clear();
     let ExportReport { rows, series, bytes, left_out, left_out_first, .. } = report;
@@ -54,11 +54,14 @@ pub(crate) fn export(args: &ExportArgs, watch: &Watch) -> Result<Outcome, Box<dy
 fn write(
     export: &Export,
     source: &impl stripchart_storage::Source,
-    output: &Path,
+    args: &ExportArgs,
     watch: &Watch,
 ) -> Result<ExportReport, Box<dyn Error>> {
-    let step =
-        |progress: &stripchart_storage::Progress| watch.step(progress.rows, progress.bytes, None);
+    let output = &*args.output;
+    if args.format == Format::Parquet {
+        return write_parquet(export, source, args, watch);
+    }
+    let step = |progress: &Progress| watch.step(progress.rows, progress.bytes, None);
     if output == Path::new("-") {
         return Ok(export.lines(source, io::stdout().lock(), step)?);
     }
@@ -84,6 +87,35 @@ fn write(
     }
 }
 
+#[cfg(feature = "parquet")]
+fn write_parquet(
+    export: &Export,
+    source: &impl stripchart_storage::Source,
+    args: &ExportArgs,
+    watch: &Watch,
+) -> Result<ExportReport, Box<dyn Error>> {
+    if args.output == Path::new("-") {
+        return Err("expected a folder for Parquet files; name one with --output".into());
+    }
+    let host = || fs::read_to_string("/proc/sys/kernel/hostname").ok();
+    let who = args.who.clone().or_else(host).unwrap_or_else(|| "host".to_owned());
+    let step = |progress: &Progress| watch.step(progress.rows, progress.bytes, None);
+    Ok(export.parquet(source, &args.output, who.trim(), step)?)
+}
+
+#[cfg(not(feature = "parquet"))]
+fn write_parquet(
+    _: &Export,
+    _: &impl stripchart_storage::Source,
+    _: &ExportArgs,
+    _: &Watch,
+) -> Result<ExportReport, Box<dyn Error>> {
+    Err(NO_PARQUET.into())
+}
+
+#[cfg(not(feature = "parquet"))]
+const NO_PARQUET: &str = "this dbtool knows no Parquet; build it with --features parquet";
+
 fn named(path: &Path, error: io::Error) -> String {
     format!("{}: {error}", path.display())
 }
@@ -91,14 +123,21 @@ fn named(path: &Path, error: io::Error) -> String {
 pub(crate) fn import(args: &ImportArgs, watch: &Watch) -> Result<Outcome, Box<dyn Error>> {
     watch.catch_interrupt()?;
     // Before the folder is created: a mistyped file leaves nothing behind.
-    let (input, len) = open(&args.file)?;
+    let input = Input::open(&args.file)?;
     // One sync when all is in is enough: should the machine fail before, the file is still there to be read again.
     let db = Db::builder().sync(SyncPolicy::Never).open(&args.dir)?;
     let mut import = Import::new().precision(args.precision());
     if let Some(database) = &args.database {
         import = import.into_database(database, args.policy.as_deref());
     }
-    let done = import.lines(&db, input, |progress| watch.step(progress.rows, progress.bytes, len));
+    let done = match input {
+        Input::Lines(input, len) => {
+            import.lines(&db, input, |progress| watch.step(progress.rows, progress.bytes, len))
+        }
+        #[cfg(feature = "parquet")]
+        Input::Parquet => import
+            .parquet(&db, &args.file, |progress| watch.step(progress.rows, progress.bytes, None)),
+    };
     // What came before an error stays.
     db.close()?;
     watch.clear();
@@ -123,17 +162,27 @@ pub(crate) fn import(args: &ImportArgs, watch: &Watch) -> Result<Outcome, Box<dy
     Ok(if refused_count > 0 { Outcome::InPart } else { Outcome::Done })
 }
 
-/// An input, and its length if known.
-type Input = (Box<dyn Read>, Option<u64>);
+/// What is read.
+enum Input {
+    /// Line protocol, and its length if known.
+    Lines(Box<dyn Read>, Option<u64>),
+    #[cfg(feature = "parquet")]
+    Parquet,
+}
 
-fn open(path: &Path) -> Result<Input, Box<dyn Error>> {
-    if path == Path::new("-") {
-        return Ok((Box::new(io::stdin().lock()), None));
+impl Input {
+    fn open(path: &Path) -> Result<Input, Box<dyn Error>> {
+        if path == Path::new("-") {
+            return Ok(Input::Lines(Box::new(io::stdin().lock()), None));
+        }
+        let file = File::open(path).map_err(|error| named(path, error))?;
+        let meta = file.metadata()?;
+        if meta.is_dir() || path.extension().is_some_and(|extension| extension == "parquet") {
+            #[cfg(feature = "parquet")]
+            return Ok(Input::Parquet);
+            #[cfg(not(feature = "parquet"))]
+            return Err(format!("{}: {NO_PARQUET}", path.display()).into());
+        }
+        Ok(Input::Lines(Box::new(file), meta.is_file().then_some(meta.len())))
     }
-    let file = File::open(path).map_err(|error| named(path, error))?;
-    let meta = file.metadata()?;
-    if meta.is_dir() {
-        return Err(format!("{}: expected a file, found a folder", path.display()).into());
-    }
-    Ok((Box::new(file), meta.is_file().then_some(meta.len())))
 }

@@ -74,6 +74,14 @@ impl Watch {
         if self.interrupted() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
     }
 
+    /// Tells how much of a known amount is done.
+    pub(crate) fn part(&self, done: u64, of: u64, what: &str) {
+        if self.shown && self.is_time() {
+            let part = done.min(of) * 100 / of.max(1);
+            self.draw(format!("{part:3} %  {} of {what}", text::count(done)));
+        }
+    }
+
     fn is_time(&self) -> bool {
         let every = if self.terminal { ON_TERMINAL } else { ELSEWHERE };
         let since = self.last.get().unwrap_or(self.began).elapsed();

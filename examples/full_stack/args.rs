@@ -30,6 +30,11 @@ pub(crate) struct Args {
     #[arg(long, value_name = "DURATION", default_value = "7d", value_parser = retention)]
     pub(crate) retention: DurationLiteral,
 
+    /// How much the folder may take on the disk, as 10GB, 512MiB or plain bytes: the oldest samples go first, whatever their age.
+    /// Without it only age counts
+    #[arg(long, value_name = "SIZE", value_parser = size)]
+    pub(crate) max_disk: Option<u64>,
+
     /// What to watch; may be given several times. `host` is this machine. `summary:URL` is a kubelet's Summary, as
     /// `summary:http://10.0.0.7:10255/stats/summary`; `summary:FILE` is a recorded one. `none` only serves what others
     /// write
@@ -57,6 +62,30 @@ fn interval(text: &str) -> Result<DurationLiteral, String> {
         return Err(format!("expected at least 100ms, found {text}"));
     }
     Ok(interval)
+}
+
+/// A number of bytes: kB, MB, GB, TB are powers of 1000, KiB, MiB, GiB, TiB of 1024.
+fn size(text: &str) -> Result<u64, String> {
+    let digits = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
+    let (number, unit) = text.split_at(digits);
+    let factor: u64 = match unit.trim().to_ascii_lowercase().as_str() {
+        "" | "b" => 1,
+        "k" | "kb" => 1_000,
+        "m" | "mb" => 1_000_000,
+        "g" | "gb" => 1_000_000_000,
+        "t" | "tb" => 1_000_000_000_000,
+        "kib" => 1 << 10,
+        "mib" => 1 << 20,
+        "gib" => 1 << 30,
+        "tib" => 1 << 40,
+        _ => return Err(format!("expected a size as 10GB or 512MiB, found {text}")),
+    };
+    let bytes = number.parse::<u64>().ok().and_then(|number| number.checked_mul(factor));
+    match bytes {
+        Some(bytes) if bytes >= 16 << 20 => Ok(bytes),
+        Some(_) => Err(format!("expected at least 16MiB, found {text}")),
+        None => Err(format!("expected a size as 10GB or 512MiB, found {text}")),
+    }
 }
 
 fn retention(text: &str) -> Result<DurationLiteral, String> {

@@ -42,8 +42,12 @@ fn run(args: &Args) -> Result<(), Box<dyn Error>> {
 }
 
 fn kept(args: &Args) -> String {
-    match args.retention.nanos() {
+    let age = match args.retention.nanos() {
         0 => "ever".to_owned(),
         _ => args.retention.to_string(),
+    };
+    match args.max_disk {
+        None => age,
+        Some(bytes) => format!("{age}, at most {} MB", bytes / 1_000_000),
     }
 }

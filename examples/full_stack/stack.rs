@@ -55,6 +55,7 @@ impl Stack {
         let db = Db::builder()
             .sync(SyncPolicy::Interval(SYNC_INTERVAL))
             .head_bytes(HEAD_BYTES)
+            .max_disk_bytes(args.max_disk)
             .open(&args.data)?;
         keep_for(&db, HOST_DATABASE, "autogen", args)?;
         let engine = Arc::new(Engine::new(db.clone()));

@@ -88,6 +88,9 @@ fn database(folder: &Path) -> Db {
 fn info_tells_what_is_there_beside_the_program_that_writes_it() {
     let folder = tempdir().unwrap();
     let db = database(folder.path());
+    db.create_retention_policy("demo", PolicySpec::named("minutes")).unwrap();
+    db.create_rollup("demo", None, "minutes", 60_000_000_000).unwrap();
+    db.seal().unwrap();
     let late = b"cpu,host=c idle=1 1700000000000000000";
     db.writer("demo", None)
         .unwrap()
@@ -102,6 +105,7 @@ fn info_tells_what_is_there_beside_the_program_that_writes_it() {
     has(&["open in process", &std::process::id().to_string()]);
     has(&["1 record of the log not sealed yet"]);
     has(&["database \"demo\"", "policy \"autogen\"", "kept for ever", "shards of 1w", "default"]);
+    has(&["rolled up into \"minutes\" every 1m"]);
     has(&["1 segment", "4 rows", "7 values", "B/value"]);
     has(&["2023-11-14T22:13:20Z to 2023-11-14T22:14:20Z"]);
     has(&["measurement", "fields", "series", "rows", "values"]);
@@ -216,7 +220,7 @@ fn a_locked_folder_names_the_process_that_holds_it() {
     let db = database(folder.path());
     let dir = text(folder.path());
     let holder = format!("the database is open in process {}", std::process::id());
-    for arguments in [&["export", dir][..], &["import", dir]] {
+    for arguments in [&["export", dir][..], &["import", dir], &["compact", dir]] {
         let said = dbtool(arguments);
         assert_eq!(said.status, 1);
         assert!(said.err.contains(&holder), "{}", said.err);
@@ -249,7 +253,7 @@ fn values_without_a_form_are_told_of() {
 fn mistakes_leave_nothing_behind() {
     let folder = tempdir().unwrap();
     let missing = folder.path().join("missing");
-    for command in ["info", "dump", "export"] {
+    for command in ["info", "dump", "export", "compact", "verify", "repair"] {
         let said = dbtool(&[command, text(&missing)]);
         assert_eq!(said.status, 1, "{said:?}");
         assert!(said.err.contains("missing") && !missing.exists(), "{said:?}");
@@ -292,16 +296,153 @@ fn a_damaged_file_is_named_and_the_rest_is_shown() {
     assert!(said.out.contains("coarse"), "{}", said.out);
     let said = dbtool(&["dump", dir]);
     assert!(said.status == 1 && said.err.contains(path), "{said:?}");
+
+    let said = dbtool(&["repair", dir]);
+    assert_eq!(said.status, 3, "{said:?}");
+    assert!(said.out.contains("set aside: ") && said.err.contains(path), "{said:?}");
+    assert_eq!(dbtool(&["dump", dir]).done().lines().count(), 1, "the rest is served");
+    let said = dbtool(&["info", dir]);
+    assert!(said.status == 3 && said.err.contains("in quarantine"), "{said:?}");
+    std::fs::remove_dir_all(folder.path().join("quarantine")).unwrap();
+    assert_eq!(dbtool(&["repair", dir]).done(), "nothing is wrong\n");
+}
+
+#[test]
+fn compacting_makes_one_segment_of_several() {
+    let folder = tempdir().unwrap();
+    let db = database(folder.path());
+    for minute in 1..6 {
+        let line = format!("cpu,host=a idle={minute} {}", 1_700_000_000 + minute * 60);
+        db.writer("demo", None)
+            .unwrap()
+            .write_lines(line.as_bytes(), Precision::Seconds, Timestamp::EPOCH)
+            .unwrap();
+        db.seal().unwrap();
+    }
+    drop(db);
+    let dir = text(folder.path());
+    let rows = dbtool(&["dump", dir]).done();
+    let said = dbtool(&["compact", dir]).done();
+    let lines: Vec<&str> = said.lines().collect();
+    assert!(lines[0].starts_with("before  7 segments, 10 rows, "), "{said}");
+    assert!(lines[1].starts_with("after   2 segments, 9 rows, "), "{said}");
+    assert_eq!(dbtool(&["dump", dir]).done(), rows);
+}
+
+#[test]
+fn verifying_reads_everything_beside_the_program_that_writes() {
+    let folder = tempdir().unwrap();
+    let db = database(folder.path());
+    let dir = text(folder.path());
+    let said = dbtool(&["verify", dir]).done();
+    assert!(
+        said.contains("2 segments with 8 values of 4 series") && said.contains("nothing is wrong"),
+        "{said}"
+    );
+    let list = dbtool(&["dump", dir, "--what", "segments", "--json"]).done();
+    let first: serde_json::Value = serde_json::from_str(list.lines().next().unwrap()).unwrap();
+    let path = first["path"].as_str().unwrap();
+    let mut bytes = std::fs::read(path).unwrap();
+    bytes[30] ^= 1;
+    // Not in place: the program that writes has it mapped.
+    std::fs::remove_file(path).unwrap();
+    std::fs::write(path, bytes).unwrap();
+    let said = dbtool(&["verify", dir]);
+    assert_eq!(said.status, 3, "{said:?}");
+    assert!(said.err.contains(path) && said.out.contains("1 file damaged"), "{said:?}");
+    drop(db);
+}
+
+#[test]
+fn a_snapshot_is_a_database_and_is_restored() {
+    let folder = tempdir().unwrap();
+    let [live, backup, back] = ["live", "backup", "back"].map(|name| folder.path().join(name));
+    let db = database(&live);
+    let said = dbtool(&["snapshot", text(&live), text(&backup)]);
+    assert!(
+        said.status == 1 && said.err.contains("is open in process") && !backup.exists(),
+        "{said:?}"
+    );
+    drop(db);
+    let rows = dbtool(&["dump", text(&live)]).done();
+    let said = dbtool(&["snapshot", text(&live), text(&backup)]).done();
+    assert!(said.contains("backup: ") && said.contains("shared"), "{said}");
+    let said = dbtool(&["snapshot", text(&live), text(&backup)]);
+    assert!(
+        said.status == 1 && said.err.contains("backup"),
+        "not into a folder that is not empty: {said:?}"
+    );
+    dbtool(&["import", text(&live), "-", "--database", "later"]).done();
+    dbtool(&["restore", text(&back), text(&backup)]).done();
+    for copy in [&backup, &back] {
+        assert_eq!(dbtool(&["dump", text(copy)]).done(), rows);
+        dbtool(&["verify", text(copy)]).done();
+    }
+}
+
+#[test]
+fn parquet_files_are_written_and_read() {
+    let folder = tempdir().unwrap();
+    let (from, to) = (folder.path().join("from"), folder.path().join("to"));
+    drop(database(&from));
+    let out = folder.path().join("files");
+    let said =
+        dbtool(&["export", text(&from), "--format", "parquet", "-o", text(&out), "--who", "me"]);
+    if cfg!(not(feature = "parquet")) {
+        assert!(said.status == 1 && said.err.contains("--features parquet"), "{said:?}");
+        println!("skipped: Parquet files of dbtool: built without feature parquet");
+        return;
+    }
+    assert!(said.err.starts_with("exported 5 rows of 4 series"), "{said:?}");
+    said.done();
+    let file = "database=demo/policy=autogen/measurement=mem/date=2023-11-14/part-me-0000.parquet";
+    assert!(out.join(file).exists());
+    for source in [&out, &out.join(file)] {
+        dbtool(&["import", text(&to), text(source)]).done();
+    }
+    assert_eq!(dbtool(&["export", text(&to)]).done(), dbtool(&["export", text(&from)]).done());
+    let said = dbtool(&["export", text(&from), "--format", "parquet"]);
+    assert!(said.status == 1 && said.err.contains("--output"), "{said:?}");
+}
+
+#[test]
+#[cfg(unix)]
+fn an_import_that_is_interrupted_stops_at_a_good_place() {
+    let folder = tempdir().unwrap();
+    let dir = text(folder.path());
+    let mut child = Command::new(program("dbtool"))
+        .args(["import", dir, "-", "--database", "d"])
+        .stdin(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut input = child.stdin.take().unwrap();
+    let mut lines = (0u64..).map(|at| format!("m v={at}i {at}\n"));
+    let mut piece = || lines.by_ref().take(5000).collect::<String>();
+    // Until the first batch is stored it may not have begun to listen.
+    while !folder.path().join("log").exists() {
+        input.write_all(piece().as_bytes()).unwrap();
+    }
+    let sent = Command::new("kill").arg("-INT").arg(child.id().to_string()).status();
+    assert!(sent.unwrap().success());
+    while input.write_all(piece().as_bytes()).is_ok() {}
+    let said = Said::of(child.wait_with_output().unwrap());
+    assert_eq!(said.status, 130, "{said:?}");
+    assert!(said.err.contains("cancelled; it can be begun again"), "{said:?}");
+    dbtool(&["verify", dir]).done();
+    let rows = dbtool(&["dump", dir]).done();
+    for (at, row) in rows.lines().enumerate() {
+        assert!(row.ends_with(&format!("m  v={at}i")), "{row}");
+    }
 }
 
 #[test]
 fn help_shows_examples() {
-    for command in ["info", "dump", "export", "import"] {
+    for command in
+        ["info", "dump", "export", "import", "compact", "verify", "repair", "snapshot", "restore"]
+    {
         let help = dbtool(&[command, "--help"]).done();
-        assert!(
-            help.contains(&format!("dbtool {command} ")) && help.contains("Examples:"),
-            "{help}"
-        );
+        assert!(help.contains(&format!("dbtool {command} ")) && help.contains("Example"), "{help}");
     }
     assert!(dbtool(&["--help"]).done().contains("Exit status"));
 }

@@ -43,7 +43,7 @@ fn this_host_is_collected_stored_queried_and_drawn() {
 #[test]
 fn the_history_is_there_after_a_clean_stop() {
     let data = tempdir().unwrap();
-    let server = Server::start(data.path(), &["--source", "none", "--retention", "0s"]);
+    let server = Server::start(data.path(), &["--source", "none", "--retention", "0s", "--max-disk", "1 GiB"]);
     assert_eq!(
         server.post("/write?db=stripchart", "room,floor=2 t=21.5 1700000000000000000").status,
         204
@@ -171,6 +171,10 @@ fn mistakes_are_told_in_a_sentence() {
 
     let source = said(&["--source", "nonsense"], other.path());
     assert!(source.contains("nonsense") && source.contains("summary:"), "{source}");
+    for (size, wanted) in [("1MB", "at least 16MiB"), ("much", "10GB"), ("99999999999TB", "10GB")] {
+        let refused = said(&["--max-disk", size], other.path());
+        assert!(refused.contains("--max-disk") && refused.contains(wanted), "{refused}");
+    }
     let interval = said(&["--interval", "10"], other.path());
     assert!(
         interval.contains("--interval") && interval.contains("expected one of the units"),

@@ -1,5 +1,6 @@
-//! Line protocol: any bytes are read without panic; the parser that remembers series and fields reads what the grammar
-//! alone reads, each time anew; and what was read, once written, reads the same again.
+//! Line protocol: any bytes are read without panic; the parser that remembers series, fields and times reads what the
+//! grammar alone reads, each time anew, and refuses the same with the same words, also when they come in pieces; and what
+//! was read, once written, reads the same again.
 
 #![no_main]
 
@@ -8,7 +9,7 @@ use std::collections::BTreeMap;
 use libfuzzer_sys::fuzz_target;
 use stripchart_core::line_protocol::write_batch;
 use stripchart_core::{Batch, FieldValue, Precision, Timestamp};
-use stripchart_storage::line_protocol::{LineParser, Reason, lines};
+use stripchart_storage::line_protocol::{LineFeeder, LineParser, ParseReport, Reason, lines};
 
 const NOW: Timestamp = Timestamp::from_nanos(1_700_000_000_123_456_789);
 
@@ -40,10 +41,15 @@ fuzz_target!(|body: &[u8]| {
     }
     want.sort();
 
+    let mut slow = Batch::new();
+    let slow_report = LineParser::grammar_alone().parse(body, Precision::Nanoseconds, NOW, &mut slow);
+    assert_eq!(points_of(&slow), want);
+
     let (mut parser, mut batch) = (LineParser::new(), Batch::new());
     for round in 0..3 {
         let report = parser.parse(body, Precision::Nanoseconds, NOW, &mut batch);
         assert_eq!(points_of(&batch), want, "round {round}");
+        assert_eq!(report, slow_report, "round {round}");
         assert_eq!((report.rows, report.error_count), (want.len(), refused), "round {round}");
         for error in &report.errors {
             let line = body.split(|byte| *byte == b'\n').nth(error.line - 1).expect("a line of the body");
@@ -51,6 +57,9 @@ fuzz_target!(|body: &[u8]| {
         }
         if round == 0 { batch.clear() } else { batch.reset() }
     }
+
+    halves_in_turn(body);
+    in_pieces(body, &want, &slow_report);
 
     parser.parse(body, Precision::Nanoseconds, NOW, &mut batch);
     let mut text = String::new();
@@ -61,6 +70,37 @@ fuzz_target!(|body: &[u8]| {
         assert_eq!(points_of(&again), want);
     }
 });
+
+/// Two bodies that may resemble each other: what the one taught must not be believed of the other.
+fn halves_in_turn(body: &[u8]) {
+    let (first, second) = body.split_at(body.len() / 2);
+    let (mut parser, mut batch) = (LineParser::with_memo_bytes(8 << 10), Batch::new());
+    for half in [first, second, first, second, second] {
+        let mut want = Batch::new();
+        let want_report = LineParser::grammar_alone().parse(half, Precision::Seconds, NOW, &mut want);
+        assert_eq!(parser.parse(half, Precision::Seconds, NOW, &mut batch), want_report);
+        assert_eq!(points_of(&batch), points_of(&want));
+        batch.clear();
+    }
+}
+
+/// The first byte says how long the pieces are.
+fn in_pieces(body: &[u8], want: &[Point], want_report: &ParseReport) {
+    let len = 1 + usize::from(body.first().copied().unwrap_or(0) % 64);
+    let (mut feeder, mut batch) = (LineFeeder::new(), Batch::new());
+    let (mut rows, mut errors) = (0, Vec::new());
+    let mut add = |report: ParseReport| {
+        rows += report.rows;
+        errors.extend(report.errors);
+    };
+    for piece in body.chunks(len) {
+        add(feeder.feed(piece, Precision::Nanoseconds, NOW, &mut batch));
+    }
+    add(feeder.finish(Precision::Nanoseconds, NOW, &mut batch));
+    assert_eq!((points_of(&batch).as_slice(), rows), (want, want.len()));
+    // Each report keeps a bounded number of errors, so there may be more of them here.
+    assert_eq!(errors[..want_report.errors.len()], want_report.errors);
+}
 
 fn points_of(batch: &Batch) -> Vec<Point> {
     let mut points = Vec::new();

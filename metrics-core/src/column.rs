@@ -17,22 +17,6 @@ pub struct Column {
     validity: Option<Bitmap>,
 }
 
-/// [`Column::put`] for one type: a push where the column has a value in every row before.
-macro_rules! put {
-    ($name:ident, $variant:ident, $value:ty) => {
-        #[inline]
-        pub(crate) fn $name(&mut self, row: usize, value: $value) -> usize {
-            match &mut self.values {
-                Values::$variant(values) if values.len() == row && self.validity.is_none() => {
-                    values.push(value);
-                    0
-                }
-                _ => self.put(row, ValueRef::$variant(value)),
-            }
-        }
-    };
-}
-
 impl Column {
     /// A column of `values`, each row having one.
     #[must_use]
@@ -117,18 +101,11 @@ impl Column {
         self.pad(self.len() + 1);
     }
 
-    /// Like [`Column::set_last`]; gives how many rows in between got no value.
-    #[inline(never)]
-    pub(crate) fn put(&mut self, row: usize, value: ValueRef<'_>) -> usize {
-        let padding = row.saturating_sub(self.len());
-        self.set_last(row, value);
-        padding
+    /// The values, to be added to, if every row has one.
+    #[inline(always)]
+    pub(crate) fn dense(&mut self) -> Option<&mut Values> {
+        if self.validity.is_none() { Some(&mut self.values) } else { None }
     }
-
-    put!(put_f64, Float, f64);
-    put!(put_i64, Integer, i64);
-    put!(put_u64, Unsigned, u64);
-    put!(put_bool, Boolean, bool);
 
     /// Sets `row`, which must be the last or beyond; rows in between get no value.
     pub(crate) fn set_last(&mut self, row: usize, value: ValueRef<'_>) {

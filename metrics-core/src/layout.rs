@@ -16,7 +16,7 @@ use std::collections::{HashMap, HashSet};
 use std::fmt::Write;
 
 use crate::batch::{BatchSeries, Table, index_of};
-use crate::column::Column;
+use crate::column::{Column, Values};
 use crate::{Batch, FieldType, Timestamp, ValueRef};
 
 /// The fields that rows of one [`Batch`] have in common: names and types, in order. Valid until that batch is
@@ -146,15 +146,14 @@ impl Batch {
         table.timestamps.push(at.nanos());
         self.rows += 1;
         LayoutRow {
-            plan: &table.plans.plans[table.plans.last].columns,
+            plan: table.plans.plans[table.plans.last].columns.iter(),
             columns: &mut table.columns,
             series: &mut table.series,
             timestamps: &mut table.timestamps,
             rows: &mut self.rows,
             padding: &mut self.padding,
             row,
-            next: 0,
-            values: 0,
+            is_empty: true,
         }
     }
 }
@@ -166,57 +165,72 @@ impl Batch {
 /// Every method that adds a value panics if the next field of the layout is of another type, or if there is none.
 #[derive(Debug)]
 pub struct LayoutRow<'a> {
-    plan: &'a [u32],
+    /// The columns of the fields that are left.
+    plan: std::slice::Iter<'a, u32>,
     columns: &'a mut [Column],
     series: &'a mut Vec<u32>,
     timestamps: &'a mut Vec<i64>,
     rows: &'a mut usize,
     padding: &'a mut usize,
     row: usize,
-    next: usize,
-    values: usize,
+    is_empty: bool,
+}
+
+/// A method that adds a value of one type: by a push where the column has a value in every row before.
+macro_rules! add {
+    ($name:ident, $variant:ident, $value:ty, $what:literal) => {
+        #[doc = $what]
+        #[inline]
+        pub fn $name(&mut self, value: $value) -> &mut Self {
+            let next = self.next();
+            self.is_empty = false;
+            let column = &mut self.columns[next as usize];
+            match column.dense() {
+                Some(Values::$variant(values)) if values.len() == self.row => values.push(value),
+                _ => Self::put(column, self.row, ValueRef::$variant(value), self.padding),
+            }
+            self
+        }
+    };
 }
 
 impl LayoutRow<'_> {
-    #[inline]
-    fn next_column(&mut self) -> &mut Column {
-        let Some(column) = self.plan.get(self.next) else {
-            panic!("a layout of {} fields takes no more values", self.plan.len())
-        };
-        self.next += 1;
-        self.values += 1;
-        &mut self.columns[*column as usize]
+    /// The column of the next field.
+    #[inline(always)]
+    fn next(&mut self) -> u32 {
+        match self.plan.next() {
+            Some(column) => *column,
+            None => panic!("every field of the layout has its value already"),
+        }
     }
 
-    /// Adds a float.
+    /// Adds a value to a column that does not take it by a mere push.
+    #[inline(never)]
+    fn put(column: &mut Column, row: usize, value: ValueRef<'_>, padding: &mut usize) {
+        *padding += row.saturating_sub(column.len());
+        column.set_last(row, value);
+    }
+
+    add!(f64, Float, f64, "Adds a float.");
+    add!(i64, Integer, i64, "Adds a signed integer.");
+    add!(u64, Unsigned, u64, "Adds an unsigned integer.");
+    add!(bool, Boolean, bool, "Adds a boolean.");
+
+    /// Adds floats, for as many fields.
     #[inline]
-    pub fn f64(&mut self, value: f64) -> &mut Self {
-        let row = self.row;
-        *self.padding += self.next_column().put_f64(row, value);
+    pub fn f64s(&mut self, values: impl IntoIterator<Item = f64>) -> &mut Self {
+        for value in values {
+            self.f64(value);
+        }
         self
     }
 
-    /// Adds a signed integer.
+    /// Adds signed integers, for as many fields.
     #[inline]
-    pub fn i64(&mut self, value: i64) -> &mut Self {
-        let row = self.row;
-        *self.padding += self.next_column().put_i64(row, value);
-        self
-    }
-
-    /// Adds an unsigned integer.
-    #[inline]
-    pub fn u64(&mut self, value: u64) -> &mut Self {
-        let row = self.row;
-        *self.padding += self.next_column().put_u64(row, value);
-        self
-    }
-
-    /// Adds a boolean.
-    #[inline]
-    pub fn bool(&mut self, value: bool) -> &mut Self {
-        let row = self.row;
-        *self.padding += self.next_column().put_bool(row, value);
+    pub fn i64s(&mut self, values: impl IntoIterator<Item = i64>) -> &mut Self {
+        for value in values {
+            self.i64(value);
+        }
         self
     }
 
@@ -228,8 +242,9 @@ impl LayoutRow<'_> {
 
     /// Adds a value of whichever type.
     pub fn value<'v>(&mut self, value: impl Into<ValueRef<'v>>) -> &mut Self {
-        let row = self.row;
-        *self.padding += self.next_column().put(row, value.into());
+        let next = self.next();
+        self.is_empty = false;
+        Self::put(&mut self.columns[next as usize], self.row, value.into(), self.padding);
         self
     }
 
@@ -239,15 +254,14 @@ impl LayoutRow<'_> {
     ///
     /// If the layout has no further field.
     pub fn skip(&mut self) -> &mut Self {
-        self.next_column();
-        self.values -= 1;
+        self.next();
         self
     }
 
     /// Whether no value was added yet.
     #[must_use]
     pub const fn is_empty(&self) -> bool {
-        self.values == 0
+        self.is_empty
     }
 }
 
@@ -255,7 +269,7 @@ impl Drop for LayoutRow<'_> {
     /// Ends the row; takes it back if it has no value.
     #[inline]
     fn drop(&mut self) {
-        if self.values == 0 {
+        if self.is_empty {
             self.series.pop();
             self.timestamps.pop();
             *self.rows -= 1;
@@ -322,7 +336,7 @@ mod tests {
                         .u64(bits)
                         .bool(true)
                         .str("x");
-                    quick.row_with(series, all, at(n)).skip().i64(7).skip();
+                    quick.row_with(series, all, at(n)).skip().i64s([7]).skip();
                     let two = quick.layout([FIELDS[4], FIELDS[0]]);
                     quick.row_with(series, two, at(n)).value("y").value(0.5);
                     assert!(quick.row_with(series, two, at(n)).is_empty());
@@ -365,7 +379,7 @@ mod tests {
     }
 
     #[test]
-    #[should_panic(expected = "takes no more values")]
+    #[should_panic(expected = "has its value already")]
     fn a_value_too_many_is_refused() {
         let mut batch = Batch::new();
         let (series, layout) = (batch.series("m", []).unwrap(), batch.layout([FIELDS[0]]));

@@ -15,7 +15,7 @@ use crate::maintain::Maintenance;
 use crate::segment::Segment;
 use crate::tombstone::{self, Deletes, KeySet, Mark, Selection, Tombstone};
 use crate::view::{View, ViewInner};
-use crate::{DbError, ReadError, TagFilter};
+use crate::{Cancel, DbError, ReadError, TagFilter};
 
 /// What a delete did.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -359,6 +359,7 @@ impl Version {
         let heads = frozen.chain([(Arc::clone(&self.active), limit)]).collect();
         let segments = self.segments.get(&policy).cloned().unwrap_or_default();
         let deletes = Deletes::of(&self.tombstones, policy);
-        ViewInner { policy, horizon, heads, segments, deletes, catalog }
+        let cancel = Cancel::new();
+        ViewInner { policy, horizon, heads, segments, deletes, cancel, catalog }
     }
 }

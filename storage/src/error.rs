@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 
 /// Why a file of the database could not be read or written.
 ///
-/// Every variant names the file; that about content carries the byte offset too, so that
+/// Every variant about a file names it; that about content carries the byte offset too, so that
 /// `xxd -s OFFSET -l 64 FILE` shows the bytes in question.
 #[derive(Debug)]
 #[non_exhaustive]
@@ -33,7 +33,7 @@ pub enum ReadError {
         /// What is there.
         found: String,
     },
-    /// The file was written by a newer release: upgrade, or read it with that release.
+    /// The file is of a format version that this release does not read: of a newer release, or of none that was published.
     Version {
         /// The file.
         path: PathBuf,
@@ -44,6 +44,8 @@ pub enum ReadError {
         /// The newest that this release reads.
         newest: u16,
     },
+    /// The reader threw the switch, see [`Cancel`](crate::Cancel).
+    Cancelled,
 }
 
 impl ReadError {
@@ -60,13 +62,14 @@ impl ReadError {
         Err(ReadError::Version { path: path.to_owned(), found, oldest, newest })
     }
 
-    /// The file or folder in question.
+    /// The file or folder in question; empty for what was cancelled.
     #[must_use]
     pub fn path(&self) -> &Path {
         match self {
             ReadError::Io { path, .. }
             | ReadError::Corrupt { path, .. }
             | ReadError::Version { path, .. } => path,
+            ReadError::Cancelled => Path::new(""),
         }
     }
 
@@ -87,6 +90,7 @@ impl ReadError {
 impl fmt::Display for ReadError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
+            ReadError::Cancelled => f.write_str("reading was cancelled"),
             ReadError::Io { path, op, .. } => write!(f, "{}: cannot {op}", path.display()),
             ReadError::Corrupt { path, offset, expected, found } => {
                 write!(f, "{}: offset {offset}: expected {expected}, found {found}", path.display())
@@ -111,7 +115,7 @@ impl Error for ReadError {
     fn source(&self) -> Option<&(dyn Error + 'static)> {
         match self {
             ReadError::Io { source, .. } => Some(source),
-            ReadError::Corrupt { .. } | ReadError::Version { .. } => None,
+            ReadError::Corrupt { .. } | ReadError::Version { .. } | ReadError::Cancelled => None,
         }
     }
 }

@@ -94,6 +94,6 @@ pub(crate) fn is_damage(error: &ReadError) -> bool {
         ReadError::Corrupt { .. } => true,
         // EIO: the device cannot read it back.
         ReadError::Io { source, .. } => cfg!(unix) && source.raw_os_error() == Some(5),
-        ReadError::Version { .. } => false,
+        ReadError::Version { .. } | ReadError::Cancelled => false,
     }
 }

@@ -11,6 +11,7 @@ use std::collections::HashMap;
 use std::fmt;
 use std::io::{self, Read};
 use std::ops::ControlFlow;
+use std::path::PathBuf;
 
 use stripchart_core::{Accepted, Batch, Precision, Sink, SinkError, Timestamp};
 
@@ -114,6 +115,13 @@ pub enum ImportError {
     Format {
         /// What it seems to be.
         found: String,
+    },
+    /// A file could not be read, is damaged, or is not of the kind that is imported.
+    File {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        reason: String,
     },
     /// The caller's function said so.
     Cancelled,
@@ -436,6 +444,7 @@ impl fmt::Display for ImportError {
                 "line {line}: {source}; what came before it is stored, and the import can be begun again"
             ),
             ImportError::Format { found } => write!(f, "expected line protocol, found {found}"),
+            ImportError::File { path, reason } => write!(f, "{}: {reason}", path.display()),
             ImportError::Cancelled => {
                 f.write_str("the import was cancelled; it can be begun again")
             }
@@ -451,6 +460,7 @@ impl std::error::Error for ImportError {
             ImportError::Write { source, .. } => source.source(),
             ImportError::NoDatabase { .. }
             | ImportError::Format { .. }
+            | ImportError::File { .. }
             | ImportError::Cancelled => None,
         }
     }

@@ -13,6 +13,7 @@ use crate::catalog::{Change, PolicyId, file};
 use crate::codec::{MAX_TEXT, MAX_VALUES};
 use crate::db::Shared;
 use crate::head::HeadInner;
+use crate::limits::Asked;
 use crate::log::{Kind, Log, MAX_RECORD};
 use crate::options::SyncPolicy;
 use crate::plan::Plan;
@@ -106,7 +107,13 @@ impl Shared {
         })?;
         let generation = self.version.read().active.generation;
         let known = |hint: u64| own && hint >> 32 == u64::from(generation);
-        let plan = Plan::new(&catalog, policy, batch, retention.horizon(now), known);
+        let mut plan = Plan::new(&catalog, policy, batch, retention.horizon(now), known);
+        {
+            let (limits, catalog) = (&self.options.limits, &*catalog);
+            let head = Arc::clone(&self.version.read().active);
+            let head = &head.inner.read();
+            Asked { limits, catalog, policy, batch, head }.apply(&mut plan);
+        }
         let seq = if plan.rows > 0 {
             Some(self.log_and_apply(&mut ingest, policy, (batch, own), &plan, now)?)
         } else {

@@ -75,11 +75,16 @@
 //! # Features
 //!
 //! - `engine` (default): the database. Without it the crate is the [line-protocol parser](line_protocol) alone.
+//! - `parquet`: [exports](Export) to Parquet files, and [imports](Import) of them; some twenty-five more crates.
 
 #[cfg(feature = "engine")]
 mod background;
 #[cfg(feature = "engine")]
 mod bytes;
+#[cfg(feature = "engine")]
+mod cancel;
+#[cfg(feature = "engine")]
+mod cardinality;
 #[cfg(feature = "engine")]
 mod catalog;
 #[cfg(feature = "engine")]
@@ -116,6 +121,8 @@ mod health;
 mod import;
 #[cfg(feature = "engine")]
 mod ingest;
+#[cfg(feature = "engine")]
+mod limits;
 pub mod line_protocol;
 #[cfg(feature = "engine")]
 mod log;
@@ -127,6 +134,8 @@ mod map;
 mod merge;
 #[cfg(feature = "engine")]
 mod options;
+#[cfg(feature = "parquet")]
+mod parquet;
 #[cfg(feature = "engine")]
 mod partials;
 #[cfg(feature = "engine")]
@@ -154,6 +163,8 @@ mod sealed;
 #[cfg(feature = "engine")]
 mod segment;
 #[cfg(feature = "engine")]
+mod snapshot;
+#[cfg(feature = "engine")]
 mod tombstone;
 #[cfg(feature = "engine")]
 mod verify;
@@ -169,6 +180,8 @@ mod writer;
 #[cfg(feature = "engine")]
 pub use crate::{
     background::Background,
+    cancel::Cancel,
+    cardinality::Cost,
     catalog::{Catalog, Database, FieldInfo, PolicyChange, PolicySpec, RetentionPolicy},
     compact::CompactProgress,
     db::{Db, DbStats},
@@ -176,6 +189,7 @@ pub use crate::{
     error::{DbError, OpenError, ReadError},
     export::{Export, ExportBlock, ExportError, ExportReport, Progress, Source},
     filter::{TagFilter, TagTest},
+    fold::FoldOptions,
     health::{Damaged, Health},
     import::{Import, ImportError, ImportReport, Refused},
     options::{DbBuilder, SyncPolicy},
@@ -185,6 +199,7 @@ pub use crate::{
     rollup::Rollup,
     scan::{Direction, RowBlock, SeriesScan},
     sealed::{FileInfo, FileKind, LogFileInfo, MeasurementInfo, Sealed, SegmentInfo},
+    snapshot::{SnapshotReport, restore},
     verify::{Problem, VerifyProgress, VerifyReport, verify_folder},
     view::{Series, SeriesId, View},
     writer::{LinesReport, Writer},

@@ -8,8 +8,10 @@
 //! reading only and at most unlinks them, which keeps mapped pages valid. The folder is locked against other databases
 //! and created for its owner alone. Every byte is treated as hostile nevertheless: decoding checks bounds and checksums, so
 //! that even a file that someone changes behind our back yields an error or wrong data, never undefined behaviour in a
-//! decoder. What remains is a file that someone truncates while it is open: touching the lost pages raises `SIGBUS`. That is
-//! documented on `Db::open`, and [`ReadMode::Pread`] avoids it.
+//! decoder. What remains is a file that someone truncates while it is open: touching the lost pages raises `SIGBUS`. Its length is
+//! looked at whenever a reader begins with a series, so that an error is what is usually seen; in the moments between, and where a
+//! device fails under pages that were read before and forgotten since, the signal comes. That is documented on `Db::open`, and
+//! [`ReadMode::Pread`] avoids it.
 //!
 //! Before a part is touched for the first time it is populated with `MADV_POPULATE_READ` (Linux 5.14), which reports a
 //! device that cannot be read as an error value; where the kernel does not know it, the file is read with `pread` instead.
@@ -100,6 +102,13 @@ impl SealedFile for Mapped {
         }
         read_at(&self.file, offset, len)
     }
+
+    fn check(&self) -> io::Result<()> {
+        if self.file.metadata()?.len() < self.map.len() as u64 {
+            return Err(io::ErrorKind::UnexpectedEof.into());
+        }
+        Ok(())
+    }
 }
 
 /// A file that is read piece by piece.
@@ -150,6 +159,21 @@ fn read_at(file: &File, offset: u64, len: usize) -> io::Result<Cow<'static, [u8]
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn a_file_that_was_cut_is_noticed_and_not_touched() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("f");
+        std::fs::write(&path, vec![7; 1 << 20]).unwrap();
+        let file = open(&path, ReadMode::Map).unwrap();
+        assert_eq!(file.read(0, 4096).unwrap().len(), 4096);
+        file.check().unwrap();
+        File::options().write(true).open(&path).unwrap().set_len(4096).unwrap();
+        assert_eq!(file.check().unwrap_err().kind(), io::ErrorKind::UnexpectedEof);
+        // A part that was not touched before: populating says that it is gone.
+        assert_eq!(file.read(600_000, 10).unwrap_err().kind(), io::ErrorKind::UnexpectedEof);
+    }
 
     #[test]
     fn both_modes_read_alike_and_refuse_what_lies_outside() {

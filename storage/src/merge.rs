@@ -17,8 +17,8 @@ use std::sync::Arc;
 use stripchart_core::FieldType;
 
 pub(crate) use self::cursor::Keys;
-use crate::ReadError;
 use crate::catalog::Catalog;
+use crate::codec::Effort;
 use crate::db::{Shared, Version};
 use crate::maintain::{Garbage, Maintenance};
 use crate::rows::{Rows, Wanted};
@@ -27,6 +27,7 @@ use crate::segment::Segment;
 use crate::segment::write::{Identity, SegmentWriter};
 use crate::tombstone::Deletes;
 use crate::view::{Series, ViewInner};
+use crate::{Cancel, ReadError};
 
 /// A merge that has begun.
 pub(crate) struct Job {
@@ -51,18 +52,14 @@ impl Job {
         work: &mut Maintenance,
         run: Vec<Arc<Segment>>,
     ) -> Result<Job, ReadError> {
-        let (mut rank, mut policy, mut shard) = Default::default();
+        let (mut rank, mut policy, mut shard, mut level) = Default::default();
         let (mut replaces, mut names) = (Vec::new(), BTreeSet::new());
         for segment in &run {
             let footer = &segment.footer;
             (rank, policy, shard) = (footer.rank, footer.policy, footer.shard);
+            level = footer.level.max(level);
             replaces.push(footer.id);
-            segment.with_index(|index| {
-                for name in index.measurements() {
-                    names.insert(name?.to_owned());
-                }
-                Ok(())
-            })?;
+            names.extend(segment.root()?.measurements().map(str::to_owned));
         }
         let tombstones = Arc::clone(&shared.version.read().tombstones);
         let view = ViewInner {
@@ -71,11 +68,13 @@ impl Job {
             heads: Vec::new(),
             segments: run.clone(),
             deletes: Deletes::of(&tombstones, policy),
+            cancel: Cancel::new(),
             horizon: i64::MIN,
         };
         let id = work.segment_id();
         let folder = shared.shard_folder(policy, shard)?;
-        let identity = Identity { policy, shard, rank, id, replaces };
+        let (level, effort) = (level.saturating_add(1), Effort::Hot);
+        let identity = Identity { policy, shard, rank, id, level, effort, replaces };
         let writer = SegmentWriter::create(&shared.options.vfs, &folder, identity)?;
         Ok(Job {
             run,
@@ -156,14 +155,7 @@ fn rows_of(series: &Series, wanted: &[Wanted]) -> Result<Rows, ReadError> {
 pub(crate) fn fields_of(run: &[Arc<Segment>], measurement: &str) -> Result<Vec<Wanted>, ReadError> {
     let mut fields: BTreeSet<(String, FieldType)> = BTreeSet::new();
     for segment in run {
-        segment.with_index(|index| {
-            let Some(table) = index.table(measurement)? else { return Ok(()) };
-            for field in index.fields(&table) {
-                let (name, field_type) = field?;
-                fields.insert((name.to_owned(), field_type));
-            }
-            Ok(())
-        })?;
+        fields.extend(segment.fields(measurement)?);
     }
     Ok(fields.into_iter().map(|(name, field_type)| Wanted { name, field_type }).collect())
 }

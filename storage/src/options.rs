@@ -7,6 +7,7 @@ use std::time::{Duration, SystemTime};
 
 use stripchart_core::{Clock, Timestamp};
 
+use crate::limits::Limits;
 use crate::vfs::{ReadMode, RealVfs, Vfs};
 use crate::{Db, OpenError};
 
@@ -52,6 +53,7 @@ pub struct DbBuilder {
     pub(crate) strict: bool,
     pub(crate) min_free_bytes: Option<u64>,
     pub(crate) max_disk_bytes: Option<u64>,
+    pub(crate) limits: Limits,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) vfs: Arc<dyn Vfs>,
 }
@@ -69,6 +71,7 @@ impl Default for DbBuilder {
             strict: false,
             min_free_bytes: None,
             max_disk_bytes: None,
+            limits: Limits::default(),
             vfs: Arc::new(RealVfs),
             clock: Arc::new(|| Timestamp::from(SystemTime::now())),
         }
@@ -151,6 +154,30 @@ impl DbBuilder {
     #[must_use]
     pub fn max_disk_bytes(mut self, max_disk_bytes: Option<u64>) -> Self {
         self.max_disk_bytes = max_disk_bytes;
+        self
+    }
+
+    /// How many series of one database may have rows in memory at a time, that is, since they were sealed; default ten million.
+    ///
+    /// A series takes memory only while it has rows there, so that this bounds what a flood of new ones may take. Rows of more are
+    /// refused, see [`Accepted`](stripchart_core::Accepted); those of series that are there already are not.
+    #[must_use]
+    pub fn max_series(mut self, max_series: usize) -> Self {
+        self.limits.series = max_series;
+        self
+    }
+
+    /// How many measurements a database may have, counted in each of its policies; default a million. Rows of more are refused.
+    #[must_use]
+    pub fn max_measurements(mut self, max_measurements: usize) -> Self {
+        self.limits.measurements = max_measurements;
+        self
+    }
+
+    /// How many fields a measurement may have; default a million. Rows with more are refused.
+    #[must_use]
+    pub fn max_fields(mut self, max_fields: usize) -> Self {
+        self.limits.fields = max_fields;
         self
     }
 

@@ -35,6 +35,13 @@ impl Aggregates {
     }
 }
 
+impl Aggregates {
+    /// Those that are not in `other`.
+    pub(crate) const fn without(self, other: Aggregates) -> Aggregates {
+        Aggregates(self.0 & !other.0)
+    }
+}
+
 impl BitOr for Aggregates {
     type Output = Aggregates;
 
@@ -126,6 +133,43 @@ impl Sum {
         }
     }
 
+    /// A sum of one number.
+    pub(crate) fn of(number: Number) -> Self {
+        match number {
+            Number::Float(sum) => Sum::Float { sum, lost: 0.0 },
+            Number::Integer(sum) => Sum::Integer(sum),
+            Number::Unsigned(sum) => Sum::Unsigned(sum),
+        }
+    }
+
+    /// The sum of `count` equal numbers.
+    pub(crate) fn of_equal(number: Number, count: usize) -> Self {
+        let count = count as u64;
+        match number {
+            Number::Float(v) => {
+                let sum = v * count as f64;
+                let lost = v.mul_add(count as f64, -sum);
+                Sum::Float { sum, lost: if lost.is_finite() { lost } else { 0.0 } }
+            }
+            Number::Integer(v) => Sum::Integer(v.wrapping_mul(count.cast_signed())),
+            Number::Unsigned(v) => Sum::Unsigned(v.wrapping_mul(count)),
+        }
+    }
+
+    /// Adds another sum.
+    pub(crate) fn merge(&mut self, other: Sum) {
+        match other {
+            Sum::Float { sum, lost } => {
+                self.add(Number::Float(sum));
+                if let Sum::Float { lost: all, .. } = self {
+                    *all += lost;
+                }
+            }
+            Sum::Integer(sum) => self.add(Number::Integer(sum)),
+            Sum::Unsigned(sum) => self.add(Number::Unsigned(sum)),
+        }
+    }
+
     pub(crate) fn add(&mut self, value: Number) {
         match (self, value) {
             (Sum::Float { sum, lost }, Number::Float(v)) => {
@@ -168,6 +212,18 @@ pub(crate) struct NumericStats {
     pub(crate) sum: Number,
     pub(crate) min: (Number, i64),
     pub(crate) max: (Number, i64),
+}
+
+/// What a run of numbers comes to; what is not asked for is absent.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) struct Run {
+    pub(crate) count: u64,
+    pub(crate) sum: Option<Sum>,
+    /// The smallest and the largest, with their earliest times.
+    pub(crate) min: Option<(Number, i64)>,
+    pub(crate) max: Option<(Number, i64)>,
+    pub(crate) first: Option<(Number, i64)>,
+    pub(crate) last: Option<(Number, i64)>,
 }
 
 /// Partial aggregates of a field over buckets of time; several series may be folded into one.
@@ -286,7 +342,7 @@ impl Partials {
             if let Some(sum) = self.sums.get_mut(bucket) {
                 sum.add(number);
             }
-            self.extremes(bucket, (number, at), (number, at));
+            self.extremes(bucket, Some((number, at)), Some((number, at)));
         }
         self.ends(bucket, (value, at), (value, at));
     }
@@ -298,39 +354,84 @@ impl Partials {
             if let Some(sum) = self.sums.get_mut(bucket) {
                 sum.add(numeric.sum);
             }
-            self.extremes(bucket, numeric.min, numeric.max);
+            self.extremes(bucket, Some(numeric.min), Some(numeric.max));
         }
         let (first, last) = (&stats.first, &stats.last);
         self.ends(bucket, (first.0.as_ref(), first.1), (last.0.as_ref(), last.1));
     }
 
-    fn extremes(&mut self, bucket: usize, low: (Number, i64), high: (Number, i64)) {
-        if let Some(min) = self.min.get_mut(bucket) {
+    /// Adds a run of numbers by what it comes to.
+    #[inline]
+    pub(crate) fn add_run(&mut self, bucket: usize, run: &Run) {
+        self.counts[bucket] += run.count;
+        if let (Some(sum), Some(more)) = (self.sums.get_mut(bucket), run.sum) {
+            sum.merge(more);
+        }
+        self.extremes(bucket, run.min, run.max);
+        if let (Some(have), Some((value, at))) = (self.first.get_mut(bucket), run.first) {
+            let value = value.to_value();
+            if wins(have.as_ref(), (value.as_ref(), at), Ordering::Less) {
+                *have = Some((value, at));
+            }
+        }
+        if let (Some(have), Some((value, at))) = (self.last.get_mut(bucket), run.last) {
+            let value = value.to_value();
+            if wins(have.as_ref(), (value.as_ref(), at), Ordering::Greater) {
+                *have = Some((value, at));
+            }
+        }
+    }
+
+    /// Adds values of which only the number is asked for.
+    pub(crate) fn add_count(&mut self, bucket: usize, count: u64) {
+        self.counts[bucket] += count;
+    }
+
+    /// The same field type, buckets and aggregates, and no values.
+    pub(crate) fn clear(&mut self) {
+        self.counts.fill(0);
+        self.sums.fill(Sum::zero(self.field_type));
+        self.min.fill(None);
+        self.max.fill(None);
+        self.first.fill(None);
+        self.last.fill(None);
+    }
+
+    /// Adds a smallest and a largest number with their times.
+    pub(crate) fn extremes(
+        &mut self,
+        bucket: usize,
+        low: Option<(Number, i64)>,
+        high: Option<(Number, i64)>,
+    ) {
+        if let (Some(min), Some(low)) = (self.min.get_mut(bucket), low) {
             replace(min, low, Ordering::Less);
         }
-        if let Some(max) = self.max.get_mut(bucket) {
+        if let (Some(max), Some(high)) = (self.max.get_mut(bucket), high) {
             replace(max, high, Ordering::Greater);
         }
     }
 
     fn ends(&mut self, bucket: usize, first: (ValueRef<'_>, i64), last: (ValueRef<'_>, i64)) {
-        let wins = |have: &Option<(FieldValue, i64)>, new: (ValueRef<'_>, i64), order: Ordering| {
-            have.as_ref().is_none_or(|(value, at)| match new.1.cmp(at) {
-                Ordering::Equal => larger(new.0, value.as_ref()),
-                other => other == order,
-            })
-        };
         if let Some(have) = self.first.get_mut(bucket)
-            && wins(have, first, Ordering::Less)
+            && wins(have.as_ref(), first, Ordering::Less)
         {
             *have = owned(first);
         }
         if let Some(have) = self.last.get_mut(bucket)
-            && wins(have, last, Ordering::Greater)
+            && wins(have.as_ref(), last, Ordering::Greater)
         {
             *have = owned(last);
         }
     }
+}
+
+/// Whether `new` counts rather than what is there, being earlier or later as `order` says; at one time the larger counts.
+fn wins(have: Option<&(FieldValue, i64)>, new: (ValueRef<'_>, i64), order: Ordering) -> bool {
+    have.is_none_or(|(value, at)| match new.1.cmp(at) {
+        Ordering::Equal => larger(new.0, value.as_ref()),
+        other => other == order,
+    })
 }
 
 /// Puts `new` in place of `have` if it compares as `order` to it, or equal but earlier.
@@ -361,22 +462,6 @@ fn larger(a: ValueRef<'_>, b: ValueRef<'_>) -> bool {
 
 fn owned((value, at): (ValueRef<'_>, i64)) -> Option<(FieldValue, i64)> {
     Some((value.to_field_value()?, at))
-}
-
-/// Gathers the statistics of values in order of time; `None` if there is none.
-pub(crate) fn stats_of<'a>(
-    field_type: FieldType,
-    values: impl Iterator<Item = (i64, ValueRef<'a>)>,
-) -> Option<Stats> {
-    let mut partials = Partials::new(field_type, 1, Aggregates::ALL);
-    values.for_each(|(at, value)| partials.add(0, at, value));
-    let numeric = partials.sum(0).zip(partials.min(0).zip(partials.max(0)));
-    Some(Stats {
-        count: partials.counts[0],
-        numeric: numeric.map(|(sum, (min, max))| NumericStats { sum, min, max }),
-        first: partials.first.pop().flatten()?,
-        last: partials.last.pop().flatten()?,
-    })
 }
 
 #[cfg(test)]
@@ -410,14 +495,24 @@ mod tests {
     }
 
     #[test]
-    fn statistics_add_up_like_the_values() {
+    fn runs_add_up_like_their_values() {
         let values = [(1, 5i64), (2, -3), (3, 9), (4, -3)];
-        let stats = stats_of(FieldType::Integer, values.iter().map(|(t, v)| (*t, (*v).into())));
-        let mut by_stats = Partials::new(FieldType::Integer, 1, Aggregates::ALL);
-        by_stats.add_stats(0, &stats.unwrap());
+        let number = |at: usize| Some((Number::Integer(values[at].1), values[at].0));
+        let run = Run {
+            count: 4,
+            sum: Some(Sum::Integer(8)),
+            min: number(1),
+            max: number(2),
+            first: number(0),
+            last: number(3),
+        };
+        let mut by_run = Partials::new(FieldType::Integer, 1, Aggregates::ALL);
+        by_run.add_run(0, &run);
         let mut by_value = Partials::new(FieldType::Integer, 1, Aggregates::ALL);
         values.iter().for_each(|(t, v)| by_value.add(0, *t, (*v).into()));
-        assert_eq!(by_stats, by_value);
+        assert_eq!(by_run, by_value);
+        by_run.clear();
+        assert_eq!(by_run, Partials::new(FieldType::Integer, 1, Aggregates::ALL));
     }
 
     #[test]

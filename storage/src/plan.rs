@@ -44,6 +44,16 @@ impl TablePlan {
         of.iter().enumerate().filter(move |(row, _)| self.keeps(*row))
     }
 
+    /// Takes no row `row` of `rows`; whether it was to be taken.
+    pub(crate) fn refuse(&mut self, row: usize, rows: usize) -> bool {
+        if !self.keeps(row) {
+            return false;
+        }
+        self.keep.get_or_insert_with(|| vec![true; rows])[row] = false;
+        self.rows -= 1;
+        true
+    }
+
     pub(crate) fn keeps(&self, row: usize) -> bool {
         self.keep.as_ref().is_none_or(|keep| keep[row])
     }

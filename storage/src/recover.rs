@@ -142,7 +142,7 @@ fn check_folder(root: &Path, names: &[String]) -> Result<bool, OpenError> {
 }
 
 /// Creates the folder and those it is in.
-fn create_folder(vfs: &dyn Vfs, root: &Path) -> Result<(), ReadError> {
+pub(crate) fn create_folder(vfs: &dyn Vfs, root: &Path) -> Result<(), ReadError> {
     match vfs.create_dir(root) {
         Ok(()) => Ok(()),
         Err(error) if error.kind() == io::ErrorKind::NotFound => match root.parent() {

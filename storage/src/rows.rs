@@ -1,6 +1,6 @@
 //! Rows of one series, as columns: what every source of rows yields, and how sources are merged.
 
-use stripchart_core::{Column, FieldType, Values};
+use stripchart_core::{Bitmap, Column, FieldType, Values};
 
 /// Rows in order of time. Columns stand in the order that the reader asked for and may be shorter than the rows.
 #[derive(Debug, Clone, PartialEq, Default)]
@@ -44,6 +44,31 @@ impl Rows {
         self.columns.iter().any(|column| column.is_valid(row))
     }
 
+    /// The rows that have a value, if some have none.
+    pub(crate) fn with_values(&self) -> Option<Rows> {
+        if self.is_dense() {
+            return None;
+        }
+        let rows: Vec<usize> = (0..self.len()).filter(|row| self.has_value(*row)).collect();
+        (rows.len() < self.len()).then(|| self.gather(&rows))
+    }
+
+    /// The rows `from..to`, whether they have values or not.
+    pub(crate) fn range(&self, from: usize, to: usize) -> Rows {
+        Rows {
+            timestamps: self.timestamps[from..to].to_vec(),
+            columns: self.columns.iter().map(|column| slice_column(column, from, to)).collect(),
+        }
+    }
+
+    /// These rows, in this order.
+    pub(crate) fn gather(&self, rows: &[usize]) -> Rows {
+        Rows {
+            timestamps: rows.iter().map(|row| self.timestamps[*row]).collect(),
+            columns: self.columns.iter().map(|column| gather_column(column, rows)).collect(),
+        }
+    }
+
     /// The rows `from..to` that have a value, with columns as long as the rows.
     pub(crate) fn slice(&self, from: usize, to: usize, wanted: &[Wanted], out: &mut Rows) {
         for row in from..to {
@@ -60,6 +85,110 @@ impl Rows {
                 Some(value) => out.columns[at].push(value),
                 None => out.columns[at].push_null(),
             }
+        }
+    }
+}
+
+/// The rows `from..to` of a column, as far as it has them.
+pub(crate) fn slice_column(column: &Column, from: usize, to: usize) -> Column {
+    let to = to.min(column.len());
+    let from = from.min(to);
+    let values = match column.values() {
+        Values::Float(v) => Values::Float(v[from..to].to_vec()),
+        Values::Integer(v) => Values::Integer(v[from..to].to_vec()),
+        Values::Unsigned(v) => Values::Unsigned(v[from..to].to_vec()),
+        Values::Boolean(v) => Values::Boolean(v[from..to].to_vec()),
+        Values::Time(v) => Values::Time(v[from..to].to_vec()),
+        Values::String(v) => Values::String((from..to).filter_map(|row| v.get(row)).collect()),
+    };
+    match column.validity() {
+        None => Column::new(&*column.name, values),
+        Some(valid) => {
+            let valid: Bitmap = (from..to).map(|row| valid.get(row)).collect();
+            if valid.count_ones() == valid.len() {
+                Column::new(&*column.name, values)
+            } else {
+                Column::with_validity(&*column.name, values, valid)
+            }
+        }
+    }
+}
+
+/// These rows of a column, in this order; those past its end have no value.
+pub(crate) fn gather_column(column: &Column, rows: &[usize]) -> Column {
+    let valid: Bitmap = rows.iter().map(|row| column.is_valid(*row)).collect();
+    let values = gather_values(column.values(), rows);
+    if valid.count_ones() == valid.len() {
+        Column::new(&*column.name, values)
+    } else {
+        Column::with_validity(&*column.name, values, valid)
+    }
+}
+
+/// The values of these rows, in this order; anything for those past the end.
+pub(crate) fn gather_values(values: &Values, rows: &[usize]) -> Values {
+    fn gather<T: Copy + Default>(values: &[T], rows: &[usize]) -> Vec<T> {
+        rows.iter().map(|row| values.get(*row).copied().unwrap_or_default()).collect()
+    }
+    match values {
+        Values::Float(v) => Values::Float(gather(v, rows)),
+        Values::Integer(v) => Values::Integer(gather(v, rows)),
+        Values::Unsigned(v) => Values::Unsigned(gather(v, rows)),
+        Values::Boolean(v) => Values::Boolean(gather(v, rows)),
+        Values::Time(v) => Values::Time(gather(v, rows)),
+        Values::String(v) => {
+            Values::String(rows.iter().map(|row| v.get(*row).unwrap_or_default()).collect())
+        }
+    }
+}
+
+/// A column that grows by parts of others.
+#[derive(Debug)]
+pub(crate) struct ColumnBuilder {
+    values: Values,
+    valid: Bitmap,
+}
+
+impl ColumnBuilder {
+    pub(crate) fn new(field_type: FieldType) -> Self {
+        ColumnBuilder { values: Values::empty(field_type), valid: Bitmap::default() }
+    }
+
+    /// Appends the first `rows` rows of a column of the same type; those past its end have no value.
+    pub(crate) fn extend(&mut self, column: &Column, rows: usize) {
+        fn extend<T: Copy + Default>(into: &mut Vec<T>, from: &[T], rows: usize) {
+            into.extend_from_slice(&from[..rows.min(from.len())]);
+            into.resize(into.len() + rows - rows.min(from.len()), T::default());
+        }
+        match (&mut self.values, column.values()) {
+            (Values::Float(into), Values::Float(from)) => extend(into, from, rows),
+            (Values::Integer(into), Values::Integer(from)) => extend(into, from, rows),
+            (Values::Unsigned(into), Values::Unsigned(from)) => extend(into, from, rows),
+            (Values::Boolean(into), Values::Boolean(from)) => extend(into, from, rows),
+            (Values::Time(into), Values::Time(from)) => extend(into, from, rows),
+            (Values::String(into), Values::String(from)) => {
+                (0..rows).for_each(|row| into.push(from.get(row).unwrap_or_default()));
+            }
+            // A column of another type has none of these values.
+            (values, _) => {
+                let none =
+                    Column::new("", Values::empty(values.field_type().unwrap_or(FieldType::Float)));
+                return self.extend(&none, rows);
+            }
+        }
+        let have = rows.min(column.len());
+        match column.validity() {
+            None => self.valid.extend(have, true),
+            Some(bits) => (0..have).for_each(|row| self.valid.push(bits.get(row))),
+        }
+        self.valid.extend(rows - have, false);
+    }
+
+    pub(crate) fn finish(self) -> Column {
+        if self.valid.count_ones() == self.valid.len() {
+            Column::new("", self.values)
+        } else {
+            Column::with_validity("", self.values, self.valid)
         }
     }
 }

@@ -10,9 +10,9 @@ use std::sync::Arc;
 use stripchart_core::Column;
 
 use crate::ReadError;
+use crate::cancel::Cancel;
 use crate::rows::{Rows, Wanted, merge, pad};
-use crate::segment::Segment;
-use crate::segment::directory::{Block, Group};
+use crate::segment::{Run, Segment};
 use crate::view::Series;
 
 /// Heads rank above segments.
@@ -55,8 +55,8 @@ pub(crate) struct Piece {
 pub(crate) enum PieceRows {
     /// Read already.
     Loaded(Rows),
-    /// A group of rows of a segment, and a block for each field asked for.
-    Sealed { segment: Arc<Segment>, group: Group, blocks: Vec<Option<Block>> },
+    /// A run of rows of a segment.
+    Sealed { segment: Arc<Segment>, run: Run },
 }
 
 impl Piece {
@@ -69,7 +69,7 @@ impl Piece {
     pub(crate) fn load(self, wanted: &[Wanted]) -> Result<Rows, ReadError> {
         match self.rows {
             PieceRows::Loaded(rows) => Ok(rows),
-            PieceRows::Sealed { segment, group, blocks } => segment.load(&group, &blocks, wanted),
+            PieceRows::Sealed { segment, run } => segment.load(&run, wanted),
         }
     }
 }
@@ -98,6 +98,8 @@ pub(crate) fn clusters(
     Ok(clusters)
 }
 
+/// Every place where rows of `series` inside `start..end` are, and none of them is deleted: what is partly deleted is read and
+/// filtered here.
 fn pieces(
     series: &Series,
     wanted: &[Wanted],
@@ -112,21 +114,19 @@ fn pieces(
             continue;
         }
         let deleted = view.deletes.ranges(series.key(), segment.footer.rank);
-        let (groups, mut fields) = segment.groups(*number, series.key().measurement(), wanted)?;
-        for (group_at, group) in groups.into_iter().enumerate() {
-            let blocks: Vec<_> = fields.iter_mut().map(|blocks| blocks[group_at].take()).collect();
-            let outside = group.bounds.1 < start || group.bounds.0 >= end;
-            if outside || blocks.iter().all(Option::is_none) || deleted.cover(group.bounds) {
+        for run in segment.runs(*number)? {
+            let bounds = run.bounds;
+            let outside = bounds.1 < start || bounds.0 >= end;
+            if outside || deleted.cover(bounds) || !segment.has_values(&run, wanted)? {
                 continue;
             }
-            if deleted.touch(group.bounds) {
+            if deleted.touch(bounds) {
                 // Statistics would count what is deleted.
-                let rows = deleted.remove_from(segment.load(&group, &blocks, wanted)?, wanted);
+                let rows = deleted.remove_from(segment.load(&run, wanted)?, wanted);
                 pieces.extend(Piece::loaded(rows, *at));
                 continue;
             }
-            let bounds = group.bounds;
-            let rows = PieceRows::Sealed { segment: Arc::clone(segment), group, blocks };
+            let rows = PieceRows::Sealed { segment: Arc::clone(segment), run };
             pieces.push(Piece { bounds, rank: *at, rows });
         }
     }
@@ -153,13 +153,15 @@ pub(crate) fn load_cluster(
     };
     let from = rows.timestamps.partition_point(|at| *at < start);
     let to = rows.timestamps.partition_point(|at| *at < end).max(from);
-    if (from, to) == (0, rows.len()) && rows.is_dense() {
-        rows.columns.iter_mut().for_each(|column| pad(column, to));
-        return Ok(rows);
+    if (from, to) != (0, rows.len()) {
+        rows = rows.range(from, to);
     }
-    let mut out = Rows::empty(wanted);
-    rows.slice(from, to, wanted, &mut out);
-    Ok(out)
+    if let Some(fewer) = rows.with_values() {
+        rows = fewer;
+    }
+    let len = rows.len();
+    rows.columns.iter_mut().for_each(|column| pad(column, len));
+    Ok(rows)
 }
 
 /// The rows of one series, block by block.
@@ -175,6 +177,7 @@ pub struct SeriesScan {
     rows: Rows,
     done: usize,
     failed: Option<ReadError>,
+    cancel: Cancel,
 }
 
 impl SeriesScan {
@@ -190,7 +193,17 @@ impl SeriesScan {
             Err(error) => (VecDeque::new(), Some(error)),
         };
         let rows = Rows::empty(&wanted);
-        SeriesScan { wanted, range: (start, end), direction, clusters, rows, done: 0, failed }
+        let cancel = series.view.cancel.clone();
+        SeriesScan {
+            wanted,
+            range: (start, end),
+            direction,
+            clusters,
+            rows,
+            done: 0,
+            failed,
+            cancel,
+        }
     }
 
     fn advance(&mut self) -> Result<Option<RowBlock>, ReadError> {
@@ -200,6 +213,7 @@ impl SeriesScan {
                 Direction::Descending => self.clusters.pop_back(),
             };
             let Some(cluster) = next else { return Ok(None) };
+            self.cancel.check()?;
             self.rows = load_cluster(cluster, &self.wanted, self.range)?;
             self.done = 0;
         }
@@ -210,20 +224,18 @@ impl SeriesScan {
         let (len, from) = (self.rows.len(), self.done);
         let to = len.min(from + BLOCK_ROWS);
         self.done = to;
-        let mut out = Rows::empty(&self.wanted);
-        match self.direction {
+        let out = match self.direction {
             // The usual cluster is a block.
             Direction::Ascending if from == 0 && to == len => {
-                std::mem::swap(&mut out, &mut self.rows);
                 self.done = 0;
+                std::mem::replace(&mut self.rows, Rows::empty(&self.wanted))
             }
-            Direction::Ascending => self.rows.slice(from, to, &self.wanted, &mut out),
+            Direction::Ascending => self.rows.range(from, to),
             Direction::Descending => {
-                for row in (len - to..len - from).rev() {
-                    self.rows.slice(row, row + 1, &self.wanted, &mut out);
-                }
+                let rows: Vec<usize> = (len - to..len - from).rev().collect();
+                self.rows.gather(&rows)
             }
-        }
+        };
         RowBlock { timestamps: out.timestamps, columns: out.columns }
     }
 }

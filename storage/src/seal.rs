@@ -11,6 +11,7 @@ use stripchart_core::KeyRef;
 
 use crate::catalog::file::{self, Checkpoint};
 use crate::catalog::{PolicyId, RetentionPolicy};
+use crate::codec::Effort;
 use crate::db::{Frozen, Shared};
 use crate::head::{Head, HeadInner, HeadTable};
 use crate::maintain::{Garbage, Maintenance};
@@ -163,7 +164,15 @@ impl Shared {
     ) -> Result<Option<Segment>, ReadError> {
         let id = work.segment_id();
         let folder = self.shard_folder(policy.id, shard)?;
-        let identity = Identity { policy: policy.id, shard, rank: id, id, replaces: Vec::new() };
+        let identity = Identity {
+            policy: policy.id,
+            shard,
+            rank: id,
+            id,
+            level: 0,
+            effort: Effort::Hot,
+            replaces: Vec::new(),
+        };
         let mut writer = SegmentWriter::create(&self.options.vfs, &folder, identity)?;
         for table in tables {
             let mut wanted: Vec<Wanted> = table
@@ -197,6 +206,13 @@ fn shards_of(
     let mut last = 0..0;
     for table in tables {
         for (_, slot) in head.table_series(table) {
+            let Some((first, end)) = head.bounds(slot, u32::MAX) else { continue };
+            let shard = policy.shard_of(first);
+            if end < shard.1 {
+                // Nearly always.
+                shards.insert(shard);
+                continue;
+            }
             head.times(slot, |at| {
                 if !last.contains(&at) {
                     let shard = policy.shard_of(at);

@@ -30,7 +30,7 @@ use crate::segment::{SUFFIX, Segment};
 use crate::tombstone::{self, Deletes, Tombstone};
 use crate::vfs::{ReadMode, Vfs};
 use crate::view::{View, ViewInner};
-use crate::{DbError, OpenError, ReadError, log, quarantine};
+use crate::{DbError, OpenError, Quarantined, ReadError, log, quarantine};
 
 /// Looks that are taken before giving up. Each takes longer than a writer needs to replace a file, so that two or three do
 /// in practice.
@@ -212,6 +212,7 @@ impl Sealed {
             heads: Vec::new(),
             segments: self.segments.get(&policy.id).cloned().unwrap_or_default(),
             deletes: Deletes::of(&self.tombstones, policy.id),
+            cancel: crate::Cancel::new(),
             catalog: Arc::clone(&self.catalog),
         })))
     }
@@ -254,6 +255,15 @@ impl Sealed {
             }
         }
         Ok(infos)
+    }
+
+    /// The files that were set aside because they are damaged.
+    ///
+    /// # Errors
+    ///
+    /// If the folder that they are in cannot be read.
+    pub fn quarantined(&self) -> Result<Vec<Quarantined>, ReadError> {
+        quarantine::list(&*self.options.vfs, &self.root)
     }
 
     /// The files in the folder and their sizes, by path, those that are none of the database's too.
@@ -302,7 +312,7 @@ fn changing(root: &Path) -> ReadError {
 }
 
 /// That a folder is a database.
-fn check_folder(vfs: &dyn Vfs, root: &Path) -> Result<(), OpenError> {
+pub(crate) fn check_folder(vfs: &dyn Vfs, root: &Path) -> Result<(), OpenError> {
     let names = vfs.list(root).map_err(|error| ReadError::io(root, "list", error))?;
     if names.iter().any(|name| name == file::NAME) {
         return Ok(());

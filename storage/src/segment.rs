@@ -2,63 +2,82 @@
 //!
 //! ```text
 //! 0           8     10    12       16
-//! +-----------+-----+-----+--------+------------------+----------------+-------+----------+--------+
-//! | "SCHARTSG"| ver | 0   | crc32c | blocks of values | series records | index | replaces | footer |
-//! |  magic    | u16 | u16 | 0..12  |                  |                |       | k x u64  | 108 B  |
-//! +-----------+-----+-----+--------+------------------+----------------+-------+----------+--------+
+//! +-----------+-----+-----+--------+-----------------+-------+----------+--------+
+//! | "SCHARTSG"| ver | 0   | crc32c | blocks, pages,  | root  | replaces | footer |
+//! |  magic    | u16 | u16 | 0..12  | dictionaries... |       | k x u64  | 112 B  |
+//! +-----------+-----+-----+--------+-----------------+-------+----------+--------+
 //!
-//! blocks   by table: timestamp columns; then field by field, in each series by series, blocks of up to 1024 rows. One field
-//!          of all series of a measurement is one run of bytes. A timestamp column that occurs several times in the segment,
-//!          as those of one scrape do, is stored once.
-//! series   a record each (see `directory`): row groups, where their blocks are, their checksums and statistics.
-//! index    the keys (see `index`): a dictionary of names and values, tables, fields, series sorted by key.
+//! blocks   by table, a few megabytes at a time: field by field, in each series by series. One field of all series of a measurement
+//!          is a run of bytes. Between them those of timestamps, each column once.
+//! pages    what is known of the blocks, packed: `table` (groups of rows), `page` (fields, statistics), `times`.
+//! keys     `table` (which series has which tag value) and `dictionary` (tag values), used where they lie; see `select`.
+//! root     where all of them are: `root`.
 //!
 //! footer, offsets from its start:
-//!   0  index: offset u64, length u32, crc32c u32     48  shard: start i64, end i64      92  crc32c u32 of "replaces" and 0..92
-//!  16  policy u32                                    64  rank u64                       96  version u16, 0 u16
-//!  20  series u32                                    72  id u64                        100  magic
-//!  24  rows u64                                      80  length of the file u64
-//!  32  times of the first and last row, i64 each     88  k u32
+//!   0  root: offset u64, length u32, crc32c u32      48  shard: start i64, end i64      84  length of the file u64
+//!  16  policy u32                                    64  rank u64                       92  k u32
+//!  20  series u32                                    72  id u64                         96  crc32c u32 of "replaces" and 0..96
+//!  24  rows u64                                      80  level u8, effort u8, 0 u16    100  version u16, 0 u16
+//!  32  times of the first and last row, i64 each                                       104  magic
 //! ```
 //!
 //! The footer is last, so that one pass writes the file, and is all that opening reads. A file is written under another name,
 //! synced and renamed: one without a valid footer was damaged, not interrupted.
 
-pub(crate) mod directory;
-pub(crate) mod index;
+mod build;
+pub(crate) mod cursor;
+mod dictionary;
+mod intern;
+pub(crate) mod packed;
+pub(crate) mod page;
+pub(crate) mod root;
+mod section;
+pub(crate) mod select;
+pub(crate) mod table;
+pub(crate) mod times;
 pub(crate) mod write;
 
 use std::borrow::Cow;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
 
-use self::directory::{Block, Group, Layout};
-use self::index::Index;
+use stripchart_core::{Column, FieldType, Values};
+
+use self::cursor::Cursor;
+use self::page::Stored;
+use self::root::Root;
+use self::select::TableView;
+use self::times::{Form, SharedTimes, Times};
 use crate::ReadError;
 use crate::bytes::{Bad, Reader};
 use crate::catalog::PolicyId;
-use crate::codec::{decode_column, decode_ints};
+use crate::codec::{Effort, decode_column, decode_ints};
 use crate::health::is_damage;
-use crate::rows::{Rows, Wanted, empty_columns};
+use crate::partials::Number;
+use crate::rows::{Rows, Wanted};
 use crate::vfs::{ReadMode, SealedFile, Vfs};
 
 pub(crate) const MAGIC: &[u8; 8] = b"SCHARTSG";
-pub(crate) const VERSION: u16 = 1;
+pub(crate) const VERSION: u16 = 2;
 pub(crate) const HEADER_LEN: usize = 16;
 /// Of a footer, its own checksum, version and magic included.
 pub(crate) const FOOTER_LEN: usize = FOOTER_BODY_LEN + 4 + 2 + 2 + MAGIC.len();
-const FOOTER_BODY_LEN: usize = 8 + 4 + 4 + 4 + 4 + 8 * 8 + 4;
-const _: () = assert!(FOOTER_LEN == 108, "docs/format/segment.md says 108");
-/// Rows that a block has at most.
+const FOOTER_BODY_LEN: usize = 8 + 4 + 4 + 4 + 4 + 8 * 7 + 4 + 8 + 4;
+const _: () = assert!(FOOTER_LEN == 112, "docs/format/segment.md says 112");
+/// Rows that a block usually has, which is what the codecs like best; the last of a series takes what would be less than half a
+/// block too.
 pub(crate) const GROUP_ROWS: usize = 1024;
+/// Rows that a block has at most.
+pub(crate) const MAX_GROUP_ROWS: usize = GROUP_ROWS + GROUP_ROWS / 2 - 1;
+/// Groups, runs or timestamp columns that a page describes.
+pub(crate) const PAGE: usize = 256;
 /// How file names of segments end.
 pub(crate) const SUFFIX: &str = ".seg";
 
 /// What is known of a segment without reading more than its end.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Footer {
-    pub(crate) index: Part,
+    pub(crate) root: Part,
     pub(crate) policy: PolicyId,
     pub(crate) series: u32,
     pub(crate) rows: u64,
@@ -69,6 +88,10 @@ pub(crate) struct Footer {
     /// Of two segments with a value for one field, series and time, the higher rank counts.
     pub(crate) rank: u64,
     pub(crate) id: u64,
+    /// 0 as sealed from memory, more the more often its rows were merged.
+    pub(crate) level: u8,
+    /// How hard its blocks were pressed.
+    pub(crate) effort: Effort,
     /// The segments whose rows are in this one; should they still exist, they are removed.
     pub(crate) replaces: Vec<u64>,
 }
@@ -94,9 +117,9 @@ impl Footer {
     pub(crate) fn encode(&self) -> Vec<u8> {
         let mut out = Vec::new();
         self.replaces.iter().for_each(|id| out.extend(id.to_le_bytes()));
-        out.extend(self.index.offset.to_le_bytes());
-        out.extend(self.index.len.to_le_bytes());
-        out.extend(self.index.crc.to_le_bytes());
+        out.extend(self.root.offset.to_le_bytes());
+        out.extend(self.root.len.to_le_bytes());
+        out.extend(self.root.crc.to_le_bytes());
         out.extend(self.policy.0.to_le_bytes());
         out.extend(self.series.to_le_bytes());
         out.extend(self.rows.to_le_bytes());
@@ -105,9 +128,10 @@ impl Footer {
         }
         out.extend(self.rank.to_le_bytes());
         out.extend(self.id.to_le_bytes());
+        out.extend([self.level, effort_id(self.effort), 0, 0]);
         // The file's own length: one that was cut or grown is noticed at once.
         let file_len =
-            self.index.offset + u64::from(self.index.len) + (out.len() + 8 + 4 + 16) as u64;
+            self.root.offset + u64::from(self.root.len) + (out.len() + 8 + 4 + 16) as u64;
         out.extend(file_len.to_le_bytes());
         out.extend(crate::rows::index(self.replaces.len()).to_le_bytes());
         out.extend(crc32c::crc32c(&out).to_le_bytes());
@@ -118,6 +142,14 @@ impl Footer {
     }
 }
 
+const fn effort_id(effort: Effort) -> u8 {
+    match effort {
+        Effort::Quick => 0,
+        Effort::Hot => 1,
+        Effort::Cold => 2,
+    }
+}
+
 /// An open segment.
 #[derive(Debug)]
 pub(crate) struct Segment {
@@ -125,11 +157,45 @@ pub(crate) struct Segment {
     pub(crate) footer: Footer,
     pub(crate) bytes: u64,
     file: Arc<dyn SealedFile>,
-    /// Whether the index's checksum was found right. Blocks and records are checked whenever they are read: that costs less
-    /// than remembering which have been.
-    index_checked: AtomicBool,
+    root: OnceLock<Root>,
     /// What was found to be damaged first.
     damage: OnceLock<String>,
+}
+
+/// A series of a segment: numbers of its table, and of the series in it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct SeriesAt {
+    pub(crate) table: u32,
+    pub(crate) series: u32,
+}
+
+impl SeriesAt {
+    pub(crate) fn new(table: u32, series: usize) -> Self {
+        SeriesAt { table, series: crate::rows::index(series) }
+    }
+}
+
+/// Rows of one series in one group.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Run {
+    /// Numbers of the table and of the group in it.
+    pub(crate) table: u32,
+    pub(crate) group: u32,
+    /// Rows of the group before this run's, and of the whole group.
+    pub(crate) from: u32,
+    pub(crate) group_rows: u32,
+    /// Number of the timestamp column.
+    pub(crate) times: u32,
+    pub(crate) rows: u32,
+    /// Times of the first and the last row.
+    pub(crate) bounds: (i64, i64),
+}
+
+impl Run {
+    /// Whether no other series has rows in the group.
+    pub(crate) const fn alone(&self) -> bool {
+        self.rows == self.group_rows
+    }
 }
 
 impl Segment {
@@ -154,15 +220,8 @@ impl Segment {
             ));
         }
         let bytes = file.len();
-        let path = path.to_owned();
-        Ok(Segment {
-            path,
-            footer,
-            bytes,
-            file,
-            index_checked: AtomicBool::new(false),
-            damage: OnceLock::new(),
-        })
+        let (path, root, damage) = (path.to_owned(), OnceLock::new(), OnceLock::new());
+        Ok(Segment { path, footer, bytes, file, root, damage })
     }
 
     /// Bytes that must have the part's checksum.
@@ -171,7 +230,7 @@ impl Segment {
         let computed = crc32c::crc32c(&bytes);
         if computed != part.crc {
             let found = format!("checksum {computed:08x} instead of {:08x}", part.crc);
-            return Err(self.noted(ReadError::corrupt(&self.path, part.offset, what, found)));
+            return self.corrupt(part.offset, what, found);
         }
         Ok(bytes)
     }
@@ -188,85 +247,163 @@ impl Segment {
         })
     }
 
-    /// The bytes of the index.
-    pub(crate) fn index_bytes(&self) -> Result<Cow<'_, [u8]>, ReadError> {
-        if self.index_checked.load(Ordering::Relaxed) {
-            return self.raw(self.footer.index);
+    /// What is where; read once.
+    pub(crate) fn root(&self) -> Result<&Root, ReadError> {
+        if let Some(root) = self.root.get() {
+            return Ok(root);
         }
-        let bytes = self.part(self.footer.index, "the index of the segment")?;
-        self.index_checked.store(true, Ordering::Relaxed);
-        Ok(bytes)
+        let bytes = self.part(self.footer.root, "the root of the segment")?;
+        let root = Root::parse(&bytes).map_err(|bad| self.bad(self.footer.root.offset, bad))?;
+        Ok(self.root.get_or_init(|| root))
     }
 
-    /// Calls `read` with the index.
-    pub(crate) fn with_index<T>(
+    /// The number of a measurement's table and the table, if the segment has one.
+    pub(crate) fn table(
         &self,
-        read: impl FnOnce(Index<'_>) -> Result<T, Bad>,
-    ) -> Result<T, ReadError> {
-        let bytes = self.index_bytes()?;
-        Index::new(&bytes).and_then(read).map_err(|bad| self.bad(self.footer.index.offset, bad))
-    }
-
-    /// Row groups of a series, and the blocks of the fields `wanted` in each of them.
-    pub(crate) fn groups(
-        &self,
-        series: usize,
         measurement: &str,
-        wanted: &[Wanted],
-    ) -> Result<Layout, ReadError> {
-        let (entry, fields) = self.with_index(|index| {
-            let mut numbers = vec![None; wanted.len()];
-            if let Some(table) = index.table(measurement)? {
-                for (number, field) in (0u32..).zip(index.fields(&table)) {
-                    let (name, field_type) = field?;
-                    let same = |w: &Wanted| w.name == name && w.field_type == field_type;
-                    for (wanted, found) in wanted.iter().zip(&mut numbers) {
-                        if same(wanted) {
-                            *found = Some((number, field_type));
-                        }
+    ) -> Result<Option<(u32, TableView<'_>)>, ReadError> {
+        self.check()?;
+        match self.root()?.find(measurement) {
+            Some(number) => Ok(Some((crate::rows::index(number), self.table_at(number)?))),
+            None => Ok(None),
+        }
+    }
+
+    /// An error if someone cut the file: its map must not be touched any more.
+    pub(crate) fn check(&self) -> Result<(), ReadError> {
+        self.file.check().or_else(|error| match error.kind() {
+            std::io::ErrorKind::UnexpectedEof => {
+                let found = "a shorter one, cut while it was open";
+                self.corrupt(self.bytes, "a file as long as when it was opened", found)
+            }
+            _ => Err(ReadError::io(&self.path, "read", error)),
+        })
+    }
+
+    pub(crate) fn table_at(&self, number: usize) -> Result<TableView<'_>, ReadError> {
+        let root = self.root()?;
+        let (name, table) = root.table(self, number)?;
+        Ok(TableView { segment: self, root, name, table })
+    }
+
+    /// The runs of a series, in order of time.
+    pub(crate) fn runs(&self, at: SeriesAt) -> Result<Vec<Run>, ReadError> {
+        let mut runs = Vec::new();
+        Cursor::new(self, at.table)?.runs(at.series as usize, &mut runs)?;
+        Ok(runs)
+    }
+
+    /// Times of the first and the last row of a series.
+    pub(crate) fn bounds_of(&self, at: SeriesAt) -> Result<(i64, i64), ReadError> {
+        Cursor::new(self, at.table)?.bounds(at.series as usize)
+    }
+
+    /// What is known of timestamp column number `at`.
+    pub(crate) fn times(&self, at: u32) -> Result<Times, ReadError> {
+        self.root()?.times(self, at as usize)
+    }
+
+    /// The times of a column.
+    pub(crate) fn decode_times(&self, times: &Times) -> Result<Vec<i64>, ReadError> {
+        let part = match (times.form, times.regular()) {
+            (Form::Block(part), _) => part,
+            (Form::Steps(_), regular) => return Ok(regular.unwrap_or_default()),
+        };
+        let bytes = self.part(part, "a block of timestamps")?;
+        let decoded = decode_ints(&mut Reader::new(&bytes), times.rows)
+            .map_err(|bad| self.bad(part.offset, bad))?;
+        let bounds = decoded.first().zip(decoded.last());
+        if !decoded.is_sorted_by(|a, b| a < b) || bounds != Some((&times.bounds.0, &times.bounds.1))
+        {
+            return self.corrupt(part.offset, "ascending timestamps", "others");
+        }
+        Ok(decoded)
+    }
+
+    /// The same, to be shared.
+    pub(crate) fn shared_times(&self, times: &Times) -> Result<SharedTimes, ReadError> {
+        self.decode_times(times).map(Into::into)
+    }
+
+    /// Whether some row of the group has a value of one of the fields `wanted`.
+    pub(crate) fn has_values(&self, run: &Run, wanted: &[Wanted]) -> Result<bool, ReadError> {
+        let TableView { table, .. } = self.table_at(run.table as usize)?;
+        let group = run.group as usize;
+        for field in wanted.iter().filter_map(|w| table.field(&w.name, w.field_type)) {
+            let page = table.field_page(self, field, group / PAGE)?;
+            if page.values(group % PAGE, run.group_rows as usize) > 0 {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
+    /// The rows of a run, with a column for each of `wanted`.
+    pub(crate) fn load(&self, run: &Run, wanted: &[Wanted]) -> Result<Rows, ReadError> {
+        let TableView { table, .. } = self.table_at(run.table as usize)?;
+        let timestamps = self.decode_times(&self.times(run.times)?)?;
+        let (from, rows) = (run.from as usize, run.group_rows as usize);
+        let (page, group) = (run.group as usize / PAGE, run.group as usize % PAGE);
+        let mut columns = Vec::with_capacity(wanted.len());
+        for wanted in wanted {
+            let field = table.field(&wanted.name, wanted.field_type);
+            let stored = match field {
+                None => Stored::Nothing,
+                Some(field) => table
+                    .field_page(self, field, page)?
+                    .stored(group, rows)
+                    .map_err(|bad| self.bad(0, bad))?,
+            };
+            let column = match stored {
+                Stored::Nothing => Column::new(&*wanted.name, Values::empty(wanted.field_type)),
+                Stored::Constant(number) => {
+                    Column::new(&*wanted.name, repeat(number, run.rows as usize))
+                }
+                Stored::Block(part) => {
+                    let column = self.column(part, wanted, rows)?;
+                    if run.alone() {
+                        column
+                    } else {
+                        crate::rows::slice_column(&column, from, from + run.rows as usize)
                     }
                 }
-            }
-            Ok((index.series(series)?, numbers))
-        })?;
-        let bytes = self.part(entry.record, "the record of a series")?;
-        directory::decode(&bytes, &fields).map_err(|bad| self.bad(entry.record.offset, bad))
-    }
-
-    /// The rows of a group, with the columns that `blocks` are of.
-    pub(crate) fn load(
-        &self,
-        group: &Group,
-        blocks: &[Option<Block>],
-        wanted: &[Wanted],
-    ) -> Result<Rows, ReadError> {
-        let bytes = self.part(group.timestamps, "a block of timestamps")?;
-        let timestamps = decode_ints(&mut Reader::new(&bytes), group.rows)
-            .map_err(|bad| self.bad(group.timestamps.offset, bad))?;
-        if !timestamps.is_sorted_by(|a, b| a < b) {
-            let offset = group.timestamps.offset;
-            let error = ReadError::corrupt(&self.path, offset, "ascending timestamps", "others");
-            return Err(self.noted(error));
-        }
-        let mut columns = empty_columns(wanted);
-        for ((block, wanted), column) in blocks.iter().zip(wanted).zip(&mut columns) {
-            let Some(block) = block else { continue };
-            let bytes = self.part(block.part, "a block of values")?;
-            *column = decode_column(
-                &mut Reader::new(&bytes),
-                &wanted.name,
-                wanted.field_type,
-                group.rows,
-            )
-            .map_err(|bad| self.bad(block.part.offset, bad))?;
+            };
+            columns.push(column);
         }
         Ok(Rows { timestamps, columns })
+    }
+
+    fn column(&self, part: Part, wanted: &Wanted, rows: usize) -> Result<Column, ReadError> {
+        let bytes = self.part(part, "a block of values")?;
+        let mut reader = Reader::new(&bytes);
+        decode_column(&mut reader, &wanted.name, wanted.field_type, rows)
+            .map_err(|bad| self.bad(part.offset, bad))
+    }
+
+    /// Name and type of the fields of a measurement, sorted by name.
+    pub(crate) fn fields(&self, measurement: &str) -> Result<Vec<(String, FieldType)>, ReadError> {
+        let Some((_, view)) = self.table(measurement)? else { return Ok(Vec::new()) };
+        Ok(view.table.fields.iter().map(|(name, t)| (name.to_string(), *t)).collect())
+    }
+
+    pub(crate) fn corrupt<T>(
+        &self,
+        offset: u64,
+        expected: &'static str,
+        found: impl Into<String>,
+    ) -> Result<T, ReadError> {
+        Err(self.noted(ReadError::corrupt(&self.path, offset, expected, found)))
     }
 
     /// The error for bytes of this file's part at `offset`.
     pub(crate) fn bad(&self, offset: u64, bad: Bad) -> ReadError {
         let offset = offset + bad.offset as u64;
         self.noted(ReadError::corrupt(&self.path, offset, bad.expected, bad.found))
+    }
+
+    /// The file, open.
+    pub(crate) fn file(&self) -> &dyn SealedFile {
+        &*self.file
     }
 
     /// Remembers what was found to be damaged, for whoever asks how the database is.
@@ -280,6 +417,15 @@ impl Segment {
     /// What was found to be damaged first, since the segment was opened.
     pub(crate) fn damage(&self) -> Option<&str> {
         self.damage.get().map(String::as_str)
+    }
+}
+
+/// A column's values, all the same.
+fn repeat(number: Number, rows: usize) -> Values {
+    match number {
+        Number::Float(v) => Values::Float(vec![v; rows]),
+        Number::Integer(v) => Values::Integer(vec![v; rows]),
+        Number::Unsigned(v) => Values::Unsigned(vec![v; rows]),
     }
 }
 
@@ -327,9 +473,9 @@ fn read_footer(file: &dyn SealedFile, path: &Path) -> Result<Footer, ReadError> 
 fn decode_footer(bytes: &[u8], replaced: usize) -> Result<Footer, Bad> {
     let mut r = Reader::new(bytes);
     let replaces = (0..replaced).map(|_| r.u64()).collect::<Result<Vec<_>, _>>()?;
-    let index = Part { offset: r.u64()?, len: r.u32()?, crc: r.u32()? };
-    Ok(Footer {
-        index,
+    let root = Part { offset: r.u64()?, len: r.u32()?, crc: r.u32()? };
+    let mut footer = Footer {
+        root,
         policy: PolicyId(r.u32()?),
         series: r.u32()?,
         rows: r.u64()?,
@@ -337,8 +483,17 @@ fn decode_footer(bytes: &[u8], replaced: usize) -> Result<Footer, Bad> {
         shard: (r.i64()?, r.i64()?),
         rank: r.u64()?,
         id: r.u64()?,
+        level: r.u8()?,
+        effort: Effort::Quick,
         replaces,
-    })
+    };
+    footer.effort = match r.u8()? {
+        0 => Effort::Quick,
+        1 => Effort::Hot,
+        2 => Effort::Cold,
+        other => return r.bad("an effort of 0 to 2", other.to_string()),
+    };
+    Ok(footer)
 }
 
 /// The file name of segment `id`.

@@ -36,7 +36,7 @@ use crate::bytes::{Bad, Reader, put_len, put_str, put_varint, put_zigzag};
 use crate::catalog::PolicyId;
 use crate::recover::{create_synced, list_or_nothing};
 use crate::rows::{Rows, Wanted};
-use crate::segment::Segment;
+use crate::segment::{Segment, SeriesAt};
 use crate::vfs::Vfs;
 use crate::whole::{self, Written};
 
@@ -93,35 +93,20 @@ impl Mark {
         if segment.footer.policy != self.policy || !meets(segment.footer.bounds) {
             return Ok(false);
         }
-        segment.with_index(|index| {
-            let Some(table) = index.table(&self.measurement)? else { return Ok(false) };
-            for series in table.series {
-                if !meets(index.series(series)?.bounds) {
-                    continue;
-                }
-                let key = match &self.series {
-                    Selection::All => return Ok(true),
-                    Selection::Keys(_) => key_text(&self.measurement, &index.tag_texts(series)?),
-                };
-                if self.series.contains(&key) {
-                    return Ok(true);
-                }
+        let Some((table, view)) = segment.table(&self.measurement)? else { return Ok(false) };
+        let mut meant = Vec::new();
+        for number in 0..view.table.series {
+            if !meets(segment.bounds_of(SeriesAt::new(table, number))?) {
+                continue;
             }
-            Ok(false)
-        })
-    }
-}
-
-/// A key as it is written: measurement, tag key, tag value, ... separated by NUL.
-fn key_text(measurement: &str, tags: &[(&str, &str)]) -> String {
-    let mut text = measurement.to_owned();
-    for (key, value) in tags {
-        for part in [key, value] {
-            text.push('\0');
-            text.push_str(part);
+            if matches!(self.series, Selection::All) {
+                return Ok(true);
+            }
+            meant.push(number);
         }
+        let keys = view.keys(&meant)?;
+        Ok(keys.iter().any(|key| self.series.contains(key.as_ref().as_str())))
     }
-    text
 }
 
 impl Tombstone {
@@ -138,7 +123,8 @@ impl Tombstone {
         Ok(false)
     }
 
-    fn encode(&self) -> Vec<u8> {
+    /// The bytes of the file.
+    pub(crate) fn encode(&self) -> Vec<u8> {
         let mut out = MAGIC.to_vec();
         out.extend(VERSION.to_le_bytes());
         out.extend([0, 0]);
@@ -312,7 +298,7 @@ impl Deletes {
     pub(crate) fn rest(
         &self,
         segment: &Segment,
-        series: usize,
+        series: SeriesAt,
         key: KeyRef<'_>,
         bounds: (i64, i64),
     ) -> Result<Option<(i64, i64)>, ReadError> {
@@ -322,9 +308,9 @@ impl Deletes {
         if rest.0 == bounds.0 || rest.1 == bounds.1 {
             return Ok(Some(rest));
         }
-        let (groups, _) = segment.groups(series, key.measurement(), &[])?;
-        for group in groups.iter().filter(|group| !ranges.cover(group.bounds)) {
-            let rows = segment.load(group, &[], &[])?;
+        let runs = segment.runs(series)?;
+        for run in runs.iter().filter(|run| !ranges.cover(run.bounds)) {
+            let rows = segment.load(run, &[])?;
             if rows.timestamps.iter().any(|at| !ranges.contain(*at)) {
                 return Ok(Some(rest));
             }

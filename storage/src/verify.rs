@@ -19,11 +19,12 @@ use crate::partials::{Aggregates, Number, Partials};
 use crate::quarantine;
 use crate::recover::{SHARDS, list_or_nothing};
 use crate::rows::Wanted;
+use crate::sealed::check_folder;
 use crate::segment::{SUFFIX, Segment, file_name};
 use crate::tombstone::{self, Deletes};
 use crate::vfs::Vfs;
 use crate::view::{Series, View, ViewInner};
-use crate::{DbError, Direction, OpenError, ReadError, log};
+use crate::{Cancel, DbError, Direction, OpenError, ReadError, log};
 
 /// Parts of a series' time that its statistics are compared over: their borders fall into blocks, so that statistics of
 /// parts of blocks are looked at too.
@@ -109,7 +110,7 @@ pub struct VerifyProgress {
 ///
 /// # Errors
 ///
-/// [`OpenError::Foreign`] if the folder is no database; [`OpenError::File`] if it cannot be listed, or a file was written by a newer
+/// [`OpenError::Missing`] if the folder is no database; [`OpenError::File`] if it cannot be listed, or a file was written by a newer
 /// release. Damage is no error: it is in the report.
 pub fn verify_folder(
     path: impl AsRef<Path>,
@@ -130,11 +131,7 @@ impl DbBuilder {
         progress: impl FnMut(VerifyProgress),
     ) -> Result<VerifyReport, OpenError> {
         let root = path.as_ref();
-        let names = self.vfs.list(root).map_err(|e| ReadError::io(root, "list", e))?;
-        if !names.iter().any(|name| name == file::NAME) {
-            let found = names.into_iter().next().unwrap_or_else(|| "nothing".to_owned());
-            return Err(OpenError::Foreign { path: root.to_owned(), found });
-        }
+        check_folder(&*self.vfs, root)?;
         Ok(verify(self, root, progress)?)
     }
 }
@@ -300,13 +297,7 @@ fn read_segment(
 ) -> Result<Option<(i64, i64)>, ReadError> {
     let run = [Arc::clone(segment)];
     let policy = segment.footer.policy;
-    let mut names = BTreeSet::new();
-    segment.with_index(|index| {
-        for name in index.measurements() {
-            names.insert(name?.to_owned());
-        }
-        Ok(())
-    })?;
+    let names: BTreeSet<String> = segment.root()?.measurements().map(str::to_owned).collect();
     let mut catalog = Catalog::default();
     let mut tables = Vec::new();
     for name in names {
@@ -322,6 +313,7 @@ fn read_segment(
         heads: Vec::new(),
         segments: run.to_vec(),
         deletes: Deletes::default(),
+        cancel: Cancel::new(),
         horizon: i64::MIN,
     });
     let mut bounds: Option<(i64, i64)> = None;

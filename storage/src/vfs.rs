@@ -152,6 +152,16 @@ pub trait SealedFile: Send + Sync + fmt::Debug {
     ///
     /// [`io::ErrorKind::UnexpectedEof`] if the file is shorter, or if it cannot be read.
     fn read(&self, offset: u64, len: usize) -> io::Result<Cow<'_, [u8]>>;
+
+    /// Whether what was read before may be touched again: a mapped file that someone cut is not to be. Asked now and then, as often as
+    /// a series is read.
+    ///
+    /// # Errors
+    ///
+    /// [`io::ErrorKind::UnexpectedEof`] if the file is shorter than it was.
+    fn check(&self) -> io::Result<()> {
+        Ok(())
+    }
 }
 
 /// A held lock, released when dropped.

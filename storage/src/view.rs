@@ -1,6 +1,6 @@
 //! Reading: a consistent snapshot of one retention policy.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use stripchart_core::{FieldType, KeyRef, SeriesKey, TimeRange, Timestamp};
@@ -9,10 +9,11 @@ use crate::catalog::{Catalog, FieldInfo, PolicyId};
 use crate::head::Head;
 use crate::rows::{Wanted, index as u32_of};
 use crate::scan::{Direction, SeriesScan};
-use crate::segment::Segment;
+use crate::segment::cursor::Cursor;
+use crate::segment::{Segment, SeriesAt};
 use crate::tombstone::Deletes;
 use crate::tombstone::Ranges;
-use crate::{Partials, ReadError, TagFilter};
+use crate::{Cancel, ReadError, TagFilter};
 
 /// A snapshot of a retention policy: what was acknowledged before it was taken is in it, what comes later is not, and
 /// every batch is in it whole or not at all.
@@ -33,6 +34,8 @@ pub(crate) struct ViewInner {
     pub(crate) segments: Vec<Arc<Segment>>,
     /// What of those does not exist any more.
     pub(crate) deletes: Deletes,
+    /// Ends reads.
+    pub(crate) cancel: Cancel,
     /// The first instant that the retention policy still shows.
     pub(crate) horizon: i64,
 }
@@ -74,22 +77,16 @@ pub struct Series {
 #[derive(Debug)]
 pub(crate) struct SeriesInner {
     key: SeriesKey,
-    id: SeriesId,
     /// Index into the view's heads, and the place in that head.
     pub(crate) heads: Vec<(u32, u32)>,
-    /// Index into the view's segments, the number in that segment, and times of the first and the last row there.
-    pub(crate) segments: Vec<(u32, usize, (i64, i64))>,
+    /// Index into the view's segments, the place in that segment, and times of the first and the last row there.
+    pub(crate) segments: SealedPlaces,
 }
 
 impl Series {
     /// The series `key` of a view: its places in the view's segments.
-    pub(crate) fn of(
-        view: &Arc<ViewInner>,
-        key: SeriesKey,
-        segments: Vec<(u32, usize, (i64, i64))>,
-    ) -> Series {
-        let id = SeriesId::of(key.as_ref().as_str());
-        let inner = Arc::new(SeriesInner { key, id, heads: Vec::new(), segments });
+    pub(crate) fn of(view: &Arc<ViewInner>, key: SeriesKey, segments: SealedPlaces) -> Series {
+        let inner = Arc::new(SeriesInner { key, heads: Vec::new(), segments });
         Series { inner, view: Arc::clone(view) }
     }
 
@@ -102,7 +99,7 @@ impl Series {
     /// A number for the key.
     #[must_use]
     pub fn id(&self) -> SeriesId {
-        self.inner.id
+        SeriesId::of(self.key().as_str())
     }
 
     /// Times of the first and the last row in each place that is not in a segment of rank up to `rank`.
@@ -118,16 +115,23 @@ impl Series {
     }
 }
 
-/// Where the rows of a key are, while a view's sources are gone through.
-#[derive(Debug, Default)]
-struct Places {
-    heads: Vec<(u32, u32)>,
-    segments: Vec<(u32, usize, (i64, i64))>,
+/// Of each segment that has rows of a series its index in the view, the place in it, and times of the first and the last row there.
+pub(crate) type SealedPlaces = Vec<(u32, SeriesAt, (i64, i64))>;
+
+/// A place where rows of a series are.
+#[derive(Debug, Clone, Copy)]
+enum Place {
+    Segment(u32, SeriesAt, (i64, i64)),
+    Head(u32, u32),
 }
 
 impl View {
     pub(crate) fn of(inner: Arc<ViewInner>) -> Self {
         View { inner }
+    }
+
+    pub(crate) fn inner(&self) -> &ViewInner {
+        &self.inner
     }
 
     /// The same snapshot without the segments that have no row in `range`: listing then leaves out series that have none
@@ -142,6 +146,13 @@ impl View {
         View { inner: Arc::new(inner) }
     }
 
+    /// The same snapshot, reading from which ends when `cancel` is thrown: what is listed from it can be cancelled.
+    #[must_use]
+    pub fn cancelled_by(&self, cancel: &Cancel) -> View {
+        let inner = ViewInner { cancel: cancel.clone(), ..ViewInner::clone(&self.inner) };
+        View { inner: Arc::new(inner) }
+    }
+
     /// The measurements that have series, sorted.
     ///
     /// # Errors
@@ -150,15 +161,11 @@ impl View {
     pub fn measurements(&self) -> Result<Vec<String>, ReadError> {
         let mut names = BTreeSet::new();
         for segment in &self.inner.segments {
-            segment.with_index(|index| {
-                for name in index.measurements() {
-                    let name = name?;
-                    if !names.contains(name) {
-                        names.insert(name.to_owned());
-                    }
+            for name in segment.root()?.measurements() {
+                if !names.contains(name) {
+                    names.insert(name.to_owned());
                 }
-                Ok(())
-            })?;
+            }
         }
         for (head, _) in &self.inner.heads {
             let head = head.inner.read();
@@ -207,14 +214,9 @@ impl View {
             return Ok(keys.into_iter().collect());
         }
         for segment in &self.inner.segments {
-            segment.with_index(|index| {
-                let Some(table) = index.table(measurement)? else { return Ok(()) };
-                for series in table.series {
-                    let tags = index.tag_texts(series)?;
-                    keys.extend(tags.into_iter().map(|(key, _)| key.to_owned()));
-                }
-                Ok(())
-            })?;
+            if let Some((_, view)) = segment.table(measurement)? {
+                keys.extend(view.tag_keys().map(str::to_owned));
+            }
         }
         for (head, _) in &self.inner.heads {
             keys.extend(head.tag_keys(self.inner.policy, measurement));
@@ -230,50 +232,72 @@ impl View {
     ///
     /// [`ReadError`] if the index of a segment is unreadable.
     pub fn series(&self, measurement: &str, filter: &TagFilter) -> Result<Vec<Series>, ReadError> {
-        let mut found: BTreeMap<SeriesKey, Places> = BTreeMap::new();
+        // Every source yields its series in order; sorting what is in order already only merges.
+        let mut found: Vec<(SeriesKey, Place)> = Vec::new();
+        let mut sources = 0;
         for (at, segment) in (0u32..).zip(&self.inner.segments) {
-            segment.with_index(|index| {
-                let Some(table) = index.table(measurement)? else { return Ok(()) };
-                for series in index.select(&table, filter)? {
-                    let bounds = index.series(series)?.bounds;
-                    // Damage that the checksum cannot have let through; the series is left out.
-                    let Ok(key) = SeriesKey::new(measurement, index.tag_texts(series)?) else {
-                        continue;
-                    };
-                    found.entry(key).or_default().segments.push((at, series, bounds));
-                }
-                Ok(())
-            })?;
+            self.inner.cancel.check()?;
+            let Some((table, view)) = segment.table(measurement)? else { continue };
+            let selected = view.select(filter)?;
+            let mut cursor = Cursor::new(segment, table)?;
+            sources += usize::from(!selected.is_empty());
+            found.reserve(selected.len());
+            for (number, key) in selected.iter().zip(view.keys(&selected)?) {
+                let bounds = cursor.bounds(*number)?;
+                found.push((key, Place::Segment(at, SeriesAt::new(table, *number), bounds)));
+            }
         }
         for (at, (head, limit)) in self.inner.heads.iter().enumerate() {
             head.select(self.inner.policy, measurement, filter, *limit, |key, series| {
-                found.entry(key.into()).or_default().heads.push((u32_of(at), series));
+                sources = 2;
+                found.push((key.into(), Place::Head(u32_of(at), series)));
             });
         }
-        if self.inner.deletes.concern(measurement) {
-            self.hide_deleted(&mut found)?;
+        if sources > 1 {
+            found.sort_by(|a, b| a.0.cmp(&b.0));
         }
-        let series = found.into_iter().map(|(key, Places { heads, segments })| {
-            let id = SeriesId::of(key.as_ref().as_str());
-            let inner = Arc::new(SeriesInner { key, id, heads, segments });
-            Series { inner, view: Arc::clone(&self.inner) }
-        });
-        Ok(series.collect())
+        self.gather(found, measurement)
     }
 
-    /// Leaves out what is deleted.
-    fn hide_deleted(&self, found: &mut BTreeMap<SeriesKey, Places>) -> Result<(), ReadError> {
-        for (key, places) in found.iter_mut() {
-            let mut left = Vec::with_capacity(places.segments.len());
-            for (at, series, bounds) in std::mem::take(&mut places.segments) {
-                let segment = &self.inner.segments[at as usize];
-                let rest = self.inner.deletes.rest(segment, series, key.as_ref(), bounds)?;
-                left.extend(rest.map(|bounds| (at, series, bounds)));
+    /// Makes series of places sorted by key.
+    fn gather(
+        &self,
+        found: Vec<(SeriesKey, Place)>,
+        measurement: &str,
+    ) -> Result<Vec<Series>, ReadError> {
+        let deleted = self.inner.deletes.concern(measurement);
+        let mut all = Vec::with_capacity(found.len());
+        let mut found = found.into_iter().peekable();
+        while let Some((key, first)) = found.next() {
+            let (mut heads, mut segments) = (Vec::new(), Vec::new());
+            let mut next = Some(first);
+            while let Some(place) = next {
+                match place {
+                    Place::Head(at, slot) => heads.push((at, slot)),
+                    Place::Segment(at, number, bounds) => segments.push((at, number, bounds)),
+                }
+                next = found.next_if(|(other, _)| *other == key).map(|(_, place)| place);
             }
-            places.segments = left;
+            if deleted {
+                segments = self.left(key.as_ref(), segments)?;
+            }
+            if !heads.is_empty() || !segments.is_empty() {
+                let inner = Arc::new(SeriesInner { key, heads, segments });
+                all.push(Series { inner, view: Arc::clone(&self.inner) });
+            }
         }
-        found.retain(|_, places| !places.heads.is_empty() || !places.segments.is_empty());
-        Ok(())
+        Ok(all)
+    }
+
+    /// The places of a series where not everything is deleted.
+    fn left(&self, key: KeyRef<'_>, places: SealedPlaces) -> Result<SealedPlaces, ReadError> {
+        let mut left = Vec::with_capacity(places.len());
+        for (at, series, bounds) in places {
+            let segment = &self.inner.segments[at as usize];
+            let rest = self.inner.deletes.rest(segment, series, key, bounds)?;
+            left.extend(rest.map(|bounds| (at, series, bounds)));
+        }
+        Ok(left)
     }
 
     /// The times of the first and of the last row of a series, both inside; `None` if it has none.
@@ -313,35 +337,6 @@ impl View {
         SeriesScan::new(series, wanted, start, range.end.nanos(), direction)
     }
 
-    /// Adds the values of `field` of a series to `into`: bucket `i` takes those from `edges[i]` to before
-    /// `edges[i + 1]`.
-    ///
-    /// Where a stored block lies inside a bucket and nothing overlaps it, its statistics are used and nothing is
-    /// decoded. A field that the measurement does not have adds nothing.
-    ///
-    /// # Errors
-    ///
-    /// [`ReadError`] if a stored block is unreadable; `into` may have been added to then.
-    ///
-    /// # Panics
-    ///
-    /// If `edges` is not sorted, or not one longer than `into` has buckets.
-    pub fn fold(
-        &self,
-        series: &Series,
-        field: &str,
-        edges: &[i64],
-        into: &mut Partials,
-    ) -> Result<(), ReadError> {
-        assert!(edges.is_sorted(), "edges must ascend");
-        assert_eq!(edges.len(), into.buckets() + 1, "one edge more than buckets");
-        let wanted = Self::wanted(series, field);
-        if wanted.field_type != into.field_type() {
-            return Ok(());
-        }
-        crate::fold::fold(series, wanted, edges, into)
-    }
-
     /// The first instant that the retention policy still shows.
     pub(crate) fn horizon(&self) -> i64 {
         self.inner.horizon
@@ -356,7 +351,7 @@ impl View {
         self.inner.catalog.field_type(self.inner.policy, measurement, field)
     }
 
-    fn wanted(series: &Series, field: &str) -> Wanted {
+    pub(crate) fn wanted(series: &Series, field: &str) -> Wanted {
         let measurement = series.key().measurement();
         let view = &series.view;
         let field_type = view.catalog.field_type(view.policy, measurement, field);

@@ -139,7 +139,7 @@ fn what_is_found_is_known_to_health_from_then_on() {
 fn a_folder_in_use_can_be_verified_and_one_that_is_none_is_refused() {
     let folder = tempfile::tempdir().unwrap();
     let error = verify_folder(folder.path(), |_| {}).unwrap_err();
-    assert!(matches!(error, OpenError::Foreign { .. }), "{error}");
+    assert!(matches!(error, OpenError::Missing { .. }), "{error}");
     let db = Db::open(folder.path()).unwrap();
     db.create_database(DB, None).unwrap();
     put(&db, "a", 1, &[("v", 1.0)]).unwrap();

@@ -5,6 +5,10 @@
 
 #![allow(dead_code, reason = "segments are about to read with it")]
 
+use std::ops::Range;
+
+use stripchart_core::Values;
+
 use crate::partials::{Aggregates, Number, Sum};
 
 /// What a run of values adds up to. Rows count from the first of the block.
@@ -22,6 +26,20 @@ pub(crate) struct Aggregate {
 
 /// Sums that are kept side by side.
 const LANES: usize = 8;
+
+/// Adds up a range of `values`, if they are numbers; rows count from the start of the range.
+pub(crate) fn aggregate_values(
+    values: &Values,
+    range: Range<usize>,
+    which: Aggregates,
+) -> Option<Aggregate> {
+    Some(match values {
+        Values::Float(v) => of_floats(v.get(range)?, which),
+        Values::Integer(v) => of_ints(v.get(range)?, which),
+        Values::Unsigned(v) => of_uints(v.get(range)?, which),
+        _ => return None,
+    })
+}
 
 pub(super) fn of_ints(values: &[i64], which: Aggregates) -> Aggregate {
     let sum = if which.contains(Aggregates::SUM) {

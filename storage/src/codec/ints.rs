@@ -1,8 +1,9 @@
 //! Runs of integers: which codec, and both directions.
 
 use super::bits::{pack_with_width, take_packed, unpack, width_of};
+use super::coded::{self, CODED, CODED_MASK};
 use super::frame::{FRAME, FRAME_MASK, Frame};
-use super::plan::Plan;
+use super::plan::Parts;
 use super::{Effort, MAX_VALUES};
 use crate::bytes::{Bad, Reader, put_zigzag};
 
@@ -39,9 +40,18 @@ pub(crate) fn encode_ints_with(values: &[i64], effort: Effort, out: &mut Vec<u8>
     }
     if effort != Effort::Quick
         && values.len() >= FEW
-        && let Some(plan) = Plan::new(values)
+        && let Some(parts) = Parts::of(values)
+        && let Some(plan) = parts.plan()
     {
-        return plan.write(out);
+        let start = out.len();
+        plan.write(out);
+        let frame = out.split_off(start);
+        // Slower to read: for a gain that is worth it.
+        let most = frame.len() - frame.len() / 50;
+        if effort != Effort::Cold || !parts.write_coded(most, out) {
+            out.extend(frame);
+        }
+        return;
     }
     let (min, max) = values.iter().fold((first, first), |(a, b), v| (a.min(*v), b.max(*v)));
     let (width, step_width) = (width_of(min, max), width_of(min_step, max_step));
@@ -60,12 +70,29 @@ pub(crate) fn encode_ints_with(values: &[i64], effort: Effort, out: &mut Vec<u8>
 }
 
 /// A run of integers taken apart.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub(super) enum IntBlock<'a> {
-    Steps { n: usize, first: i64, step: i64 },
-    Packed { n: usize, min: i64, width: u32, packed: &'a [u8] },
-    Delta { n: usize, first: i64, min_step: i64, width: u32, packed: &'a [u8] },
+    Steps {
+        n: usize,
+        first: i64,
+        step: i64,
+    },
+    Packed {
+        n: usize,
+        min: i64,
+        width: u32,
+        packed: &'a [u8],
+    },
+    Delta {
+        n: usize,
+        first: i64,
+        min_step: i64,
+        width: u32,
+        packed: &'a [u8],
+    },
     Frame(Frame<'a>),
+    /// Entropy coding tells its end only when it is decoded, so it is decoded when it is read.
+    Known(Vec<i64>),
 }
 
 impl<'a> IntBlock<'a> {
@@ -87,6 +114,7 @@ impl<'a> IntBlock<'a> {
                 Ok(IntBlock::Delta { n, first, min_step, width, packed })
             }
             id if id & FRAME_MASK == FRAME => Ok(IntBlock::Frame(Frame::read(id, reader, n)?)),
+            id if id & CODED_MASK == CODED => Ok(IntBlock::Known(coded::decode(id, reader, n)?)),
             other => reader.bad("an integer codec", other.to_string()),
         }
     }
@@ -105,6 +133,7 @@ impl<'a> IntBlock<'a> {
             | IntBlock::Packed { n, .. }
             | IntBlock::Delta { n, .. }
             | IntBlock::Frame(Frame { n, .. }) => *n,
+            IntBlock::Known(values) => values.len(),
         }
     }
 
@@ -113,6 +142,7 @@ impl<'a> IntBlock<'a> {
         // What is there already is overwritten: no need to clear it.
         into.resize(self.len(), 0);
         match *self {
+            IntBlock::Known(ref values) => into.copy_from_slice(values),
             IntBlock::Steps { mut first, step, .. } => {
                 for value in into {
                     *value = first;
@@ -133,12 +163,15 @@ impl<'a> IntBlock<'a> {
                     *value = at;
                 });
             }
-            IntBlock::Frame(frame) => frame.decode(into),
+            IntBlock::Frame(ref frame) => frame.decode(into),
         }
     }
 
     /// Shows all values in order, some at a time: the index of the first, and the values.
     pub(super) fn for_each(&self, mut show: impl FnMut(usize, &[i64])) {
+        if let IntBlock::Known(values) = self {
+            return show(0, values);
+        }
         let mut values = Vec::new();
         self.decode_into(&mut values);
         show(0, &values);

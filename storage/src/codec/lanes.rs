@@ -266,8 +266,7 @@ pub(super) fn square<T: Word, const G: usize>(
 
 #[inline(always)]
 fn interleave<T: Word>([a, b, c, d, e, f, g, h]: [Group<T>; 8]) -> [Group<T>; 8] {
-    let ((a, b), (c, d)) = (weave(a, e), weave(b, f));
-    let ((e, f), (g, h)) = (weave(c, g), weave(d, h));
+    let ((a, b), (c, d), (e, f), (g, h)) = (weave(a, e), weave(b, f), weave(c, g), weave(d, h));
     [a, b, c, d, e, f, g, h]
 }
 

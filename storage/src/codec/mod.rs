@@ -24,18 +24,20 @@
 mod aggregate;
 mod bits;
 mod block;
+mod coded;
 mod decimal;
 mod floats;
 mod frame;
 mod ints;
 mod lanes;
 mod plan;
+mod tans;
 mod text;
 
-use stripchart_core::{Bitmap, Column, FieldType, ValueRef, Values};
+use stripchart_core::{Bitmap, Column, FieldType, Values};
 
 #[allow(unused_imports, reason = "segments are about to read with it")]
-pub(crate) use self::aggregate::Aggregate;
+pub(crate) use self::aggregate::{Aggregate, aggregate_values};
 use self::bits::{put_bits, take_bits};
 #[allow(unused_imports, reason = "segments are about to read with it")]
 pub(crate) use self::block::{Decoded, NumberBlock, Numbers, Scratch};
@@ -46,7 +48,7 @@ use self::floats::{decode_floats, encode_floats};
 pub(crate) use self::ints::{decode_ints, decode_ints_into, encode_ints, encode_ints_with};
 pub(crate) use self::text::MAX_TEXT;
 use self::text::{decode_texts, encode_texts};
-use crate::bytes::{Bad, Reader, put_str, put_zigzag};
+use crate::bytes::{Bad, Reader};
 
 /// Values that a run may have; a record of the log has the longest runs.
 pub(crate) const MAX_VALUES: usize = 1 << 24;
@@ -165,31 +167,6 @@ fn decode_values(reader: &mut Reader<'_>, field_type: FieldType, n: usize) -> Re
             other => return reader.bad("a boolean codec", other.to_string()),
         },
         FieldType::String => Values::String(decode_texts(reader, n)?),
-    })
-}
-
-/// Appends one value; its type is known to the reader.
-pub(crate) fn put_value(value: ValueRef<'_>, out: &mut Vec<u8>) {
-    match value {
-        ValueRef::Float(v) => out.extend(v.to_bits().to_le_bytes()),
-        ValueRef::Integer(v) => put_zigzag(out, v),
-        ValueRef::Unsigned(v) => put_zigzag(out, v.cast_signed()),
-        ValueRef::Boolean(v) => out.push(u8::from(v)),
-        ValueRef::String(v) => put_str(out, v),
-        ValueRef::Time(at) => put_zigzag(out, at.nanos()),
-    }
-}
-
-pub(crate) fn take_value<'a>(
-    reader: &mut Reader<'a>,
-    field_type: FieldType,
-) -> Result<ValueRef<'a>, Bad> {
-    Ok(match field_type {
-        FieldType::Float => ValueRef::Float(f64::from_bits(reader.u64()?)),
-        FieldType::Integer => ValueRef::Integer(reader.zigzag()?),
-        FieldType::Unsigned => ValueRef::Unsigned(reader.zigzag()?.cast_unsigned()),
-        FieldType::Boolean => ValueRef::Boolean(reader.u8()? != 0),
-        FieldType::String => ValueRef::String(reader.str()?),
     })
 }
 

@@ -1,6 +1,7 @@
 //! Which frame fits a block of integers best: exact sizes from histograms, then the bytes.
 
 use super::bits::{bits_of, pack, put_bits};
+use super::coded::Rest;
 use super::frame::{
     BITMAP, DIVISOR, EXCEPTIONS, FRAME, LARGE, SMALL, SPAN_SHIFT, low_part, place_width, tiled_len,
 };
@@ -37,10 +38,21 @@ pub(super) struct Plan {
     residuals: Vec<i64>,
 }
 
-impl Plan {
-    /// The best frame for `values`, of which there are at least three.
-    pub(super) fn new(values: &[i64]) -> Option<Plan> {
-        let first = *values.first()?;
+/// A block of values, taken apart in every way that is tried.
+#[derive(Debug)]
+pub(super) struct Parts {
+    first: i64,
+    divisor: i64,
+    /// No two values are farther apart than 64 signed bits tell.
+    exact: bool,
+    /// From the first value, in units of the divisor; then the differences of those, and the differences of these.
+    orders: [Vec<i64>; 3],
+}
+
+impl Parts {
+    /// `None` for fewer than three values.
+    pub(super) fn of(values: &[i64]) -> Option<Parts> {
+        let [first, _, _, ..] = *values else { return None };
         let (min, max) = values.iter().fold((first, first), |(a, b), v| (a.min(*v), b.max(*v)));
         let exact = max.checked_sub(min).is_some();
         let divisor = if exact { common_divisor(values, first) } else { 1 };
@@ -50,40 +62,63 @@ impl Plan {
         }
         let steps = differences(&distances);
         let seconds = differences(&steps);
-        let ranges = [&distances[..], &steps[1..], &seconds[2..]].map(range);
-        let mut best: Option<(u8, Window)> = None;
-        for (order, residuals) in [(1u8, &steps), (0, &distances), (2, &seconds)] {
+        Some(Parts { first, divisor, exact, orders: [distances, steps, seconds] })
+    }
+
+    /// The ways that may pay: order, smallest and range of the residuals. Noise doubles with every difference, so an order that does not
+    /// narrow the range does not pay, and values as they are only where they do not wander.
+    fn orders(&self) -> impl Iterator<Item = (u8, (i64, u64))> {
+        let [distances, steps, seconds] = &self.orders;
+        let ranges = [range(distances), range(&steps[1..]), range(&seconds[2..])];
+        [1u8, 0, 2].into_iter().map(move |order| (order, ranges[usize::from(order)])).filter(
+            move |(order, range)| match order {
+                0 => range.1 / 8 <= ranges[1].1,
+                1 => true,
+                _ => range.1 < ranges[1].1,
+            },
+        )
+    }
+
+    /// The best frame.
+    pub(super) fn plan(&self) -> Option<Plan> {
+        let (first, divisor, n) = (self.first, self.divisor, self.orders[0].len());
+        let windows = self.orders().map(|(order, range)| {
             let skip = usize::from(order);
-            // Noise doubles with every difference, so an order that does not narrow the range does not pay, and values as they are
-            // only where they do not wander.
-            let hopeless = match order {
-                0 => ranges[0].1 / 8 > ranges[1].1,
-                1 => false,
-                _ => ranges[2].1 >= ranges[1].1,
-            };
-            if hopeless {
-                continue;
-            }
-            let window = window(&residuals[skip..], values.len(), ranges[skip], skip);
-            if best.is_none_or(|(_, best)| window.bits < best.bits) {
-                best = Some((order, window));
-            }
-        }
-        let (order, window) = best?;
-        let distance = |v: i64| first.wrapping_add(divisor.wrapping_mul(v));
-        let base = if order == 0 { distance(window.low) } else { first };
+            (order, window(&self.orders[skip][skip..], n, range, skip))
+        });
+        let (order, window) = windows.min_by_key(|(_, window)| window.bits)?;
         let start = if order == 0 { window.low } else { 0 };
-        let span = if exact { span(&distances, start, window.low) } else { 0 };
-        let first_step = *steps.get(1)?;
-        let mut residuals = match order {
-            0 => distances,
-            1 => steps,
-            _ => seconds,
-        };
+        let base = first.wrapping_add(divisor.wrapping_mul(start));
+        let span = if self.exact { span(&self.orders[0], start, window.low) } else { 0 };
+        let first_step = self.orders[1][1];
+        let mut residuals = self.orders[usize::from(order)].clone();
         residuals[..usize::from(order)].fill(window.low);
         Some(Plan { order, base, divisor, first_step, window, span, residuals })
     }
 
+    /// Appends the best entropy-coded block if it takes fewer than `most` bytes.
+    pub(super) fn write_coded(&self, most: usize, out: &mut Vec<u8>) -> bool {
+        let mut best = Vec::new();
+        for (order, _) in self.orders() {
+            let rest = Rest {
+                order,
+                base: self.first,
+                divisor: self.divisor,
+                first_step: self.orders[1][1],
+                residuals: &self.orders[usize::from(order)],
+            };
+            let mut coded = Vec::new();
+            let most = if best.is_empty() { most } else { best.len() };
+            if rest.write(most, &mut coded) {
+                best = coded;
+            }
+        }
+        out.extend_from_slice(&best);
+        !best.is_empty()
+    }
+}
+
+impl Plan {
     pub(super) fn write(&self, out: &mut Vec<u8>) {
         let Window { low, width, exceptions, high_width, common, .. } = self.window;
         let divisor = if self.divisor > 1 { DIVISOR } else { 0 };

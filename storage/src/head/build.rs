@@ -12,8 +12,15 @@ pub(super) struct Builder {
 }
 
 impl Builder {
-    pub(super) fn new(field_type: FieldType) -> Self {
-        Builder { values: Values::empty(field_type), present: None }
+    /// A column without rows, with room for `most` if it is of numbers.
+    pub(super) fn new(field_type: FieldType, most: usize) -> Self {
+        let values = match field_type {
+            FieldType::Float => Values::Float(Vec::with_capacity(most)),
+            FieldType::Integer => Values::Integer(Vec::with_capacity(most)),
+            FieldType::Unsigned => Values::Unsigned(Vec::with_capacity(most)),
+            other => Values::empty(other),
+        };
+        Builder { values, present: None }
     }
 
     pub(super) fn len(&self) -> usize {

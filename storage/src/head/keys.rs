@@ -120,14 +120,17 @@ pub(super) struct Keys {
     tables: Vec<u32>,
     numbers: HashTable<(Kept, u32)>,
     hasher: DefaultHashBuilder,
-    /// Series whose tags are in `links`: the first so many.
-    indexed: u32,
-    links: Vec<Link>,
-    values: usize,
 }
 
-/// The tags of a table, by key.
-pub(super) type Tags = HashMap<Box<str>, TagValues>;
+/// Which series have which tags, of the first so many series.
+#[derive(Debug, Default)]
+pub(super) struct TagIndex {
+    /// By table, by tag key.
+    tables: Vec<HashMap<Box<str>, TagValues>>,
+    indexed: u32,
+    links: Vec<Link>,
+    hasher: DefaultHashBuilder,
+}
 
 /// A series that has a tag's value, and the one before it.
 #[derive(Debug, Clone, Copy)]
@@ -138,7 +141,7 @@ struct Link {
 
 /// The values of one tag key in one table.
 #[derive(Debug, Default)]
-pub(super) struct TagValues {
+struct TagValues {
     values: HashTable<TagValue>,
 }
 
@@ -157,11 +160,20 @@ impl Keys {
 
     /// About what all takes.
     pub(super) fn bytes(&self) -> usize {
-        let per_series = size_of::<TextAt>() + 4 + 3 * size_of::<(Kept, u32)>() / 2;
-        self.texts.bytes
-            + self.places.len() * per_series
-            + self.links.len() * size_of::<Link>()
-            + self.values * 2 * size_of::<TagValue>()
+        // Tags as though they were indexed, one value of each series its own.
+        let tags = 2 * size_of::<Link>() + size_of::<TagValue>() * 3 / 2;
+        let per_series = size_of::<TextAt>() + 4 + 3 * size_of::<(Kept, u32)>() / 2 + tags;
+        self.texts.bytes + self.places.len() * per_series
+    }
+
+    /// Whether the series of `key` is in `table`.
+    pub(super) fn has(&self, table: u32, key: &str) -> bool {
+        let hash = Kept::of(self.hasher.hash_one((table, key)));
+        let same = |(kept, series): &(Kept, u32)| {
+            let at = *series as usize;
+            *kept == hash && self.tables[at] == table && self.texts.get(self.places[at]) == key
+        };
+        self.numbers.find(hash.spread(), same).is_some()
     }
 
     /// The number of the series of `key` in `table`, and whether it is entered just now.
@@ -183,20 +195,33 @@ impl Keys {
             }
         }
     }
+}
 
-    /// The next series whose tags are not indexed, and its table.
-    pub(super) fn to_index(&self) -> Option<(u32, u32)> {
-        let table = self.tables.get(self.indexed as usize)?;
-        Some((self.indexed, *table))
+impl TagIndex {
+    /// Whether a series of `keys` is not indexed yet.
+    pub(super) fn is_behind(&self, keys: &Keys) -> bool {
+        (self.indexed as usize) < keys.places.len()
     }
 
-    /// Indexes the tags of the series that [`Keys::to_index`] names; `tags` are its table's.
-    pub(super) fn index(&mut self, tags: &mut Tags) {
-        let series = self.indexed;
-        self.indexed += 1;
-        let Keys { texts, places, hasher, links, values, .. } = self;
-        let Some(place) = places.get(series as usize) else { return };
-        let Ok(key) = KeyRef::parse(texts.get(*place)) else { return };
+    /// Indexes up to `most` of the series that are not yet.
+    pub(super) fn catch_up(&mut self, keys: &Keys, most: usize) {
+        let from = self.indexed as usize;
+        let places = keys.places.iter().zip(&keys.tables).skip(from);
+        for (place, table) in places.take(most) {
+            if let Ok(key) = KeyRef::parse(keys.texts.get(*place)) {
+                self.add(keys, *table as usize, key, *place);
+            }
+            self.indexed += 1;
+        }
+    }
+
+    fn add(&mut self, keys: &Keys, table: usize, key: KeyRef<'_>, place: TextAt) {
+        let TagIndex { tables, links, hasher, .. } = self;
+        if tables.len() <= table {
+            tables.resize_with(table + 1, HashMap::default);
+        }
+        let tags = &mut tables[table];
+        let texts = &keys.texts;
         // Where a tag's value stands in the key: after its key and the separators.
         let mut start = key.measurement().len() + 1;
         for (name, value) in key.tags() {
@@ -204,7 +229,7 @@ impl Keys {
             let text = TextAt {
                 start: place.start + crate::rows::index(start),
                 len: crate::rows::index(value.len()),
-                ..*place
+                ..place
             };
             start += value.len() + 1;
             let link = crate::rows::index(links.len());
@@ -221,20 +246,25 @@ impl Keys {
                 }
                 Entry::Vacant(place) => {
                     place.insert(TagValue { hash, text, last: link, count: 1 });
-                    *values += 1;
                     NONE
                 }
             };
-            links.push(Link { series, before });
+            links.push(Link { series: self.indexed, before });
         }
     }
 
-    /// How many series have `value`, and a place in the chain of them.
-    pub(super) fn having(&self, tags: &TagValues, value: &str) -> (usize, Chain) {
+    /// The tag keys of a table, in no order.
+    pub(super) fn tag_keys(&self, table: u32) -> impl Iterator<Item = &str> {
+        self.tables.get(table as usize).into_iter().flat_map(|tags| tags.keys().map(|key| &**key))
+    }
+
+    /// How many series of a table have a tag, and a place in the chain of them.
+    pub(super) fn having(&self, keys: &Keys, table: u32, key: &str, value: &str) -> (u32, Chain) {
+        let tags = self.tables.get(table as usize).and_then(|tags| tags.get(key));
         let hash = Kept::of(self.hasher.hash_one(value));
-        let same = |known: &TagValue| known.hash == hash && self.texts.get(known.text) == value;
-        let found = tags.values.find(hash.spread(), same);
-        found.map_or((0, Chain(NONE)), |known| (known.count as usize, Chain(known.last)))
+        let same = |known: &TagValue| known.hash == hash && keys.texts.get(known.text) == value;
+        let found = tags.and_then(|tags| tags.values.find(hash.spread(), same));
+        found.map_or((0, Chain(NONE)), |known| (known.count, Chain(known.last)))
     }
 
     /// The series that `chain` stands at; the chain moves on to the one entered before.
@@ -257,25 +287,21 @@ mod tests {
 
     #[test]
     fn keys_are_found_and_so_are_the_series_of_a_value() {
-        let mut keys = Keys::default();
-        let mut tags = Tags::default();
+        let (mut keys, mut index) = (Keys::default(), TagIndex::default());
         let key = |n: usize| {
             let (host, zone) = (format!("h{n}"), format!("z{}", n % 7));
             SeriesKey::new("cpu", [("host", host.as_str()), ("zone", zone.as_str())]).unwrap()
         };
         for n in 0..20_000 {
             let key = key(n);
-            let key = key.as_ref();
-            assert_eq!(keys.enter(3, key.as_str()), (crate::rows::index(n), true));
+            assert_eq!(keys.enter(3, key.as_ref().as_str()), (crate::rows::index(n), true));
             if n % 1000 == 7 {
-                while keys.to_index().is_some() {
-                    keys.index(&mut tags);
-                }
+                index.catch_up(&keys, 500);
             }
         }
-        while keys.to_index().is_some() {
-            keys.index(&mut tags);
-        }
+        assert!(index.is_behind(&keys));
+        index.catch_up(&keys, usize::MAX);
+        assert!(!index.is_behind(&keys));
         for n in [0, 1, 9_999, 19_999] {
             let text = key(n);
             let text = text.as_ref().as_str();
@@ -283,15 +309,18 @@ mod tests {
             assert_eq!(keys.get(crate::rows::index(n)), text);
         }
         let series = |name: &str, value: &str| {
-            let (count, mut chain) = keys.having(&tags[name], value);
-            let found: Vec<u32> = std::iter::from_fn(|| keys.next(&mut chain)).collect();
-            assert_eq!(found.len(), count);
+            let (count, mut chain) = index.having(&keys, 3, name, value);
+            let found: Vec<u32> = std::iter::from_fn(|| index.next(&mut chain)).collect();
+            assert_eq!(found.len(), count as usize);
             found
         };
         assert_eq!(series("host", "h77"), [77]);
         assert_eq!(series("host", "h"), [0; 0]);
+        assert_eq!(series("rack", "h77"), [0; 0]);
         let third = series("zone", "z3");
         assert!(third.len() == 2857 && third.iter().all(|n| n % 7 == 3));
+        assert_eq!(index.tag_keys(3).count(), 2);
+        assert_eq!(index.tag_keys(2).count(), 0);
         assert!(keys.bytes() < 20_000 * 140, "{}", keys.bytes());
         assert_eq!(keys.enter(2, key(0).as_ref().as_str()), (20_000, true), "another table");
     }

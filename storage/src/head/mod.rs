@@ -34,7 +34,7 @@ use stripchart_core::{Column, FieldType, KeyRef};
 use self::arena::{Arena, At};
 use self::block::{Packer, TimesList};
 use self::build::spread;
-use self::keys::{Keys, Numbered, Tags};
+use self::keys::{Keys, Numbered, TagIndex};
 use self::layout::{FIXED, Layouts, set_present};
 use crate::catalog::PolicyId;
 use crate::frame::{Decimals, FRAME};
@@ -45,6 +45,8 @@ pub(crate) struct Head {
     /// Distinguishes this head from those before it, for the hints that are left in batches.
     pub(crate) generation: u32,
     pub(crate) inner: RwLock<HeadInner>,
+    /// Behind a lock of its own, for it is brought up to date by readers. Taken before `inner`.
+    tags: RwLock<TagIndex>,
 }
 
 #[derive(Debug, Default)]
@@ -80,7 +82,6 @@ pub(crate) struct HeadTable {
     field_by_name: HashMap<Arc<str>, [Option<u32>; FieldType::ALL.len()]>,
     decimals: Vec<Decimals>,
     series: Vec<u32>,
-    tags: Tags,
     layouts: Layouts,
     times: TimesList,
 }
@@ -134,7 +135,7 @@ const FIRST_ROWS: usize = 4;
 
 impl Head {
     pub(crate) fn new(generation: u32) -> Self {
-        Head { generation, inner: RwLock::default() }
+        Head { generation, inner: RwLock::default(), tags: RwLock::default() }
     }
 }
 
@@ -178,7 +179,6 @@ impl HeadInner {
             field_by_name: HashMap::new(),
             decimals: Vec::new(),
             series: Vec::new(),
-            tags: Tags::default(),
             layouts: Layouts::default(),
             times: TimesList::default(),
         });

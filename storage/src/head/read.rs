@@ -11,6 +11,7 @@ use super::{Head, HeadInner, HeadSeries, HeadTable};
 use crate::TagFilter;
 use crate::bytes::Bad;
 use crate::catalog::PolicyId;
+use crate::frame::FRAME;
 use crate::rows::{Rows, Wanted};
 
 /// Series that are looked at before writers get a turn.
@@ -33,21 +34,28 @@ impl Head {
         limit: u32,
         mut each: impl FnMut(KeyRef<'_>, u32),
     ) {
-        if !filter.required().is_empty() {
+        let required = filter.required();
+        if !required.is_empty() {
             self.index();
         }
-        let Some(mut candidates) = self.inner.read().candidates(policy, measurement, filter) else {
-            return;
-        };
+        let tags = self.tags.read();
+        let Some(table) = self.inner.read().find_table(policy, measurement) else { return };
+        let mut candidates = Candidates::All(0);
+        let mut fewest = u32::MAX;
+        for (key, value) in required {
+            let (count, chain) = tags.having(&self.inner.read().keys, table, key, value);
+            if count < fewest {
+                (fewest, candidates) = (count, Candidates::Having(chain));
+            }
+        }
         loop {
             let inner = self.inner.read();
-            let Some(table) = inner.find_table(policy, measurement) else { return };
             for _ in 0..STEP {
                 let next = match &mut candidates {
-                    Candidates::Having(chain) => inner.keys.next(chain),
+                    Candidates::Having(chain) => tags.next(chain),
                     Candidates::All(at) => {
                         *at += 1;
-                        table.series.get(*at - 1).copied()
+                        inner.tables[table as usize].series.get(*at - 1).copied()
                     }
                 };
                 let Some(number) = next else { return };
@@ -61,49 +69,30 @@ impl Head {
 }
 
 impl Head {
-    /// Indexes the tags of series that have come since the last time. Others get their turn in between.
+    /// Indexes the tags of series that have come since the last time. Writers get their turn in between.
     fn index(&self) {
-        while self.inner.read().keys.to_index().is_some() {
-            let mut inner = self.inner.write();
-            let HeadInner { keys, tables, .. } = &mut *inner;
-            for _ in 0..STEP {
-                let Some((_, table)) = keys.to_index() else { break };
-                keys.index(&mut tables[table as usize].tags);
-            }
+        if !self.tags.read().is_behind(&self.inner.read().keys) {
+            return;
+        }
+        let mut tags = self.tags.write();
+        while tags.is_behind(&self.inner.read().keys) {
+            tags.catch_up(&self.inner.read().keys, STEP);
         }
     }
 
     /// The tag keys of the series of `measurement`, in no order.
     pub(crate) fn tag_keys(&self, policy: PolicyId, measurement: &str) -> Vec<String> {
         self.index();
-        let inner = self.inner.read();
-        let table = inner.find_table(policy, measurement);
-        table.into_iter().flat_map(|t| t.tags.keys().map(|key| key.to_string())).collect()
+        let tags = self.tags.read();
+        let table = self.inner.read().find_table(policy, measurement);
+        table.into_iter().flat_map(|table| tags.tag_keys(table).map(str::to_owned)).collect()
     }
 }
 
 impl HeadInner {
-    fn find_table(&self, policy: PolicyId, measurement: &str) -> Option<&HeadTable> {
-        let table = *self.table_by_name.get(&policy)?.get(measurement)?;
-        self.tables.get(table as usize)
-    }
-
-    /// The series that `filter` may accept; `None` if it can accept none.
-    fn candidates(
-        &self,
-        policy: PolicyId,
-        measurement: &str,
-        filter: &TagFilter,
-    ) -> Option<Candidates> {
-        let table = self.find_table(policy, measurement)?;
-        let mut best = (table.series.len(), Candidates::All(0));
-        for (key, value) in filter.required() {
-            let (count, chain) = self.keys.having(table.tags.get(key)?, value);
-            if count <= best.0 {
-                best = (count, Candidates::Having(chain));
-            }
-        }
-        (best.0 > 0).then_some(best.1)
+    /// The number of the table of `measurement`.
+    fn find_table(&self, policy: PolicyId, measurement: &str) -> Option<u32> {
+        self.table_by_name.get(&policy)?.get(measurement).copied()
     }
 
     /// Measurements of a policy that have series.
@@ -112,6 +101,21 @@ impl HeadInner {
         names
             .filter(|(_, at)| !self.tables[**at as usize].series.is_empty())
             .map(|(name, _)| &**name)
+    }
+
+    /// The number of the table of `measurement`.
+    pub(crate) fn table_number(&self, policy: PolicyId, measurement: &str) -> Option<u32> {
+        self.table_by_name.get(&policy)?.get(measurement).copied()
+    }
+
+    /// Whether the series of `key` is in `table`.
+    pub(crate) fn has_series(&self, table: u32, key: KeyRef<'_>) -> bool {
+        self.keys.has(table, key.as_str())
+    }
+
+    /// How many series a table has.
+    pub(crate) fn series_in(&self, table: &HeadTable) -> usize {
+        table.series.len()
     }
 
     /// The series of a table: key and number.
@@ -175,6 +179,8 @@ impl HeadInner {
             })
             .collect();
         again.iter().for_each(|(at, _)| fields[*at] = None);
+        let blocks = self.blocks(series);
+        let most = blocks.len() * FRAME + tail(series, table).len();
         let mut reading = Reading {
             head: self,
             table,
@@ -182,10 +188,10 @@ impl HeadInner {
             range: (start, end),
             fields,
             targets: (layout::NONE, Vec::new()),
-            timestamps: Vec::new(),
-            columns: wanted.iter().map(|want| Builder::new(want.field_type)).collect(),
+            timestamps: Vec::with_capacity(most),
+            columns: wanted.iter().map(|want| Builder::new(want.field_type, most)).collect(),
         };
-        for at in self.blocks(series) {
+        for at in blocks {
             let read = reading.block(at);
             debug_assert!(read.is_ok(), "packed by this process: {read:?}");
         }
@@ -208,7 +214,7 @@ impl HeadTable {
 }
 
 /// The rows of a series that are not packed.
-fn tail<'h>(series: &'h HeadSeries, table: &HeadTable) -> impl Iterator<Item = &'h [u64]> {
+fn tail<'h>(series: &'h HeadSeries, table: &HeadTable) -> impl ExactSizeIterator<Item = &'h [u64]> {
     let stride = table.layouts.get(series.layout).map_or(1, layout::Layout::stride);
     series.tail.chunks_exact(stride)
 }

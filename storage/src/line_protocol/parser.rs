@@ -18,6 +18,7 @@ use super::leaf;
 use super::line::{Body, PLAIN, QUOTED, RawLine, STRING, fault_of, part, unescape};
 use super::report::ParseReport;
 use super::shortcut::{Shortcuts, Times};
+use super::template;
 
 /// Memory for remembered series, unless told otherwise.
 const MEMO_BYTES: usize = 32 << 20;
@@ -134,7 +135,7 @@ impl LineParser {
         let mut body = Body::new(body);
         let mut lines_before = LineCount::default();
         let mut times = Times::new(precision, default_time);
-        let mut row = Row { slots: Vec::new(), grammar_alone: self.grammar_alone };
+        let mut row = Row { slots: Vec::new(), template: None, grammar_alone: self.grammar_alone };
         self.belong_to(batch);
         self.shortcuts.begin_body();
         let mut at = 0;
@@ -162,6 +163,7 @@ impl LineParser {
                     break;
                 }
                 self.belong_to(batch);
+                row.template = None;
             }
         }
         report
@@ -208,7 +210,14 @@ impl LineParser {
         };
         row.write(text, series, at, batch);
         if let Some(raw) = raw {
-            self.shortcuts.learn(raw, series, row.foretold().as_deref(), batch);
+            let template = match row.template {
+                Some(template) => template,
+                None => row.foretold().map_or(template::NONE, |fields| {
+                    self.shortcuts.templates.learn(&fields, batch)
+                }),
+            };
+            row.template = Some(template);
+            self.shortcuts.learn(raw, series, template);
         }
         Ok(())
     }
@@ -262,6 +271,8 @@ fn kind_of(error: &KeyError) -> Kind {
 /// The row being read; between rows, what the last one looked like.
 struct Row<'a> {
     slots: Vec<Slot<'a>>,
+    /// The template of lines that look like the last one; `None` while nobody has asked for it.
+    template: Option<u32>,
     grammar_alone: bool,
 }
 
@@ -296,6 +307,7 @@ impl<'a> Row<'a> {
         {
             return Ok(rest);
         }
+        self.template = None;
         let slots = &mut self.slots;
         slots.clear();
         let (rest, ()) = grammar::fields(input, series_len, |(key, value)| {
@@ -321,7 +333,11 @@ impl<'a> Row<'a> {
         let last = self.slots.len().checked_sub(1)?;
         for (index, slot) in self.slots.iter_mut().enumerate() {
             let value = rest.strip_prefix(slot.key.as_bytes())?.strip_prefix(b"=")?;
+            let of = slot.value.field_type();
             (rest, slot.value) = grammar::field_value(value).ok()?;
+            if slot.value.field_type() != of {
+                self.template = None;
+            }
             match rest.first() {
                 Some(b',') if index < last => rest = &rest[1..],
                 None | Some(b' ') if index == last => {}

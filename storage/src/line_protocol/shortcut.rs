@@ -13,7 +13,7 @@
 //!
 //! Whatever is not as expected is declined, and the grammar decides.
 
-use stripchart_core::{Batch, BatchSeries, FieldType, Precision, Timestamp};
+use stripchart_core::{Batch, BatchSeries, Precision, Timestamp};
 
 use super::line::Body;
 use super::memo::{self, GROUP, Memo};
@@ -34,7 +34,7 @@ const GROUP_BYTES: usize = 24 << 10;
 #[derive(Debug)]
 pub(super) struct Shortcuts {
     pub(super) memo: Memo,
-    templates: Templates,
+    pub(super) templates: Templates,
     staged: Staged,
     /// The entry of the last line, and the one that should follow it.
     last: u32,
@@ -162,15 +162,9 @@ impl Shortcuts {
         self.memo.entry(index).map(|entry| entry.series)
     }
 
-    /// Remembers a line that the grammar has read: its series, as for [`Shortcuts::series`], and its fields if they
-    /// can be foretold.
-    pub(super) fn learn(
-        &mut self,
-        raw: &[u8],
-        series: BatchSeries,
-        fields: Option<&[(&str, FieldType)]>,
-        batch: &mut Batch,
-    ) {
+    /// Remembers a line that the grammar has read: its series, as for [`Shortcuts::series`], and what its fields look like,
+    /// if they can be foretold.
+    pub(super) fn learn(&mut self, raw: &[u8], series: BatchSeries, template: u32) {
         let hash = memo::hash(raw);
         let index = match self.memo.find(hash, raw) {
             memo::NONE => self.memo.insert(hash, raw, series),
@@ -179,12 +173,9 @@ impl Shortcuts {
         self.follow(index);
         let Some(entry) = self.memo.entry(index) else { return };
         (self.expected, entry.used) = (entry.next, true);
-        if let Some(fields) = fields {
-            let template = self.templates.learn(fields, batch);
-            if template != template::NONE && template != entry.template {
-                self.templates.correct(entry.template, template);
-                entry.template = template;
-            }
+        if template != template::NONE && template != entry.template {
+            self.templates.correct(entry.template, template);
+            entry.template = template;
         }
     }
 }

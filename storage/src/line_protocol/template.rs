@@ -40,6 +40,8 @@ pub(super) struct Template {
     suffix: Option<u8>,
     /// Whether there are texts.
     texts: bool,
+    /// The type of all fields, if it is one: those lines are read and written without a look at each field's.
+    uniform: Option<FieldType>,
     layout: RowLayout,
     /// The template that was right when this one last was not.
     other: u32,
@@ -144,6 +146,10 @@ impl Template {
         Template {
             fields: patterns.collect(),
             suffix: fields.last().and_then(|(_, of)| suffix(*of)),
+            uniform: fields
+                .first()
+                .map(|(_, first)| *first)
+                .filter(|first| fields.iter().all(|(_, of)| of == first)),
             texts: fields.iter().any(|(_, of)| *of == FieldType::String),
             layout,
             other: NONE,
@@ -160,21 +166,30 @@ impl Template {
     #[inline(always)]
     pub(super) fn read(&self, body: &[u8], mut at: usize, staged: &mut Staged) -> Option<usize> {
         staged.0.resize(self.fields.len(), 0);
-        for (field, place) in self.fields.iter().zip(&mut staged.0) {
-            at = field.before.end_in(body, at)?;
-            (*place, at) = match field.of {
-                FieldType::Integer => {
-                    let (value, end) = number::integer_at(body, at)?;
-                    (value.cast_unsigned(), end)
+        let places = self.fields.iter().zip(&mut staged.0);
+        match self.uniform {
+            Some(FieldType::Integer) => {
+                for (field, place) in places {
+                    (*place, at) = integer_at(body, field.before.end_in(body, at)?)?;
                 }
-                FieldType::Float => {
-                    let (value, end) = number::float_at(body, at)?;
-                    (value.to_bits(), end)
+            }
+            Some(FieldType::Float) => {
+                for (field, place) in places {
+                    (*place, at) = float_at(body, field.before.end_in(body, at)?)?;
                 }
-                FieldType::Unsigned => unsigned_at(body, at)?,
-                FieldType::Boolean => boolean_at(body, at)?,
-                FieldType::String => text_at(body, at)?,
-            };
+            }
+            _ => {
+                for (field, place) in places {
+                    let value = field.before.end_in(body, at)?;
+                    (*place, at) = match field.of {
+                        FieldType::Integer => integer_at(body, value)?,
+                        FieldType::Float => float_at(body, value)?,
+                        FieldType::Unsigned => unsigned_at(body, value)?,
+                        FieldType::Boolean => boolean_at(body, value)?,
+                        FieldType::String => text_at(body, value)?,
+                    };
+                }
+            }
         }
         match self.suffix {
             None => Some(at),
@@ -194,16 +209,38 @@ impl Template {
         batch: &mut Batch,
     ) {
         let mut row = batch.row_with(series, self.layout, at);
-        for (field, bits) in self.fields.iter().zip(&staged.0) {
-            match field.of {
-                FieldType::Integer => row.i64(bits.cast_signed()),
-                FieldType::Float => row.f64(f64::from_bits(*bits)),
-                FieldType::Unsigned => row.u64(*bits),
-                FieldType::Boolean => row.bool(*bits != 0),
-                FieldType::String => row.str(staged_text(text, *bits)),
-            };
+        match self.uniform {
+            Some(FieldType::Integer) => {
+                row.i64s(staged.0.iter().map(|bits| bits.cast_signed()));
+            }
+            Some(FieldType::Float) => {
+                row.f64s(staged.0.iter().map(|bits| f64::from_bits(*bits)));
+            }
+            _ => {
+                for (field, bits) in self.fields.iter().zip(&staged.0) {
+                    match field.of {
+                        FieldType::Integer => row.i64(bits.cast_signed()),
+                        FieldType::Float => row.f64(f64::from_bits(*bits)),
+                        FieldType::Unsigned => row.u64(*bits),
+                        FieldType::Boolean => row.bool(*bits != 0),
+                        FieldType::String => row.str(staged_text(text, *bits)),
+                    };
+                }
+            }
         }
     }
+}
+
+#[inline(always)]
+fn integer_at(body: &[u8], at: usize) -> Option<(u64, usize)> {
+    let (value, end) = number::integer_at(body, at)?;
+    Some((value.cast_unsigned(), end))
+}
+
+#[inline(always)]
+fn float_at(body: &[u8], at: usize) -> Option<(u64, usize)> {
+    let (value, end) = number::float_at(body, at)?;
+    Some((value.to_bits(), end))
 }
 
 fn unsigned_at(body: &[u8], at: usize) -> Option<(u64, usize)> {

@@ -69,7 +69,8 @@ fn rows(series: &Series) -> Result<u64, ReadError> {
     let mut rows = 0;
     for (segment, number, _) in &series.inner.segments {
         let segment = &series.view.segments[*segment as usize];
-        rows += u64::from(segment.with_index(|index| Ok(index.series(*number)?.rows))?);
+        let runs = segment.runs(*number)?;
+        rows += runs.iter().map(|run| u64::from(run.rows)).sum::<u64>();
     }
     Ok(rows)
 }

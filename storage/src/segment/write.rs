@@ -1,4 +1,7 @@
-//! Writing a segment: series in order, one table's blocks in memory at a time.
+//! Writing a segment: series in order, a few megabytes of one table's blocks in memory at a time.
+//!
+//! What stays in memory until the end: for each series the numbers of its tag values, for each timestamp column and group of rows
+//! some twenty bytes, and the distinct tag values.
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
@@ -6,15 +9,29 @@ use std::sync::Arc;
 
 use stripchart_core::{FieldType, KeyRef};
 
-use super::directory::{self, Block, Group};
-use super::index::{IndexBuilder, SeriesEntry};
-use super::{Footer, GROUP_ROWS, Part, file_name, header};
+use super::build::{TimesBuilder, put_block};
+use super::dictionary::put_dictionary;
+use super::intern::Interner;
+use super::packed::{put_bits, put_columns, width_of};
+use super::page::{self, NewBlock};
+use super::root::NewRoot;
+use super::table::{ASCENDING, NewKey, NewPage, NewTable, ORDERED, order_width};
+use super::times::{self, Times};
+use super::{Footer, GROUP_ROWS, MAX_GROUP_ROWS, PAGE, Part, file_name, header};
 use crate::ReadError;
 use crate::catalog::PolicyId;
-use crate::codec::{encode_column, encode_ints};
-use crate::partials::stats_of;
-use crate::rows::{Rows, Wanted, index as u32_of};
+use crate::codec::Effort;
+use crate::rows::{ColumnBuilder, Rows, Wanted, index as u32_of};
 use crate::vfs::{AppendFile, Vfs};
+
+/// Series with fewer rows share blocks with their neighbours.
+const SHORT_ROWS: usize = 128;
+/// Bytes of blocks that are gathered before they are written, at the end of a page.
+const STRIPE: usize = 4 << 20;
+/// Blocks whose description lies in the record of their table, at most.
+const INLINE_BLOCKS: usize = 4096;
+/// A key of a table with as many series, and at least a sixteenth as many values, gets its series in order.
+const ORDERED_SERIES: usize = 4096;
 
 /// What a new segment is, beside its rows.
 #[derive(Debug, Clone)]
@@ -23,6 +40,10 @@ pub(crate) struct Identity {
     pub(crate) shard: (i64, i64),
     pub(crate) rank: u64,
     pub(crate) id: u64,
+    /// 0 as sealed from memory, more the more often its rows were merged.
+    pub(crate) level: u8,
+    /// How hard its blocks are pressed.
+    pub(crate) effort: Effort,
     pub(crate) replaces: Vec<u64>,
 }
 
@@ -36,38 +57,66 @@ pub(crate) struct SegmentWriter {
     /// Bytes written.
     offset: u64,
     table: Option<TableBuffer>,
-    /// Timestamp columns so far, as their bytes.
-    timestamps: HashMap<Box<[u8]>, Part>,
-    /// Records of series; offsets in the index count from the first of them until the end is known.
-    records: Vec<u8>,
-    index: Vec<IndexedTable>,
+    times: TimesBuilder,
+    time_pages: Vec<Part>,
+    /// Tag keys and their values so far.
+    keys: HashMap<Box<str>, usize>,
+    values: Vec<Interner>,
+    tables: Vec<EndedTable>,
+    series: usize,
     rows: u64,
     bounds: Option<(i64, i64)>,
+    /// What went wrong while a series was added; reported by what is called next.
+    failed: Option<ReadError>,
     finished: bool,
 }
 
-struct IndexedTable {
+/// A table whose blocks are written.
+struct EndedTable {
     name: String,
     fields: Vec<(String, FieldType)>,
-    series: Vec<(Box<str>, SeriesEntry)>,
+    keys: Vec<KeyNumbers>,
+    table: NewTable,
 }
 
-/// The table at hand: bytes of its blocks, and what the records of its series will say.
+/// Per series the number of its value of a tag key + 1, as the interner numbers them; 0 without. May be shorter than the series.
+#[derive(Debug)]
+struct KeyNumbers {
+    key: usize,
+    numbers: Vec<u32>,
+}
+
+/// The table at hand.
 struct TableBuffer {
     name: String,
     wanted: Vec<Wanted>,
-    timestamps: Vec<u8>,
-    /// One per field.
-    values: Vec<Vec<u8>>,
-    series: Vec<PendingSeries>,
+    series: usize,
+    rows: u64,
+    keys: Vec<KeyNumbers>,
+    /// First series, first run, runs, rows.
+    groups: Vec<[u32; 4]>,
+    /// Numbers of the timestamp columns.
+    runs: Vec<u32>,
+    short: ShortSeries,
+    fields: Vec<FieldBuffer>,
 }
 
-struct PendingSeries {
-    key: Box<str>,
+#[derive(Default)]
+struct FieldBuffer {
+    /// Blocks not yet written, and what is known of them.
+    bytes: Vec<u8>,
+    blocks: Vec<NewBlock>,
+    pages: Vec<NewPage>,
+}
+
+/// Rows of short series that will share blocks.
+#[derive(Default)]
+struct ShortSeries {
     rows: usize,
-    groups: Vec<Group>,
-    /// Per field its blocks, by group; offsets count from the field's first byte.
-    blocks: Vec<Vec<Option<Block>>>,
+    runs: usize,
+    /// Of the first of them.
+    cells: Vec<usize>,
+    columns: Vec<ColumnBuilder>,
 }
 
 impl SegmentWriter {
@@ -86,11 +135,15 @@ impl SegmentWriter {
             identity,
             offset: 0,
             table: None,
-            timestamps: HashMap::new(),
-            records: Vec::new(),
-            index: Vec::new(),
+            times: TimesBuilder::default(),
+            time_pages: Vec::new(),
+            keys: HashMap::new(),
+            values: Vec::new(),
+            tables: Vec::new(),
+            series: 0,
             rows: 0,
             bounds: None,
+            failed: None,
             finished: false,
         };
         writer.append(&header())?;
@@ -105,63 +158,157 @@ impl SegmentWriter {
         Ok(())
     }
 
+    /// Appends a part with its checksum.
+    fn part(&mut self, bytes: &[u8]) -> Result<Part, ReadError> {
+        let (offset, len) = (self.offset, u32_of(bytes.len()));
+        self.append(bytes)?;
+        Ok(Part { offset, len, crc: crc32c::crc32c(bytes) })
+    }
+
     /// Begins a table. Tables come sorted by name.
     pub(crate) fn table(&mut self, name: &str, wanted: Vec<Wanted>) -> Result<(), ReadError> {
         self.end_table()?;
-        let values = wanted.iter().map(|_| Vec::new()).collect();
-        let (name, timestamps, series) = (name.to_owned(), Vec::new(), Vec::new());
-        self.table = Some(TableBuffer { name, wanted, timestamps, values, series });
+        self.table = Some(TableBuffer::new(name, wanted));
         Ok(())
     }
 
     /// Adds a series of the table begun last: its rows in order of time, with a column for each field of the table. Series
-    /// come sorted by key.
+    /// come sorted by key. A failure is reported by what is called next.
     pub(crate) fn series(&mut self, key: KeyRef<'_>, rows: &Rows) {
-        let Some(table) = &mut self.table else { return };
-        let mut series = PendingSeries {
-            key: key.as_str().into(),
-            rows: 0,
-            groups: Vec::new(),
-            blocks: vec![Vec::new(); table.wanted.len()],
-        };
-        for from in (0..rows.len()).step_by(GROUP_ROWS) {
-            let mut group = Rows::empty(&table.wanted);
-            rows.slice(from, rows.len().min(from + GROUP_ROWS), &table.wanted, &mut group);
-            let (Some(first), Some(last)) = (group.timestamps.first(), group.timestamps.last())
-            else {
-                continue;
-            };
-            let bounds = (*first, *last);
-            let timestamps = table.put_timestamps(&group, self.offset, &mut self.timestamps);
-            series.groups.push(Group { rows: group.len(), bounds, timestamps });
-            table.put_columns(&group, &mut series.blocks);
-            series.rows += group.len();
-            let (low, high) = self.bounds.unwrap_or(bounds);
-            self.bounds = Some((low.min(bounds.0), high.max(bounds.1)));
-        }
-        self.rows += series.rows as u64;
-        if series.rows > 0 {
-            table.series.push(series);
+        if self.failed.is_none()
+            && let Err(error) = self.try_series(key, rows)
+        {
+            self.failed = Some(error);
         }
     }
 
-    fn end_table(&mut self) -> Result<(), ReadError> {
+    fn try_series(&mut self, key: KeyRef<'_>, rows: &Rows) -> Result<(), ReadError> {
+        let Some(table) = &mut self.table else { return Ok(()) };
+        let with_values = rows.with_values();
+        let rows = with_values.as_ref().unwrap_or(rows);
+        let (Some(first), Some(last)) = (rows.timestamps.first(), rows.timestamps.last()) else {
+            return Ok(());
+        };
+        let (low, high) = self.bounds.unwrap_or((*first, *last));
+        self.bounds = Some((low.min(*first), high.max(*last)));
+        for (name, value) in key.tags() {
+            let key = match self.keys.get(name) {
+                Some(key) => *key,
+                None => {
+                    self.values.push(Interner::default());
+                    self.keys.insert(name.into(), self.values.len() - 1);
+                    self.values.len() - 1
+                }
+            };
+            table.put_tag(key, self.values[key].intern(value));
+        }
+        let effort = self.identity.effort;
+        let mut from = 0;
+        while from < rows.len() {
+            let left = rows.len() - from;
+            let len = if left <= MAX_GROUP_ROWS { left } else { GROUP_ROWS };
+            let part = (len < rows.len()).then(|| rows.range(from, from + len));
+            let group = part.as_ref().unwrap_or(rows);
+            let times = self.times.put(&group.timestamps, effort);
+            table.put_rows(group, times, effort, rows.len() < SHORT_ROWS);
+            from += len;
+        }
+        table.series += 1;
+        table.rows += rows.len() as u64;
+        self.series += 1;
+        self.rows += rows.len() as u64;
+        if table.is_stripe() {
+            self.write_stripe(false)?;
+        }
+        self.write_times(false)
+    }
+
+    /// Writes full pages of timestamp columns and their blocks, at the `end` the last too.
+    fn write_times(&mut self, end: bool) -> Result<(), ReadError> {
+        for (columns, blocks) in self.times.take_pages(end) {
+            let mut page = Vec::new();
+            times::put_page(&columns, self.offset, &mut page);
+            self.append(&blocks)?;
+            let page = self.part(&page)?;
+            self.time_pages.push(page);
+        }
+        Ok(())
+    }
+
+    /// Writes the blocks that were gathered, and the pages about them or, `inline`, keeps these.
+    fn write_stripe(&mut self, inline: bool) -> Result<(), ReadError> {
         let Some(mut table) = self.table.take() else { return Ok(()) };
-        if table.series.is_empty() {
+        let mut pages = Vec::new();
+        for (field, wanted) in table.fields.iter_mut().zip(&table.wanted) {
+            let mut offset = self.offset;
+            self.append(&field.bytes)?;
+            field.bytes.clear();
+            for blocks in field.blocks.chunks(PAGE) {
+                let mut page = Vec::new();
+                page::put_page(blocks, wanted.field_type, offset, &mut page);
+                offset += blocks.iter().map(|block| u64::from(block.len)).sum::<u64>();
+                pages.push(page);
+            }
+            field.blocks.clear();
+        }
+        let each = pages.len() / table.fields.len().max(1);
+        for (at, page) in pages.into_iter().enumerate() {
+            let page = self.page(page, inline)?;
+            table.fields[at / each].pages.push(page);
+        }
+        self.table = Some(table);
+        Ok(())
+    }
+
+    fn page(&mut self, bytes: Vec<u8>, inline: bool) -> Result<NewPage, ReadError> {
+        if inline { Ok(NewPage::Inline(bytes)) } else { self.part(&bytes).map(NewPage::Own) }
+    }
+
+    fn end_table(&mut self) -> Result<(), ReadError> {
+        if let Some(error) = self.failed.take() {
+            self.table = None;
+            return Err(error);
+        }
+        let effort = self.identity.effort;
+        let Some(table) = &mut self.table else { return Ok(()) };
+        table.end_short(effort);
+        if table.series == 0 {
+            self.table = None;
             return Ok(());
         }
-        self.append(&table.timestamps)?;
-        let mut bases = Vec::with_capacity(table.values.len());
-        for values in &table.values {
-            bases.push(self.offset);
-            self.append(values)?;
+        let blocks = table.groups.len() * table.fields.len();
+        let inline = table.groups.len() <= PAGE && table.runs.len() <= PAGE;
+        let inline = inline && blocks <= INLINE_BLOCKS && !table.has_pages();
+        self.write_stripe(inline)?;
+        let Some(table) = self.table.take() else { return Ok(()) };
+        let mut new = NewTable {
+            counts: [
+                table.series as u64,
+                table.groups.len() as u64,
+                table.runs.len() as u64,
+                table.rows,
+            ],
+            ..NewTable::default()
+        };
+        for groups in table.groups.chunks(PAGE) {
+            let column = |at: usize| groups.iter().map(|g| i64::from(g[at])).collect::<Vec<_>>();
+            let mut page = Vec::new();
+            put_columns(&[&column(0), &column(1), &column(2), &column(3)], &mut page);
+            new.group_pages.push(self.page(page, inline)?);
+            new.firsts.push(u64::from(groups[0][0]));
         }
-        let mut entries = Vec::with_capacity(table.series.len());
-        for series in table.series.drain(..) {
-            entries.push(put_record(series, &table.wanted, &bases, &mut self.records));
+        for runs in table.runs.chunks(PAGE) {
+            let mut page = Vec::new();
+            put_columns(&[&runs.iter().map(|run| i64::from(*run)).collect::<Vec<_>>()], &mut page);
+            new.run_pages.push(self.page(page, inline)?);
         }
-        let fields = table.wanted.into_iter().map(|w| (w.name, w.field_type)).collect();
-        self.index.push(IndexedTable { name: table.name, fields, series: entries });
+        new.field_pages = table.fields.into_iter().map(|field| field.pages).collect();
+        self.tables.push(EndedTable {
+            name: table.name,
+            fields: table.wanted.into_iter().map(|w| (w.name, w.field_type)).collect(),
+            keys: table.keys,
+            table: new,
+        });
         Ok(())
     }
 
@@ -169,32 +316,19 @@ impl SegmentWriter {
     pub(crate) fn finish(mut self) -> Result<Option<PathBuf>, ReadError> {
         self.end_table()?;
         let Some(bounds) = self.bounds else { return Ok(None) };
-        let records_at = self.offset;
-        let records = std::mem::take(&mut self.records);
-        self.append(&records)?;
-        let mut builder = IndexBuilder::default();
-        for table in &self.index {
-            builder.table(&table.name, &table.fields);
-            for (key, entry) in &table.series {
-                let mut entry = *entry;
-                entry.record.offset += records_at;
-                let Ok(key) = KeyRef::parse(key) else { continue };
-                builder.series(key.tags(), entry);
-            }
-        }
-        let bytes = builder.encode();
-        let index =
-            Part { offset: self.offset, len: u32_of(bytes.len()), crc: crc32c::crc32c(&bytes) };
-        self.append(&bytes)?;
+        let root = self.write_root()?;
+        let root = self.part(&root)?;
         let footer = Footer {
-            index,
+            root,
             policy: self.identity.policy,
-            series: u32_of(builder.series_count()),
+            series: u32_of(self.series),
             rows: self.rows,
             bounds,
             shard: self.identity.shard,
             rank: self.identity.rank,
             id: self.identity.id,
+            level: self.identity.level,
+            effort: self.identity.effort,
             replaces: std::mem::take(&mut self.identity.replaces),
         };
         self.append(&footer.encode())?;
@@ -204,6 +338,83 @@ impl SegmentWriter {
         self.finished = true;
         self.vfs.sync_dir(&self.folder).map_err(|e| ReadError::io(&self.folder, "sync", e))?;
         Ok(Some(path))
+    }
+
+    /// Writes pages of timestamp columns, dictionaries and records; the root's bytes.
+    fn write_root(&mut self) -> Result<Vec<u8>, ReadError> {
+        self.write_times(true)?;
+        let time_pages = std::mem::take(&mut self.time_pages);
+        let mut root = NewRoot { times: self.times.count(), time_pages, ..NewRoot::default() };
+        let fields = self.tables.iter().flat_map(|table| &table.fields);
+        let names = fields.map(|(name, _)| name.as_str());
+        let names: std::collections::BTreeSet<&str> =
+            names.chain(self.keys.keys().map(|name| &**name)).collect();
+        root.names = names.into_iter().map(str::to_owned).collect();
+        let numbers: HashMap<String, usize> = root.names.iter().cloned().zip(0..).collect();
+        let mut keys: Vec<(usize, usize)> =
+            self.keys.iter().map(|(name, key)| (numbers[&**name], *key)).collect();
+        keys.sort_unstable();
+        // Of each key as it was numbered first: its number in the root, and the numbers of its values in order.
+        let mut final_keys = vec![(0, Vec::new()); keys.len()];
+        for (at, (name, key)) in keys.into_iter().enumerate() {
+            let values = std::mem::take(&mut self.values[key]);
+            let sorted = values.sorted();
+            let mut bytes = Vec::new();
+            put_dictionary(sorted.iter().map(|number| values.get(*number as usize)), &mut bytes);
+            root.keys.push((name, values.len(), self.part(&bytes)?));
+            let mut ranks = vec![0; sorted.len()];
+            (1..).zip(&sorted).for_each(|(rank, number)| ranks[*number as usize] = rank);
+            final_keys[key] = (at, ranks);
+        }
+        for ended in std::mem::take(&mut self.tables) {
+            let mut table = ended.table;
+            table.fields = ended.fields.iter().map(|(name, t)| (numbers[name], *t)).collect();
+            let series = usize::try_from(table.counts[0]).unwrap_or_default();
+            let inline = matches!(table.group_pages.first(), Some(NewPage::Inline(_)));
+            for key in ended.keys {
+                let (at, ranks) = &final_keys[key.key];
+                let mut column: Vec<u32> = key.numbers;
+                column.resize(series, 0);
+                let ranked = column.iter_mut().filter(|number| **number > 0);
+                ranked.for_each(|number| *number = ranks[*number as usize - 1]);
+                table.keys.push(self.key_column(*at, &column, inline)?);
+            }
+            root.tables.push((ended.name, self.part(&table.encode())?));
+        }
+        Ok(root.encode())
+    }
+
+    fn key_column(
+        &mut self,
+        key: usize,
+        column: &[u32],
+        inline: bool,
+    ) -> Result<NewKey, ReadError> {
+        let (min, max) = column.iter().fold((u32::MAX, 0), |(a, b), v| (a.min(*v), b.max(*v)));
+        let width = width_of(i64::from(min), i64::from(max));
+        let mut order: Vec<u32> = Vec::new();
+        let ascending = column.is_sorted();
+        let distinct = if ascending {
+            column.chunk_by(|a, b| a == b).filter(|same| same[0] > 0).count()
+        } else {
+            order = (0..u32_of(column.len())).collect();
+            order.sort_by_key(|series| column[*series as usize]);
+            let value = |series: &u32| column[*series as usize];
+            let same = order.chunk_by(|a, b| value(a) == value(b));
+            same.filter(|same| value(&same[0]) > 0).count()
+        };
+        let ordered = !ascending && column.len() >= ORDERED_SERIES && distinct * 16 >= column.len();
+        let mut put = |values: &mut dyn Iterator<Item = u64>, width| {
+            let mut bytes = Vec::new();
+            put_bits(values, width, &mut bytes);
+            self.page(bytes, inline)
+        };
+        let numbers = &mut column.iter().map(|v| u64::from(v - min));
+        let bits = if width > 0 { Some(put(numbers, width)?) } else { None };
+        let order = &mut order.into_iter().map(u64::from);
+        let order = if ordered { Some(put(order, order_width(column.len()))?) } else { None };
+        let form = (u8::from(ascending) * ASCENDING) | (u8::from(ordered) * ORDERED);
+        Ok(NewKey { key, distinct, base: i64::from(min), width, form, bits, order })
     }
 }
 
@@ -217,67 +428,95 @@ impl Drop for SegmentWriter {
 }
 
 impl TableBuffer {
-    /// The part that the group's timestamps are stored in; equal columns share one. `base` is where this table's begin.
-    fn put_timestamps(
-        &mut self,
-        group: &Rows,
-        base: u64,
-        known: &mut HashMap<Box<[u8]>, Part>,
-    ) -> Part {
-        let mut bytes = Vec::new();
-        encode_ints(&group.timestamps, &mut bytes);
-        if let Some(part) = known.get(bytes.as_slice()) {
-            return *part;
+    fn new(name: &str, wanted: Vec<Wanted>) -> Self {
+        TableBuffer {
+            name: name.to_owned(),
+            series: 0,
+            rows: 0,
+            keys: Vec::new(),
+            groups: Vec::new(),
+            runs: Vec::new(),
+            short: ShortSeries::default(),
+            fields: wanted.iter().map(|_| FieldBuffer::default()).collect(),
+            wanted,
         }
-        let offset = base + self.timestamps.len() as u64;
-        let part = Part { offset, len: u32_of(bytes.len()), crc: crc32c::crc32c(&bytes) };
-        self.timestamps.extend_from_slice(&bytes);
-        known.insert(bytes.into(), part);
-        part
     }
 
-    fn put_columns(&mut self, group: &Rows, blocks: &mut [Vec<Option<Block>>]) {
-        for (at, column) in group.columns.iter().enumerate() {
-            let values = group.timestamps.iter().enumerate();
-            let values = values.filter_map(|(row, time)| Some((*time, column.get(row)?)));
-            let Some(stats) = stats_of(self.wanted[at].field_type, values) else {
-                blocks[at].push(None);
-                continue;
-            };
-            let out = &mut self.values[at];
-            let start = out.len();
-            encode_column(column, group.len(), out);
-            let part = Part {
-                offset: start as u64,
-                len: u32_of(out.len() - start),
-                crc: crc32c::crc32c(&out[start..]),
-            };
-            blocks[at].push(Some(Block { part, stats: Some(stats) }));
+    /// The series at hand has value number `value` of key number `key`.
+    fn put_tag(&mut self, key: usize, value: u32) {
+        let at = self.keys.iter().position(|numbers| numbers.key == key).unwrap_or_else(|| {
+            self.keys.push(KeyNumbers { key, numbers: Vec::new() });
+            self.keys.len() - 1
+        });
+        let numbers = &mut self.keys[at].numbers;
+        numbers.resize(self.series, 0);
+        numbers.push(value + 1);
+    }
+
+    /// Adds a group of rows of the series at hand; a `short` one shares its blocks.
+    fn put_rows(&mut self, rows: &Rows, times: u32, effort: Effort, short: bool) {
+        if !short || self.short.rows + rows.len() > GROUP_ROWS {
+            self.end_short(effort);
         }
+        let first_run = u32_of(self.runs.len());
+        self.runs.push(times);
+        if !short {
+            self.groups.push([u32_of(self.series), first_run, 1, u32_of(rows.len())]);
+            let cells = cells_of(&rows.timestamps);
+            let columns = rows.columns.iter().zip(&mut self.fields);
+            for (column, field) in columns {
+                let block = put_block(column, rows.len(), Some(&cells), effort, &mut field.bytes);
+                field.blocks.push(block);
+            }
+            return;
+        }
+        let pending = &mut self.short;
+        if pending.runs == 0 {
+            pending.cells = cells_of(&rows.timestamps);
+            let new = |wanted: &Wanted| ColumnBuilder::new(wanted.field_type);
+            pending.columns = self.wanted.iter().map(new).collect();
+        }
+        for (column, builder) in rows.columns.iter().zip(&mut pending.columns) {
+            builder.extend(column, rows.len());
+        }
+        pending.rows += rows.len();
+        pending.runs += 1;
+    }
+
+    /// Ends the group of short series.
+    fn end_short(&mut self, effort: Effort) {
+        let ShortSeries { rows, runs, cells, columns } = std::mem::take(&mut self.short);
+        if runs == 0 {
+            return;
+        }
+        // The series at hand is not among them, or its run would be.
+        let first_run = u32_of(self.runs.len() - runs);
+        let first_series = u32_of(self.series - runs);
+        self.groups.push([first_series, first_run, u32_of(runs), u32_of(rows)]);
+        for (column, field) in columns.into_iter().zip(&mut self.fields) {
+            let cells = (runs == 1).then_some(cells.as_slice());
+            let block = put_block(&column.finish(), rows, cells, effort, &mut field.bytes);
+            field.blocks.push(block);
+        }
+    }
+
+    fn has_pages(&self) -> bool {
+        self.fields.iter().any(|field| !field.pages.is_empty())
+    }
+
+    /// Whether enough blocks were gathered, in whole pages.
+    fn is_stripe(&self) -> bool {
+        if self.groups.is_empty() || !self.groups.len().is_multiple_of(PAGE) {
+            return false;
+        }
+        let bytes: usize = self.fields.iter().map(|field| field.bytes.len()).sum();
+        let blocks: usize = self.fields.iter().map(|field| field.blocks.len()).sum();
+        bytes >= STRIPE || blocks * size_of::<NewBlock>() >= STRIPE
     }
 }
 
-/// Appends the record of a series; its entry, the offset counted from the first record.
-fn put_record(
-    series: PendingSeries,
-    wanted: &[Wanted],
-    bases: &[u64],
-    records: &mut Vec<u8>,
-) -> (Box<str>, SeriesEntry) {
-    let mut fields = Vec::new();
-    for (at, mut blocks) in series.blocks.into_iter().enumerate() {
-        if blocks.iter().all(Option::is_none) {
-            continue;
-        }
-        blocks.iter_mut().flatten().for_each(|block| block.part.offset += bases[at]);
-        fields.push((u32_of(at), wanted[at].field_type, blocks));
-    }
-    let start = records.len();
-    directory::encode(&series.groups, &fields, records);
-    let bytes = &records[start..];
-    let record =
-        Part { offset: start as u64, len: u32_of(bytes.len()), crc: crc32c::crc32c(bytes) };
-    let first = series.groups.first().map_or(0, |group| group.bounds.0);
-    let last = series.groups.last().map_or(0, |group| group.bounds.1);
-    (series.key, SeriesEntry { record, rows: u32_of(series.rows), bounds: (first, last) })
+fn cells_of(timestamps: &[i64]) -> Vec<usize> {
+    let times = Times::of(timestamps, Part::default);
+    let cell_ns = times.and_then(|times| times.cell_ns());
+    cell_ns.map_or_else(Vec::new, |ns| Times::cell_rows(timestamps, ns))
 }

@@ -1,0 +1,163 @@
+//! Going through the series of a table: what neighbours have in common is looked up once.
+
+use super::packed::Packed;
+use super::root::Root;
+use super::select::TableView;
+use super::table::{Group, GroupPage, Table};
+use super::times::Times;
+use super::{PAGE, Run, Segment};
+use crate::ReadError;
+use crate::rows::index as u32_of;
+
+/// A place in a table.
+#[derive(Debug)]
+pub(crate) struct Cursor<'s> {
+    pub(crate) segment: &'s Segment,
+    pub(crate) table: &'s Table,
+    root: &'s Root,
+    number: u32,
+    /// The group after that of the series asked for last: likely the next series' first.
+    next: usize,
+    groups: Option<(usize, GroupPage<'s>)>,
+    runs: Option<(usize, Packed<'s>)>,
+    times: Option<(usize, Times)>,
+}
+
+impl<'s> Cursor<'s> {
+    pub(crate) fn new(segment: &'s Segment, number: u32) -> Result<Cursor<'s>, ReadError> {
+        segment.check()?;
+        let TableView { table, root, .. } = segment.table_at(number as usize)?;
+        Ok(Cursor { segment, table, root, number, next: 0, groups: None, runs: None, times: None })
+    }
+
+    fn group(&mut self, at: usize) -> Result<Group, ReadError> {
+        let page = match self.groups {
+            Some((number, page)) if number == at / PAGE => page,
+            _ => {
+                let page = self.table.group_page(self.segment, at / PAGE)?;
+                self.groups = Some((at / PAGE, page));
+                page
+            }
+        };
+        self.table.group_of(self.segment, &page, at)
+    }
+
+    fn run_times(&mut self, run: usize) -> Result<(usize, Times), ReadError> {
+        let page = match self.runs {
+            Some((number, page)) if number == run / PAGE => page,
+            _ => {
+                let page = self.table.run_page(self.segment, run / PAGE)?;
+                self.runs = Some((run / PAGE, page));
+                page
+            }
+        };
+        let number = page.get(run % PAGE);
+        let Ok(number) = usize::try_from(number) else {
+            let found = number.to_string();
+            return self.table.damaged(self.segment, "the number of a timestamp column", found);
+        };
+        if let Some((last, times)) = self.times
+            && last == number
+        {
+            return Ok((number, times));
+        }
+        let times = self.root.times(self.segment, number)?;
+        self.times = Some((number, times));
+        Ok((number, times))
+    }
+
+    /// The first group of a series.
+    fn first_group(&mut self, series: usize) -> Result<usize, ReadError> {
+        let has =
+            |group: Group| (group.first_series..group.first_series + group.runs).contains(&series);
+        // The group of the series before may hold this one too.
+        for at in [self.next.wrapping_sub(1), self.next] {
+            if at < self.table.groups && has(self.group(at)?) {
+                let first = at == 0 || {
+                    let before = self.group(at - 1)?;
+                    before.first_series + before.runs <= series
+                };
+                if first {
+                    return Ok(at);
+                }
+            }
+        }
+        self.table.groups_of(self.segment, series).map(|groups| groups.start)
+    }
+
+    /// Appends the runs of a series, in order of time.
+    pub(crate) fn runs(&mut self, series: usize, out: &mut Vec<Run>) -> Result<(), ReadError> {
+        let mut at = self.first_group(series)?;
+        loop {
+            let group = self.group(at)?;
+            let Some(place) = series.checked_sub(group.first_series).filter(|p| *p < group.runs)
+            else {
+                break;
+            };
+            out.push(self.run(at, &group, place)?);
+            at += 1;
+            // Groups of several series have all rows of each of them.
+            if at >= self.table.groups || group.runs > 1 {
+                break;
+            }
+        }
+        self.next = at;
+        Ok(())
+    }
+
+    /// Run number `place` of a group.
+    fn run(&mut self, at: usize, group: &Group, place: usize) -> Result<Run, ReadError> {
+        let mut from = 0;
+        for before in 0..place {
+            from += self.run_times(group.first_run + before)?.1.rows;
+        }
+        let (number, times) = self.run_times(group.first_run + place)?;
+        let fits = if group.runs == 1 {
+            times.rows == group.rows
+        } else {
+            from + times.rows < group.rows
+                || (from + times.rows == group.rows && place + 1 == group.runs)
+        };
+        if !fits {
+            let found = format!("{} rows in a group of {}", times.rows, group.rows);
+            return self.table.damaged(self.segment, "as many rows as the group has", found);
+        }
+        Ok(Run {
+            table: self.number,
+            group: u32_of(at),
+            from: u32_of(from),
+            group_rows: u32_of(group.rows),
+            times: u32_of(number),
+            rows: u32_of(times.rows),
+            bounds: times.bounds,
+        })
+    }
+
+    /// Times of the first and the last row of a series.
+    pub(crate) fn bounds(&mut self, series: usize) -> Result<(i64, i64), ReadError> {
+        let first = self.first_group(series)?;
+        let group = self.group(first)?;
+        let place = series.saturating_sub(group.first_series);
+        let (_, times) = self.run_times(group.first_run + place)?;
+        let mut bounds = times.bounds;
+        let mut last = first;
+        // Mostly there is one group.
+        if group.runs == 1
+            && last + 1 < self.table.groups
+            && self.group(last + 1)?.first_series == series
+        {
+            last = self.table.groups_of(self.segment, series)?.end - 1;
+            let group = self.group(last)?;
+            bounds.1 = self.run_times(group.first_run)?.1.bounds.1;
+        }
+        self.next = last + 1;
+        if bounds.0 > bounds.1 {
+            return self.table.damaged(
+                self.segment,
+                "rows in order of time",
+                format!("{bounds:?}"),
+            );
+        }
+        Ok(bounds)
+    }
+}

@@ -1,0 +1,400 @@
+//! Field pages: where the blocks of one field are, their checksums, and what is known of the values in them.
+//!
+//! ```text
+//! page     blocks of 256 groups of rows, in order:
+//!            kind u8, offset of the first block (varint), then packed (see `packed`):
+//!             0 bytes of the block (0 if none)      6 row of the smallest
+//!             1 rows without a value                7 row of the largest
+//!             2 smallest value                      8 first row with a value
+//!             3 largest  - smallest                 9 rows after the last with a value
+//!             4 first    - smallest                10 sum - smallest x values
+//!             5 last     - smallest                11 inner cells
+//!          then a crc u32 for each block; then packed, one row for each inner cell:
+//!             0 sum of the cell - smallest x its rows
+//! kind     0      numbers are integers (unsigned ones by their bits), booleans 0 and 1
+//!          1..10  numbers are floats: integers / 10^(kind - 1)
+//!          11     numbers are floats: their bits
+//!          + 64   sums are the bits of floats
+//! ```
+//!
+//! A number is known for blocks of numeric fields in groups of one series. A block whose rows all have one and the same number is not
+//! stored: the smallest is the value. Cells are spans of time, see `times`: the sum of each but the last is kept where every row
+//! has a value and the sums are integers.
+
+use stripchart_core::FieldType;
+
+use super::packed::{Packed, put_columns, take_columns};
+use super::{PAGE, Part};
+use crate::bytes::{Bad, Reader, put_varint};
+use crate::partials::{Number, Sum};
+
+const COLUMNS: usize = 12;
+const KIND_INTEGERS: u8 = 0;
+const KIND_BITS: u8 = 11;
+const SUMS_ARE_BITS: u8 = 64;
+/// Digits after the point of numbers in a page.
+const POWERS: [f64; 10] = [1e0, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9];
+
+/// A block as the writer knows it.
+#[derive(Debug, Clone, Default)]
+pub(super) struct NewBlock {
+    pub(super) len: u32,
+    pub(super) crc: u32,
+    pub(super) rows: u32,
+    /// Rows that have a value.
+    pub(super) values: u32,
+    pub(super) first_row: u32,
+    pub(super) last_row: u32,
+    pub(super) numbers: Option<NewNumbers>,
+}
+
+/// What is known of the numbers in it.
+#[derive(Debug, Clone)]
+pub(super) struct NewNumbers {
+    pub(super) min: (Number, u32),
+    pub(super) max: (Number, u32),
+    pub(super) first: Number,
+    pub(super) last: Number,
+    pub(super) sum: Number,
+    /// Sum and rows of each inner cell but the last.
+    pub(super) cells: Vec<(Number, u32)>,
+}
+
+/// How numbers of a page are written as integers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Kind {
+    field_type: FieldType,
+    /// Digits after the point; `None` for bits.
+    digits: Option<u8>,
+    sums_are_bits: bool,
+}
+
+impl Kind {
+    fn from_byte(byte: u8, field_type: FieldType) -> Option<Kind> {
+        let sums_are_bits = byte & SUMS_ARE_BITS != 0;
+        let digits = match (byte & !SUMS_ARE_BITS, field_type) {
+            (KIND_BITS, FieldType::Float) => None,
+            (kind @ 1..=10, FieldType::Float) => Some(kind - 1),
+            (KIND_INTEGERS, FieldType::Float) => return None,
+            (KIND_INTEGERS, _) if !sums_are_bits => Some(0),
+            _ => return None,
+        };
+        Some(Kind { field_type, digits, sums_are_bits })
+    }
+
+    fn byte(self) -> u8 {
+        let kind = match (self.field_type, self.digits) {
+            (FieldType::Float, Some(digits)) => digits + 1,
+            (FieldType::Float, None) => KIND_BITS,
+            _ => KIND_INTEGERS,
+        };
+        kind | if self.sums_are_bits { SUMS_ARE_BITS } else { 0 }
+    }
+
+    /// The integer that a number is written as; `None` if this kind cannot give it back.
+    fn int(self, number: Number) -> Option<i64> {
+        match (number, self.digits) {
+            (Number::Integer(v), _) => Some(v),
+            (Number::Unsigned(v), _) => Some(v.cast_signed()),
+            (Number::Float(v), None) => Some(v.to_bits().cast_signed()),
+            (Number::Float(v), Some(digits)) => {
+                let int = rounded(v, digits)?;
+                (decimal(int, digits).to_bits() == v.to_bits()).then_some(int)
+            }
+        }
+    }
+
+    fn number(self, int: i64) -> Number {
+        match (self.field_type, self.digits) {
+            (FieldType::Float, Some(digits)) => Number::Float(decimal(int, digits)),
+            (FieldType::Float, None) => Number::Float(f64::from_bits(int.cast_unsigned())),
+            (FieldType::Unsigned, _) => Number::Unsigned(int.cast_unsigned()),
+            _ => Number::Integer(int),
+        }
+    }
+
+    /// The sum of `count` numbers as an integer: of decimals that of their integers, if that is as near to the sum as the numbers
+    /// are to their decimals.
+    fn sum_int(self, sum: Number, count: u32, largest: f64) -> Option<i64> {
+        match (sum, self.digits) {
+            (Number::Float(v), Some(digits)) if !self.sums_are_bits => {
+                let int = rounded(v, digits)?;
+                let near = f64::from(count) * largest * f64::EPSILON;
+                ((decimal(int, digits) - v).abs() <= near).then_some(int)
+            }
+            (Number::Float(v), _) => Some(v.to_bits().cast_signed()),
+            (sum, _) => self.int(sum),
+        }
+    }
+}
+
+fn decimal(int: i64, digits: u8) -> f64 {
+    int as f64 / POWERS[usize::from(digits)]
+}
+
+fn rounded(value: f64, digits: u8) -> Option<i64> {
+    let scaled = (value * POWERS[usize::from(digits)]).round();
+    // Beyond 53 bits neighbouring integers are one float.
+    #[expect(clippy::cast_possible_truncation, reason = "checked to be far inside")]
+    (scaled.abs() < 9e15).then_some(scaled as i64)
+}
+
+/// The kind that gives back all numbers of the blocks in the fewest digits.
+fn kind_of(blocks: &[NewBlock], field_type: FieldType) -> Kind {
+    let kind = |digits, sums_are_bits| Kind { field_type, digits, sums_are_bits };
+    if field_type != FieldType::Float {
+        return kind(Some(0), false);
+    }
+    let numbers = || blocks.iter().filter_map(|block| block.numbers.as_ref());
+    let fits = |digits: &u8| {
+        let kind = kind(Some(*digits), false);
+        numbers().all(|n| {
+            [n.min.0, n.max.0, n.first, n.last].iter().all(|number| kind.int(*number).is_some())
+        })
+    };
+    let Some(digits) = (0..10).find(fits) else { return kind(None, true) };
+    let sums = blocks.iter().filter(|block| block.len > 0).all(|block| {
+        let kind = kind(Some(digits), false);
+        block.numbers.as_ref().is_none_or(|n| {
+            let largest = largest(n);
+            let cells =
+                n.cells.iter().all(|(sum, rows)| kind.sum_int(*sum, *rows, largest).is_some());
+            cells && kind.sum_int(n.sum, block.values, largest).is_some()
+        })
+    });
+    kind(Some(digits), !sums)
+}
+
+fn largest(numbers: &NewNumbers) -> f64 {
+    numbers.min.0.as_f64().abs().max(numbers.max.0.as_f64().abs())
+}
+
+/// Appends a page. `offset` is where the first of its blocks is.
+pub(super) fn put_page(blocks: &[NewBlock], field_type: FieldType, offset: u64, out: &mut Vec<u8>) {
+    let kind = kind_of(blocks, field_type);
+    let mut columns: [Vec<i64>; COLUMNS] = Default::default();
+    let mut cells = Vec::new();
+    for block in blocks {
+        let mut row = [0; COLUMNS];
+        row[0] = i64::from(block.len);
+        row[1] = i64::from(block.rows - block.values);
+        if block.values > 0 {
+            row[8] = i64::from(block.first_row);
+            row[9] = i64::from(block.rows - 1 - block.last_row);
+        }
+        if let Some(numbers) = &block.numbers {
+            put_numbers(block, numbers, kind, &mut row, &mut cells);
+        }
+        columns.iter_mut().zip(row).for_each(|(column, value)| column.push(value));
+    }
+    out.push(kind.byte());
+    put_varint(out, offset);
+    put_columns(&columns.each_ref().map(Vec::as_slice), out);
+    let stored = blocks.iter().filter(|block| block.len > 0);
+    stored.for_each(|block| out.extend(block.crc.to_le_bytes()));
+    if !cells.is_empty() {
+        put_columns(&[&cells], out);
+    }
+}
+
+fn put_numbers(
+    block: &NewBlock,
+    numbers: &NewNumbers,
+    kind: Kind,
+    row: &mut [i64; COLUMNS],
+    cells: &mut Vec<i64>,
+) {
+    let int = |number| kind.int(number).unwrap_or_default();
+    let min = int(numbers.min.0);
+    row[2] = min;
+    for (at, number) in [(3, numbers.max.0), (4, numbers.first), (5, numbers.last)] {
+        row[at] = int(number).wrapping_sub(min);
+    }
+    row[6] = i64::from(numbers.min.1);
+    row[7] = i64::from(numbers.max.1);
+    if block.len == 0 {
+        return;
+    }
+    let largest = largest(numbers);
+    let above = |sum, count: u32| {
+        let sum = kind.sum_int(sum, count, largest).unwrap_or_default();
+        let base = if kind.sums_are_bits { 0 } else { min.wrapping_mul(i64::from(count)) };
+        sum.wrapping_sub(base)
+    };
+    row[10] = above(numbers.sum, block.values);
+    if !kind.sums_are_bits && block.values == block.rows {
+        row[11] = i64::try_from(numbers.cells.len()).unwrap_or_default();
+        cells.extend(numbers.cells.iter().map(|(sum, rows)| above(*sum, *rows)));
+    }
+}
+
+/// A page, where it lies.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct FieldPage<'a> {
+    kind: Kind,
+    offset: u64,
+    groups: usize,
+    columns: [Packed<'a>; COLUMNS],
+    /// What comes after the columns.
+    rest: &'a [u8],
+}
+
+/// Where the values of one field in one group are.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) enum Stored {
+    /// No row has a value.
+    Nothing,
+    /// All rows have this one.
+    Constant(Number),
+    Block(Part),
+}
+
+impl<'a> FieldPage<'a> {
+    pub(crate) fn new(bytes: &'a [u8], field_type: FieldType, groups: usize) -> Result<Self, Bad> {
+        let mut reader = Reader::new(bytes);
+        let byte = reader.u8()?;
+        let Some(kind) = Kind::from_byte(byte, field_type) else {
+            return reader.bad("a kind of page that suits the field", byte.to_string());
+        };
+        let offset = reader.varint()?;
+        if groups > PAGE {
+            return reader.bad("at most 256 groups", groups.to_string());
+        }
+        let columns = take_columns(&mut reader, groups)?;
+        let rest = bytes.get(reader.offset()..).unwrap_or_default();
+        Ok(FieldPage { kind, offset, groups, columns, rest })
+    }
+
+    fn column(&self, column: usize, group: usize) -> u64 {
+        self.columns[column].get(group).cast_unsigned()
+    }
+
+    /// How many of the group's `rows` have a value.
+    pub(crate) fn values(&self, group: usize, rows: usize) -> usize {
+        let absent = usize::try_from(self.column(1, group)).unwrap_or(usize::MAX);
+        rows.saturating_sub(absent)
+    }
+
+    /// Bytes of the block.
+    pub(crate) fn len(&self, group: usize) -> u64 {
+        self.column(0, group)
+    }
+
+    /// Where the values of a group of `rows` rows are.
+    pub(crate) fn stored(&self, group: usize, rows: usize) -> Result<Stored, Bad> {
+        let mut before = (0u64, 0);
+        for earlier in 0..group.min(self.groups) {
+            let len = self.len(earlier);
+            before = (before.0.wrapping_add(len), before.1 + usize::from(len > 0));
+        }
+        self.stored_after(group, rows, before)
+    }
+
+    /// The same, given bytes and number of the blocks before.
+    pub(crate) fn stored_after(
+        &self,
+        group: usize,
+        rows: usize,
+        (bytes, blocks): (u64, usize),
+    ) -> Result<Stored, Bad> {
+        let len = self.len(group);
+        if len == 0 {
+            return if self.values(group, rows) == 0 {
+                Ok(Stored::Nothing)
+            } else if self.kind.field_type.is_numeric() {
+                Ok(Stored::Constant(self.min(group)))
+            } else {
+                bad("a block", format!("none for {rows} rows"))
+            };
+        }
+        let Ok(len) = u32::try_from(len) else {
+            return bad("a length of 32 bits", len.to_string());
+        };
+        let crc = Reader::new(self.rest.get(blocks * 4..).unwrap_or_default()).u32()?;
+        Ok(Stored::Block(Part { offset: self.offset.wrapping_add(bytes), len, crc }))
+    }
+
+    pub(crate) fn min(&self, group: usize) -> Number {
+        self.kind.number(self.columns[2].get(group))
+    }
+
+    fn above_min(&self, column: usize, group: usize) -> Number {
+        let value = self.columns[2].get(group).wrapping_add(self.columns[column].get(group));
+        self.kind.number(value)
+    }
+
+    pub(crate) fn max(&self, group: usize) -> Number {
+        self.above_min(3, group)
+    }
+
+    pub(crate) fn first(&self, group: usize) -> Number {
+        self.above_min(4, group)
+    }
+
+    pub(crate) fn last(&self, group: usize) -> Number {
+        self.above_min(5, group)
+    }
+
+    fn row(&self, column: usize, group: usize) -> usize {
+        usize::try_from(self.column(column, group)).unwrap_or(usize::MAX)
+    }
+
+    pub(crate) fn min_row(&self, group: usize) -> usize {
+        self.row(6, group)
+    }
+
+    pub(crate) fn max_row(&self, group: usize) -> usize {
+        self.row(7, group)
+    }
+
+    pub(crate) fn first_row(&self, group: usize) -> usize {
+        self.row(8, group)
+    }
+
+    pub(crate) fn last_row(&self, group: usize, rows: usize) -> usize {
+        rows.wrapping_sub(1).wrapping_sub(self.row(9, group))
+    }
+
+    /// The sum of the group's values, of which there are `count`.
+    pub(crate) fn sum(&self, group: usize, count: usize) -> Sum {
+        if self.len(group) == 0 {
+            return Sum::of_equal(self.min(group), count);
+        }
+        self.sum_of(self.columns[10].get(group), group, count)
+    }
+
+    fn sum_of(&self, stored: i64, group: usize, count: usize) -> Sum {
+        if self.kind.sums_are_bits {
+            return Sum::of(Number::Float(f64::from_bits(stored.cast_unsigned())));
+        }
+        let count = i64::try_from(count).unwrap_or_default();
+        let base = self.columns[2].get(group).wrapping_mul(count);
+        Sum::of(self.kind.number(base.wrapping_add(stored)))
+    }
+
+    /// Inner cells of the group, and those of the groups before it.
+    pub(crate) fn cells(&self, group: usize) -> usize {
+        self.row(11, group)
+    }
+
+    /// The sums of cells, given how many blocks the page has.
+    pub(crate) fn cell_sums(&self, blocks: usize, cells: usize) -> Result<Packed<'a>, Bad> {
+        let mut reader = Reader::new(self.rest.get(blocks * 4..).unwrap_or_default());
+        let [sums]: [Packed<'a>; 1] = take_columns(&mut reader, cells)?;
+        Ok(sums)
+    }
+
+    /// The sum of a cell of `rows` rows as [`FieldPage::cell_sums`] has it.
+    pub(crate) fn cell_sum(&self, stored: i64, group: usize, rows: usize) -> Sum {
+        self.sum_of(stored, group, rows)
+    }
+
+    /// The sum of the group's values as [`FieldPage::cell_sums`] has sums: that of the last cell is what the others leave.
+    pub(crate) fn sum_stored(&self, group: usize) -> i64 {
+        self.columns[10].get(group)
+    }
+}
+
+fn bad<T>(expected: &'static str, found: String) -> Result<T, Bad> {
+    Err(Bad { offset: 0, expected, found })
+}
