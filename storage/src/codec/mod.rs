@@ -46,7 +46,11 @@ mod text;
 
 use stripchart_core::{Bitmap, Column, FieldType, Values};
 
-pub(crate) use self::aggregate::aggregate_values;
+#[allow(
+    unused_imports,
+    reason = "what aggregating returns; used by name only where it is passed on"
+)]
+pub(crate) use self::aggregate::{Aggregate, aggregate_values};
 use self::bits::{put_bits, take_bits};
 pub(crate) use self::block::{NumberBlock, Numbers, Scratch};
 use self::floats::{decode_floats, encode_floats};
@@ -63,7 +67,7 @@ use crate::bytes::{Bad, Reader};
 pub(crate) const MAX_VALUES: usize = 1 << 24;
 
 /// How much work an encoder does for fewer bytes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 pub(crate) enum Effort {
     /// Log records and packed rows of the head: few codecs, one or two passes; quick for a handful of values.
     #[default]
