@@ -163,14 +163,20 @@ fn measure(data: &Data, effort: Effort) {
         .collect();
     let mut scratch = Scratch::default();
     check(data, &blocks, &mut scratch);
+    let parse = |at: usize| {
+        let column = &data.columns[at];
+        NumberBlock::parse(&coded[at], field_type, column.len()).expect("whole")
+    };
     let decode = rate(data.values(), || {
-        for block in &blocks {
+        for at in 0..blocks.len() {
+            let block = parse(at);
             black_box(block.decode_into(&mut scratch).expect("whole").numbers());
         }
     });
     let mut fold = |which: Aggregates| {
         rate(data.values(), || {
-            for block in &blocks {
+            for at in 0..blocks.len() {
+                let block = parse(at);
                 black_box(block.aggregate(which, &mut scratch).expect("whole"));
             }
         })
@@ -178,7 +184,8 @@ fn measure(data: &Data, effort: Effort) {
     let (sum, all) =
         (fold(Aggregates::SUM), fold(Aggregates::SUM | Aggregates::MIN | Aggregates::MAX));
     let minutes = rate(data.values(), || {
-        for block in &blocks {
+        for at in 0..blocks.len() {
+            let block = parse(at);
             let rows = block.rows();
             let decoded = block.decode_into(&mut scratch).expect("whole");
             for from in (0..rows).step_by(6) {

@@ -440,6 +440,27 @@ impl<'v> Folder<'v> {
         let bytes = segment.part(part, "a block of values")?;
         let bad = |bad| segment.bad(part.offset, bad);
         let block = NumberBlock::parse(&bytes, into.field_type(), rows).map_err(bad)?;
+        if sums_only
+            && run.alone()
+            && let [span] = plan.spans.as_slice()
+            && (span.from, span.to) == (0, rows)
+        {
+            // All rows of a block add up without being put into order.
+            let all = block.aggregate(aggregates, &mut self.scratch).map_err(bad)?;
+            let sum = Some(all.sum);
+            let added = Added {
+                count: all.count as u64,
+                sum,
+                min: None,
+                max: None,
+                first: None,
+                last: None,
+            };
+            if all.count > 0 {
+                into.add_run(span.bucket, &added);
+            }
+            return Ok(());
+        }
         let decoded = block.decode_into(&mut self.scratch).map_err(bad)?;
         if of_many && run.alone() && values == rows && RowSums::suits(plan, aggregates) {
             self.sums.add((segment_at, run.times, field), plan, decoded.numbers(), into);

@@ -64,6 +64,10 @@ pub(crate) struct Decoded<'s> {
     numbers: Numbers<'s>,
 }
 
+#[allow(
+    dead_code,
+    reason = "what a reader may ask before it decodes; statistics answer some of it sooner"
+)]
 impl<'a> NumberBlock<'a> {
     /// Reads what stands before the values of a column of `rows` rows, as `encode_column` wrote it.
     pub(crate) fn parse(bytes: &'a [u8], field_type: FieldType, rows: usize) -> Result<Self, Bad> {

@@ -46,11 +46,18 @@ mod text;
 
 use stripchart_core::{Bitmap, Column, FieldType, Values};
 
+#[allow(
+    unused_imports,
+    reason = "what aggregating returns; used by name only where it is passed on"
+)]
 pub(crate) use self::aggregate::{Aggregate, aggregate_values};
 use self::bits::{put_bits, take_bits};
-pub(crate) use self::block::{Decoded, NumberBlock, Numbers, Scratch};
-pub(crate) use self::floats::decode_floats_into;
+pub(crate) use self::block::{NumberBlock, Numbers, Scratch};
 use self::floats::{decode_floats, encode_floats};
+#[allow(
+    unused_imports,
+    reason = "which of them a module needs changes with the log and the head"
+)]
 pub(crate) use self::ints::{decode_ints, decode_ints_into, encode_ints, encode_ints_with};
 pub(crate) use self::text::MAX_TEXT;
 use self::text::{decode_texts, encode_texts};

@@ -301,14 +301,14 @@ fn small_frames_are_these_bytes() {
     let mut out = Vec::new();
     encode_ints_with(&values, Effort::Hot, &mut out);
     assert_eq!(out, [0b0110_0001, 20, 0, 0x82, 1, 6, 3, 49, 0x10, 0xcb, 0xc6, 0xda, 1]);
-    // Far apart, in steps of 1000.
+    // In units of 1000.
     out.clear();
     encode_ints_with(
         &[5000, 2000, 9000, 4000, 7000, 1000, 8000, 3000, 6000],
         Effort::Hot,
         &mut out,
     );
-    assert_eq!(out[..5], [0b0110_0100, 0xd0, 0x0f, 0xe8, 0x07]);
+    assert_eq!(out[..5], [0b0110_0101, 0x90, 0x4e, 0xe8, 0x07]);
 }
 
 #[test]
