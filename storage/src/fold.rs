@@ -440,6 +440,25 @@ impl<'v> Folder<'v> {
         let bytes = segment.part(part, "a block of values")?;
         let bad = |bad| segment.bad(part.offset, bad);
         let block = NumberBlock::parse(&bytes, into.field_type(), rows).map_err(bad)?;
+        let ends = Aggregates::FIRST | Aggregates::LAST;
+        if let ([span], true) = (plan.spans.as_slice(), aggregates.without(ends) == aggregates)
+            && run.alone()
+            && span.len() == rows
+        {
+            // All rows into one bucket need no order.
+            let all = block.aggregate(aggregates, &mut self.scratch).map_err(bad)?;
+            let timed = |(number, row): (Number, usize)| (number, plan.time(row));
+            let added = Added {
+                count: all.count as u64,
+                sum: Some(all.sum),
+                min: all.min.map(timed),
+                max: all.max.map(timed),
+                first: None,
+                last: None,
+            };
+            into.add_run(span.bucket, &added);
+            return Ok(());
+        }
         let decoded = block.decode_into(&mut self.scratch).map_err(bad)?;
         if of_many && run.alone() && values == rows && RowSums::suits(plan, aggregates) {
             self.sums.add((segment_at, run.times, field), plan, decoded.numbers(), into);
