@@ -64,6 +64,7 @@ pub(crate) struct Decoded<'s> {
     numbers: Numbers<'s>,
 }
 
+#[allow(dead_code, reason = "what a block says of itself is whole, readers use a part")]
 impl<'a> NumberBlock<'a> {
     /// Reads what stands before the values of a column of `rows` rows, as `encode_column` wrote it.
     pub(crate) fn parse(bytes: &'a [u8], field_type: FieldType, rows: usize) -> Result<Self, Bad> {

@@ -46,11 +46,15 @@ mod text;
 
 use stripchart_core::{Bitmap, Column, FieldType, Values};
 
+#[allow(unused_imports, reason = "some are for tests alone")]
 pub(crate) use self::aggregate::{Aggregate, aggregate_values};
 use self::bits::{put_bits, take_bits};
+#[allow(unused_imports, reason = "some are for tests alone")]
 pub(crate) use self::block::{Decoded, NumberBlock, Numbers, Scratch};
+#[allow(unused_imports, reason = "some are for tests alone")]
 pub(crate) use self::floats::decode_floats_into;
 use self::floats::{decode_floats, encode_floats};
+#[allow(unused_imports, reason = "some are for tests alone")]
 pub(crate) use self::ints::{decode_ints, decode_ints_into, encode_ints, encode_ints_with};
 pub(crate) use self::text::MAX_TEXT;
 use self::text::{decode_texts, encode_texts};
