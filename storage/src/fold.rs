@@ -440,25 +440,23 @@ impl<'v> Folder<'v> {
         let bytes = segment.part(part, "a block of values")?;
         let bad = |bad| segment.bad(part.offset, bad);
         let block = NumberBlock::parse(&bytes, into.field_type(), rows).map_err(bad)?;
-        if sums_only
+        let ends = Aggregates::FIRST | Aggregates::LAST;
+        if let ([span], true) = (plan.spans.as_slice(), aggregates.without(ends) == aggregates)
             && run.alone()
-            && let [span] = plan.spans.as_slice()
-            && (span.from, span.to) == (0, rows)
+            && span.len() == rows
         {
-            // All rows of a block add up without being put into order.
+            // All rows into one bucket need no order.
             let all = block.aggregate(aggregates, &mut self.scratch).map_err(bad)?;
-            let sum = Some(all.sum);
+            let timed = |(number, row): (Number, usize)| (number, plan.time(row));
             let added = Added {
                 count: all.count as u64,
-                sum,
-                min: None,
-                max: None,
+                sum: Some(all.sum),
+                min: all.min.map(timed),
+                max: all.max.map(timed),
                 first: None,
                 last: None,
             };
-            if all.count > 0 {
-                into.add_run(span.bucket, &added);
-            }
+            into.add_run(span.bucket, &added);
             return Ok(());
         }
         let decoded = block.decode_into(&mut self.scratch).map_err(bad)?;

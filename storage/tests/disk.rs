@@ -178,9 +178,9 @@ fn the_oldest_shards_go_when_the_files_take_more_than_they_may() {
     db.create_retention_policy(DB, other).unwrap();
     let write = |policy, hour: i64| {
         let mut batch = stripchart_core::Batch::new();
-        for host in 0..100 {
+        for host in 0..800 {
             let series = batch.series("m", [("host", format!("{hour}-{host}").as_str())]).unwrap();
-            batch.row(series, at(NOW + hour * HOUR)).f64("v", 1.0);
+            batch.row(series, at(NOW + hour * HOUR)).f64("v", f64::from(host).sqrt());
         }
         stripchart_core::Sink::write(&db.writer(DB, policy).unwrap(), &batch).unwrap();
         db.seal().unwrap();

@@ -103,6 +103,7 @@ impl<'a> FloatBlock<'a> {
     }
 
     /// The value that all are, if the codec says so.
+    #[allow(dead_code, reason = "for `NumberBlock`")]
     pub(super) fn constant(&self) -> Option<f64> {
         let (ints, float): (_, &dyn Fn(i64) -> f64) = match self {
             FloatBlock::Bits(ints) => (ints, &|bits| f64::from_bits(bits.cast_unsigned())),

@@ -120,6 +120,7 @@ impl<'a> IntBlock<'a> {
     }
 
     /// First value and step, if all are equally far from one to the next.
+    #[allow(dead_code, reason = "for `NumberBlock`")]
     pub(super) fn steps(&self) -> Option<(i64, i64)> {
         match self {
             IntBlock::Steps { first, step, .. } => Some((*first, *step)),
