@@ -12,7 +12,8 @@
 //! | what exists in it | [`Catalog`], [`Database`], [`RetentionPolicy`] |
 //! | writing | [`Writer`], a [`Sink`](stripchart_core::Sink) of batches and of line protocol |
 //! | reading | [`View`], a snapshot; [`TagFilter`], [`Series`], [`SeriesScan`], [`RowBlock`] |
-//! | aggregating where the data is | [`View::fold`] into [`Partials`] |
+//! | aggregating where the data is | [`View::fold`], [`View::fold_many`] into [`Partials`]; [`View::last_values`] |
+//! | what there is, what it would cost, stopping it | [`View::series_count`], [`View::tag_values`], [`View::cost`], [`Cancel`] |
 //! | reading beside another process | [`Sealed`] |
 //! | taking out and putting in | [`Export`], [`Import`] |
 //! | text form | [`line_protocol`] |
