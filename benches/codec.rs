@@ -10,7 +10,11 @@
 //!
 //! `STRIPCHART_HOST_DATA` names a file of line protocol with one float field `value`: its series are measured, too.
 
-#![allow(dead_code, reason = "only some of what the modules offer is measured")]
+#![allow(
+    dead_code,
+    unused_imports,
+    reason = "only some of what the modules offer is measured, and none of it tested here"
+)]
 #![allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "made-up numbers")]
 
 #[path = "../storage/src/bytes.rs"]

@@ -43,7 +43,10 @@ fn this_host_is_collected_stored_queried_and_drawn() {
 #[test]
 fn the_history_is_there_after_a_clean_stop() {
     let data = tempdir().unwrap();
-    let server = Server::start(data.path(), &["--source", "none", "--retention", "0s", "--max-disk", "1 GiB"]);
+    let server = Server::start(
+        data.path(),
+        &["--source", "none", "--retention", "0s", "--max-disk", "1 GiB"],
+    );
     assert_eq!(
         server.post("/write?db=stripchart", "room,floor=2 t=21.5 1700000000000000000").status,
         204

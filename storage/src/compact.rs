@@ -4,8 +4,8 @@
 //!   one, as soon as there are four; so a row is written again about once per factor of four, and a shard has a few segments of
 //!   each size.
 //! - Segments with rows that were deleted are written again without them.
-//! - When a shard is over and nothing has come for a while, what it has becomes one segment: or several, if it is larger than may be
-//!   held in memory.
+//! - When a shard is over and nothing has come for a while, what it has becomes one segment, or several if it is larger than may be
+//!   held in memory; and in it values are pressed harder, for they will be read seldom and never be merged again.
 //!
 //! One step does a bounded part of this and says when it wants to go on: it rests for as long as it has worked, unless segments
 //! come faster than they are merged.
@@ -14,6 +14,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use crate::catalog::PolicyId;
+use crate::codec::Effort;
 use crate::db::{Db, Shared, Version};
 use crate::maintain::Maintenance;
 use crate::merge::Job;
@@ -36,6 +37,8 @@ const URGENT: usize = 64;
 const RETRY_NS: i64 = 10_000_000_000;
 
 type Run = Vec<Arc<Segment>>;
+/// What is to be merged, and how hard its values are pressed.
+type Due = (Run, Effort);
 type ShardKey = (PolicyId, (i64, i64));
 
 /// What is going on.
@@ -62,7 +65,8 @@ pub struct CompactProgress {
 
 impl Db {
     /// Does at once what [`Db::step`] does in time: seals, merges the segments of every shard into one (or, where that would be larger
-    /// than eight times [`merge_bytes`](crate::DbBuilder::merge_bytes), a few), and leaves out what was deleted.
+    /// than eight times [`merge_bytes`](crate::DbBuilder::merge_bytes), a few), leaves out what was deleted, and presses values as hard as
+    /// is done with shards that are over.
     ///
     /// Others may read and write meanwhile. `progress` is called now and then. Takes memory for the blocks of one measurement of
     /// one such segment.
@@ -107,7 +111,7 @@ impl Shared {
             if work.compaction.job.is_none() {
                 let version = Arc::clone(&self.version.read());
                 let (run, wake) = self.due(work, &version, now);
-                let Some(run) = run else { return wake };
+                let Some((run, effort)) = run else { return wake };
                 let bytes = run.iter().map(|segment| segment.bytes).sum();
                 // One alone is written again without what was deleted.
                 if !self.has_room(bytes, run.len() == 1) {
@@ -115,7 +119,7 @@ impl Shared {
                     work.compaction.rest_until = Some(until);
                     return Some(until);
                 }
-                match Job::begin(self, work, run.clone()) {
+                match Job::begin(self, work, run.clone(), effort) {
                     Ok(job) => work.compaction.job = Some(job),
                     Err(error) => self.blame(work, &run, error, now),
                 }
@@ -177,14 +181,17 @@ impl Shared {
         work: &mut Maintenance,
         version: &Version,
         now: i64,
-    ) -> (Option<Run>, Option<i64>) {
+    ) -> (Option<Due>, Option<i64>) {
         let shards = shards(version);
         let hot = shards.values().find_map(|list| hot(list, work, self.options.merge_bytes));
-        if hot.is_some() {
-            return (hot, None);
+        if let Some(run) = hot {
+            return (Some((run, Effort::Hot)), None);
         }
         match work.purge.next(version, &work.unreadable) {
-            Ok(Some(segment)) => return (Some(vec![segment]), None),
+            Ok(Some(segment)) => {
+                let effort = segment.footer.effort.max(Effort::Hot);
+                return (Some((vec![segment], effort)), None);
+            }
             Ok(None) => {}
             Err((id, error)) => {
                 self.failed(&error);
@@ -200,10 +207,11 @@ impl Shared {
         work: &mut Maintenance,
         shards: &BTreeMap<ShardKey, Run>,
         now: i64,
-    ) -> (Option<Run>, Option<i64>) {
+    ) -> (Option<Due>, Option<i64>) {
         work.compaction.newest.retain(|shard, _| shards.contains_key(shard));
         let mut wake = None;
-        for (shard, list) in shards.iter().filter(|(_, list)| list.len() > 1) {
+        let done = |list: &Run| list.len() == 1 && list[0].footer.effort == Effort::Cold;
+        for (shard, list) in shards.iter().filter(|(_, list)| !done(list)) {
             let newest = list.iter().map(|segment| segment.footer.id).max().unwrap_or_default();
             let seen = work.compaction.newest.entry(*shard).or_insert((newest, now));
             if seen.0 != newest {
@@ -214,11 +222,14 @@ impl Shared {
             let worth = |run: &&Run| {
                 let largest = run.iter().map(|segment| segment.bytes).max().unwrap_or(0);
                 let all: u64 = run.iter().map(|segment| segment.bytes).sum();
-                run.len() > 1 && largest <= (all - largest).saturating_mul(LATE_PART)
+                match run.as_slice() {
+                    [only] => only.footer.effort != Effort::Cold,
+                    _ => largest <= (all - largest).saturating_mul(LATE_PART),
+                }
             };
             let Some(run) = runs.iter().find(worth) else { continue };
             if at <= now {
-                return (Some(run.clone()), None);
+                return (Some((run.clone(), Effort::Cold)), None);
             }
             wake = Some(wake.map_or(at, |wake: i64| wake.min(at)));
         }
@@ -255,7 +266,7 @@ impl Shared {
         let mut runs = Vec::new();
         for list in shards(&version).values() {
             for run in chunks(list, work, limit) {
-                let mut due = run.len() > 1;
+                let mut due = run.len() > 1 || run[0].footer.effort != Effort::Cold;
                 for segment in &run {
                     for tombstone in version.tombstones.iter() {
                         due = due || tombstone.touches(segment)?;
@@ -269,7 +280,9 @@ impl Shared {
 
     /// Merges `run`, if all of it is still there, with pauses in which others may seal.
     fn compact_run(&self, run: &Run, mut progress: impl FnMut(u64)) -> Result<(), ReadError> {
-        let mut job = Job::begin(self, &mut self.maintenance.lock(), run.clone())?;
+        let mut work = self.maintenance.lock();
+        let mut job = Job::begin(self, &mut work, run.clone(), Effort::Cold)?;
+        drop(work);
         loop {
             let mut work = self.maintenance.lock();
             if !job.is_wanted(&self.version.read()) {

@@ -29,6 +29,9 @@ use crate::tombstone::Deletes;
 use crate::view::{Series, ViewInner};
 use crate::{Cancel, ReadError};
 
+/// How many times as long it takes to write a value so that it takes the fewest bytes.
+const COLD_COST: u64 = 4;
+
 /// A merge that has begun.
 pub(crate) struct Job {
     /// By rising rank.
@@ -38,6 +41,7 @@ pub(crate) struct Job {
     writer: SegmentWriter,
     /// What the sources are read through.
     view: Arc<ViewInner>,
+    effort: Effort,
     /// Ranks of the tombstones whose rows are left out.
     applied: Vec<u64>,
     tables: std::vec::IntoIter<String>,
@@ -46,11 +50,12 @@ pub(crate) struct Job {
 }
 
 impl Job {
-    /// Begins to merge `run`, segments of one shard that stand next to one another in rank.
+    /// Begins to merge `run`, segments of one shard that stand next to one another in rank; one alone is written again.
     pub(crate) fn begin(
         shared: &Shared,
         work: &mut Maintenance,
         run: Vec<Arc<Segment>>,
+        effort: Effort,
     ) -> Result<Job, ReadError> {
         let (mut rank, mut policy, mut shard, mut level) = Default::default();
         let (mut replaces, mut names) = (Vec::new(), BTreeSet::new());
@@ -73,7 +78,7 @@ impl Job {
         };
         let id = work.segment_id();
         let folder = shared.shard_folder(policy, shard)?;
-        let (level, effort) = (level.saturating_add(1), Effort::Hot);
+        let level = level.saturating_add(1);
         let identity = Identity { policy, shard, rank, id, level, effort, replaces };
         let writer = SegmentWriter::create(&shared.options.vfs, &folder, identity)?;
         Ok(Job {
@@ -82,6 +87,7 @@ impl Job {
             folder,
             writer,
             view: Arc::new(view),
+            effort,
             applied: tombstones.iter().map(|tombstone| tombstone.rank).collect(),
             tables: names.into_iter().collect::<Vec<_>>().into_iter(),
             table: None,
@@ -128,6 +134,7 @@ impl Job {
             self.rows += rows.len() as u64;
             // A series costs something even if it has few values.
             let cost = (rows.len() * wanted.len()).max(64) as u64;
+            let cost = if self.effort == Effort::Cold { cost * COLD_COST } else { cost };
             *budget = budget.saturating_sub(cost);
         }
         Ok(false)

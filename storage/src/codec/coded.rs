@@ -51,7 +51,7 @@ fn untoken(token: u8) -> (u64, u32) {
     // A table has no larger tokens, but a damaged one might.
     let top = (u32::from(token) - 16) / 2 + 4;
     let width = (top - 1).min(62);
-    (2 + u64::from(token & 1) << width, width)
+    ((2 + u64::from(token & 1)) << width, width)
 }
 
 const fn zigzag(value: i64) -> u64 {
