@@ -121,13 +121,13 @@ impl Default for Acks {
 
 impl Acks {
     /// Starts the process, of which test `child` is the body, and calls `stop` once: after so many acknowledgements, or for 0
-    /// when it begins to open the database. Returns when it has ended.
+    /// when it begins to open the database. Returns when it has ended. `stop` says whether what is heard from then on counts.
     pub fn run(
         &mut self,
         folder: &Path,
         round: u64,
         after: u64,
-        mut stop: impl FnMut(&mut Child),
+        mut stop: impl FnMut(&mut Child) -> bool,
     ) -> std::process::ExitStatus {
         let mut child = Command::new(std::env::current_exe().unwrap())
             .args(["--ignored", "--exact", "child", "--nocapture", "--test-threads", "1"])
@@ -138,19 +138,22 @@ impl Acks {
             .spawn()
             .unwrap();
         let lines = BufReader::new(child.stdout.take().unwrap()).lines().map_while(Result::ok);
-        let mut seen = 0;
+        let (mut seen, mut counts) = (0, true);
         for line in lines {
             if after == 0 && line == "opening" {
-                stop(&mut child);
+                counts = stop(&mut child);
             }
             let Some(ack) = line.strip_prefix("ack ") else { continue };
             // The last line may be cut; a cut number is smaller than the whole one, and so claims less.
             let Some((writer, n)) = ack.split_once(' ') else { continue };
             let (Ok(writer), Ok(n)) = (writer.parse::<usize>(), n.parse::<i64>()) else { continue };
+            if !counts {
+                continue;
+            }
             self.last[writer] = self.last[writer].max(n);
             (seen, self.total) = (seen + 1, self.total + 1);
             if seen == after {
-                stop(&mut child);
+                counts = stop(&mut child);
             }
         }
         child.wait().unwrap()

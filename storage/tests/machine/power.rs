@@ -26,9 +26,10 @@ pub(crate) fn cut() {
             acks.run(&db, policy, after, |child| {
                 disk.cut_power();
                 cut = true;
-                // What is in the pipe was acknowledged before; what comes now is refused by the file system.
-                std::thread::sleep(std::time::Duration::ZERO);
                 let _ = child.kill();
+                // A machine without power says nothing. Here a process runs on, and the kernel answers a sync that was under way
+                // while the journal is given up with success now and then.
+                false
             });
             assert!(cut, "round {round}: the power was to be cut");
             disk.unmount();

@@ -50,6 +50,7 @@ pub fn fail_everywhere(name: &str) {
         "failures: {name}: {operations} operations, {reads} reads, {runs} runs, {:?}",
         checker.counts
     );
+    failures.finish();
 }
 
 /// Runs the workload with a failure, as far as it goes; then opens the folder again and goes on.
@@ -102,7 +103,7 @@ fn fail(checker: &mut Checker<'_>, script: &Script, failure: Failure, seed: u64)
             due.most,
             &format!("{what}, opened again after ({error})"),
         );
-        runner.resume(n);
+        runner.resume(n, true);
         // What was read back may have been in memory only, since a sync had failed.
         let what = format!("{what}, opened again after ({error}), then a power cut");
         let image = vfs.after_crash(Crash::DropUnsynced);
@@ -142,7 +143,7 @@ fn answered(runner: &mut Runner<'_>, for_ever: bool, error: &str, what: &str) ->
         );
     } else if in_action && !for_ever && runner.again(db).is_ok() {
         // It was passing.
-        runner.resume(mark.acknowledged + 1);
+        runner.resume(mark.acknowledged + 1, false);
         return true;
     }
     found(runner, mark.acknowledged, mark.begun, &format!("{what}, after ({error})"));

@@ -228,11 +228,16 @@ impl<'a> Runner<'a> {
     }
 
     /// Goes on after `n` actions have been found: those acknowledged, or one more.
-    pub fn resume(&mut self, n: usize) {
+    ///
+    /// They are durable if they were found by opening the folder; one that was tried again as far as the policy says.
+    pub fn resume(&mut self, n: usize, opened: bool) {
         if n == self.mark.acknowledged + 1 {
             // The step that failed was that action, and it happened nevertheless.
             self.at += 1;
         }
-        (self.mark.begun, self.mark.acknowledged, self.mark.durable) = (n, n, n);
+        (self.mark.begun, self.mark.acknowledged) = (n, n);
+        if opened || self.script.workload.sync == SyncPolicy::Always {
+            self.mark.durable = n;
+        }
     }
 }
