@@ -214,7 +214,8 @@ impl PolicyInfo {
             return Ok(());
         };
         let rows: Vec<Vec<String>> = measurements.iter().map(measurement_row).collect();
-        let head = ["measurement", ">fields", ">series", ">rows", ">values", "first", "last"];
+        let head =
+            ["measurement", ">fields", ">series", ">rows", ">values", ">size", "first", "last"];
         text::table(out, "  ", &head, &rows)
     }
 
@@ -249,6 +250,7 @@ fn measurement_row(info: &MeasurementInfo) -> Vec<String> {
         text::count(info.series),
         text::count(info.rows),
         text::count(info.values),
+        text::bytes(info.value_bytes),
         bounds.map_or(String::new(), |(first, _)| first.to_string()),
         bounds.map_or(String::new(), |(_, last)| last.to_string()),
     ]
@@ -266,6 +268,7 @@ fn measurement_json(info: &MeasurementInfo) -> Value {
         "series": info.series,
         "rows": info.rows,
         "values": info.values,
+        "value_bytes": info.value_bytes,
         "first_ns": info.bounds.map(|(first, _)| first.nanos()),
         "last_ns": info.bounds.map(|(_, last)| last.nanos()),
     })

@@ -157,15 +157,30 @@ impl Shared {
 
     /// Hides what `marks` name of all that is in segments.
     fn bury(&self, work: &mut Maintenance, marks: Vec<Mark>) -> Result<(), DbError> {
+        self.settle(work)?;
         if marks.is_empty() {
             return Ok(());
         }
         let tombstone = Arc::new(Tombstone { rank: work.segment_id(), marks });
         let written = tombstone::write(self.vfs(), &self.root, &tombstone)?;
         work.purge.expect(&tombstone);
-        self.publish(|version| Arc::make_mut(&mut version.tombstones).push(tombstone));
+        let shown = Arc::clone(&tombstone);
+        self.publish(|version| Arc::make_mut(&mut version.tombstones).push(shown));
         self.wake.notify();
-        Ok(written.durable()?)
+        written.durable().map_err(|error| {
+            work.purge.unsure.push(tombstone);
+            error.into()
+        })
+    }
+
+    /// Writes again what an earlier delete could not make durable. Its rows are gone for readers, so that deleting them once more
+    /// finds nothing to do, and would be acknowledged though they come back after a power cut.
+    fn settle(&self, work: &mut Maintenance) -> Result<(), DbError> {
+        while let Some(tombstone) = work.purge.unsure.last() {
+            tombstone::write(self.vfs(), &self.root, tombstone)?.durable()?;
+            work.purge.unsure.pop();
+        }
+        Ok(())
     }
 
     /// The same, of all that has been written.
@@ -234,6 +249,8 @@ pub(crate) struct Purge {
     pending: BTreeMap<u64, Option<BTreeSet<u64>>>,
     /// Folders of removed segments, whose entries may be back after a power cut.
     unsynced: BTreeSet<PathBuf>,
+    /// Tombstones that are perhaps not on the disk, for renaming or the last sync failed.
+    unsure: Vec<Arc<Tombstone>>,
 }
 
 impl Purge {
@@ -334,6 +351,7 @@ impl Shared {
                 _ => drop(work.purge.unsynced.remove(&folder)),
             }
         }
+        work.purge.unsure.retain(|tombstone| !done.contains(&tombstone.rank));
         self.publish(|version| {
             let kept = version.tombstones.iter().filter(|t| !done.contains(&t.rank));
             version.tombstones = Arc::new(kept.cloned().collect());

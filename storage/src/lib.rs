@@ -12,7 +12,8 @@
 //! | what exists in it | [`Catalog`], [`Database`], [`RetentionPolicy`] |
 //! | writing | [`Writer`], a [`Sink`](stripchart_core::Sink) of batches and of line protocol |
 //! | reading | [`View`], a snapshot; [`TagFilter`], [`Series`], [`SeriesScan`], [`RowBlock`] |
-//! | aggregating where the data is | [`View::fold`] into [`Partials`] |
+//! | aggregating where the data is | [`View::fold`], [`View::fold_many`] into [`Partials`]; [`View::last_values`] |
+//! | what there is, what it would cost, stopping it | [`View::series_count`], [`View::tag_values`], [`View::cost`], [`Cancel`] |
 //! | reading beside another process | [`Sealed`] |
 //! | taking out and putting in | [`Export`], [`Import`] |
 //! | text form | [`line_protocol`] |
@@ -57,9 +58,12 @@
 //!
 //! - A write that was acknowledged survives the end of the process, however it comes; with [`SyncPolicy::Always`], the default, a
 //!   power cut too, if device and file system keep what they synced.
-//! - After a failed write or sync of the log nothing is acknowledged until the database has been opened again.
+//! - What was deleted stays so: a [delete](Db::delete) is durable when it returns, and nothing that a crash leaves brings a row back.
+//! - After a failed write or sync of the log nothing is acknowledged until the database has been opened again. For want of room writes
+//!   are refused *before* the disk is full, and taken again by themselves once there is some ([`DbBuilder::min_free_bytes`]).
 //! - Everything read from disk is checked against a checksum. Damage is an error that names file and offset, never a wrong number and
-//!   never a panic. A folder that is not opened is left as it was.
+//!   never a panic. A file that is damaged is set aside, never deleted, and the rest is served: [`Db::health`] tells, [`Db::verify`]
+//!   looks for it, [`DbBuilder::strict`] refuses instead. A folder that is not opened is left as it was.
 //! - No input panics. Nothing runs by itself: see [`Db::step`] and [`Db::spawn`].
 //!
 //! Someone who truncates a segment while it is open can end the process with `SIGBUS`, as with every mapped file;
@@ -69,8 +73,10 @@
 //!
 //! A row costs one look-up of its series and a push per field, and one to three bytes per value for typical samples, in memory until it is
 //! sealed and on disk then. Idle, an empty database takes well under a megabyte. A batch may have 16 million rows and 256 MiB in the log; a
-//! series key 65 535 bytes. Deleting costs a small file, and rewriting
-//! the segments concerned when [`Db::step`] comes to it.
+//! series key 65 535 bytes. Deleting costs a small file, and writing the segments concerned again when [`Db::step`] comes to it. Merging
+//! takes memory for the blocks of one measurement of one segment, at most eight times [`DbBuilder::merge_bytes`]; one step of it some
+//! hundredths of a second. How much the folder may take, and how many series, measurements and fields there may be, is limited by
+//! [`DbBuilder::max_disk_bytes`], [`DbBuilder::max_series`], [`DbBuilder::max_measurements`] and [`DbBuilder::max_fields`].
 //!
 //! # Features
 //!

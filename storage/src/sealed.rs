@@ -520,6 +520,7 @@ mod tests {
         assert_eq!(segments[0].bounds, (1_000_000_000, 1_000_000_000));
         let cpu = &sealed.measurements("demo", None).unwrap()[0];
         assert_eq!((&*cpu.name, cpu.series, cpu.rows, cpu.values), ("cpu", 2, 2, 2));
+        assert!(cpu.value_bytes < segments[0].bytes, "{cpu:?}");
         let kinds: Vec<FileKind> = sealed.files().unwrap().iter().map(|file| file.kind).collect();
         for kind in [FileKind::Catalog, FileKind::Lock, FileKind::Log, FileKind::Segment] {
             assert!(kinds.contains(&kind), "{kind:?} in {kinds:?}");

@@ -132,10 +132,10 @@ impl Default for Scratch {
     }
 }
 
-/// Bytes that remembered series take at most.
-const MEMO_BYTES: usize = 1 << 20;
+/// Bytes that remembered series take at most; about 100 000 of a few tags.
+const MEMO_BYTES: usize = 24 << 20;
 /// A batch of more series, or from a larger body, is not kept.
-const KEPT_SERIES: usize = 10_000;
+const KEPT_SERIES: usize = 1 << 17;
 const KEPT_BODY: usize = 4 << 20;
 /// A batch of more columns is not kept, nor taken on to the next piece of a body.
 const KEPT_COLUMNS: usize = 4_096;

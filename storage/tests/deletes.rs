@@ -300,6 +300,39 @@ fn compare(db: &Db, model: &Model) {
     }
 }
 
+/// It used to find nothing left to delete the second time, and say so, while the tombstone was not on the disk.
+#[test]
+fn a_delete_that_failed_and_is_tried_again_is_durable() {
+    let whole = SimVfs::new();
+    let before = put_one(&whole).1;
+    for at in before.. {
+        let vfs = SimVfs::new();
+        let (db, _) = put_one(&vfs);
+        vfs.fail_at(at, false);
+        let delete = || db.delete(DB, None, Some("m"), &TagFilter::All, TimeRange::ALL);
+        if delete().is_ok() {
+            if vfs.operations() <= at {
+                return;
+            }
+        } else if db.stats().read_only.is_none() {
+            delete().unwrap();
+        } else {
+            continue;
+        }
+        let cut = vfs.after_crash(Crash::DropUnsynced);
+        let rows = dump(&open(&cut, slow()).unwrap());
+        assert_eq!(rows, Vec::<String>::new(), "operation {at}");
+    }
+}
+
+/// A database with a row, and the operations that it took.
+fn put_one(vfs: &SimVfs) -> (Db, u64) {
+    let db = database(vfs);
+    put(&db, "a", 1, &[("v", 1.0)]).unwrap();
+    let operations = vfs.operations();
+    (db, operations)
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: 48, ..ProptestConfig::default() })]
 

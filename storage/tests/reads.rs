@@ -49,13 +49,19 @@ fn random(state: &mut u64) -> u64 {
     *state
 }
 
+/// The number modulo `bound`.
+fn below(number: u64, bound: usize) -> usize {
+    usize::try_from(number % bound as u64).unwrap()
+}
+
 fn float(kind: usize, number: u64, row: usize) -> f64 {
     let small = (number % 2000) as f64 - 1000.0;
     match kind {
         0 => small / 100.0,
         1 => 0.25,
-        2 => f64::from_bits(number),
-        3 => [f64::NAN, -0.0, 0.0, f64::INFINITY, 1.5][number as usize % 5],
+        // Of all bits, but not so large that sums depend on their order.
+        2 => f64::from_bits(number & !(1 << 62)),
+        3 => [f64::NAN, -0.0, 0.0, f64::INFINITY, 1.5][below(number, 5)],
         4 => row as f64 * 1e6,
         _ => small * 0.001,
     }
@@ -70,9 +76,8 @@ fn rows(shape: &Shape) -> BTreeMap<i64, Row> {
         let late = if shape.jitter > 0 { random(&mut state) as i64 % shape.jitter } else { 0 };
         let at = shape.start + row as i64 * shape.step + late.abs();
         walk += random(&mut state) as i64 % 3;
-        let number = random(&mut state);
-        let gap =
-            |field: usize| shape.gaps > 0 && (number as usize + field).is_multiple_of(shape.gaps);
+        let number = random(&mut state) >> 1;
+        let gap = |field: usize| shape.gaps > 0 && below(number + field as u64, shape.gaps) == 0;
         let mut values = Row::new();
         for (at, (name, field_type)) in FIELDS.iter().enumerate() {
             let value = match field_type {
@@ -80,7 +85,7 @@ fn rows(shape: &Shape) -> BTreeMap<i64, Row> {
                 FieldType::Float => FieldValue::Float(float(shape.floats, number, row)),
                 FieldType::Integer => FieldValue::Integer(walk),
                 FieldType::Unsigned => FieldValue::Unsigned(u64::MAX - number % 9),
-                _ => FieldValue::String(["up", "down", ""][number as usize % 3].into()),
+                _ => FieldValue::String(["up", "down", ""][below(number, 3)].into()),
             };
             if !gap(at) {
                 values.insert(name, value);
@@ -150,14 +155,15 @@ fn shapes() -> impl Strategy<Value = Vec<Shape>> {
     prop::collection::vec(shape, 1..9)
 }
 
+/// The aggregates of a field of some series, row by row.
 fn naive(
     model: &Model,
     keys: &BTreeSet<String>,
-    field: &str,
-    t: FieldType,
+    (field, field_type): (&str, FieldType),
     edges: &[i64],
+    which: Aggregates,
 ) -> Partials {
-    let mut partials = Partials::new(t, edges.len() - 1, Aggregates::ALL);
+    let mut partials = Partials::new(field_type, edges.len() - 1, which);
     for key in keys {
         for (at, values) in &model[key] {
             let after = edges.partition_point(|edge| edge <= at);
@@ -190,11 +196,11 @@ fn same(a: Option<(Number, i64)>, b: Option<(Number, i64)>) -> bool {
     }
 }
 
-fn equal(a: &Partials, b: &Partials, sums: bool) -> Result<(), String> {
+fn equal(a: &Partials, b: &Partials) -> Result<(), String> {
     let end = |a: Option<(ValueRef<'_>, i64)>| a.map(|(value, at)| (format!("{value:?}"), at));
     for bucket in 0..a.buckets() {
         let alike = a.count(bucket) == b.count(bucket)
-            && (!sums || close(a.sum(bucket), b.sum(bucket)))
+            && close(a.sum(bucket), b.sum(bucket))
             && same(a.min(bucket), b.min(bucket))
             && same(a.max(bucket), b.max(bucket))
             && end(a.first(bucket)).map(|e| e.1) == end(b.first(bucket)).map(|e| e.1)
@@ -247,26 +253,11 @@ fn check(view: &View, model: &Model, edges: &[i64]) -> Result<(), TestCaseError>
             let mut failed = None;
             view.fold_many(&groups, &names, edges, which, options, |group, partials| {
                 let keys = groups[group].iter().map(key_of).collect();
-                for ((name, t), got) in FIELDS.iter().zip(partials) {
-                    let all = naive(model, &keys, name, *t, edges);
-                    let mut want = Partials::new(*t, edges.len() - 1, which);
-                    // As far as it is asked for.
-                    for key in &keys {
-                        let only = [key.clone()].into_iter().collect();
-                        let _ = naive(model, &only, name, *t, edges);
-                        for (at, values) in &model[key] {
-                            let after = edges.partition_point(|edge| edge <= at);
-                            if let (Some(value), true) =
-                                (values.get(name), after > 0 && after < edges.len())
-                            {
-                                want.add(after - 1, *at, value.as_ref());
-                            }
-                        }
-                    }
-                    let sums = all.sum(0).is_none_or(|sum| sum.as_f64().abs() < 1e15);
-                    if let Err(error) = equal(got, &want, sums) {
+                for (field, got) in FIELDS.iter().zip(partials) {
+                    let want = naive(model, &keys, *field, edges, which);
+                    if let Err(error) = equal(got, &want) {
                         failed.get_or_insert(format!(
-                            "{name} {which:?} statistics {used} group {group}: {error}"
+                            "{field:?} {which:?} statistics {used} group {group}: {error}"
                         ));
                     }
                 }
@@ -293,7 +284,7 @@ fn check(view: &View, model: &Model, edges: &[i64]) -> Result<(), TestCaseError>
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 24, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 16, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn statistics_and_decoding_agree_with_the_rows(

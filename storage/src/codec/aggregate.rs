@@ -3,8 +3,6 @@
 //! Written so that the compiler makes vector code of them: several sums side by side, comparisons without branches. Float sums are
 //! compensated in every lane (Knuth's two-sum), so they come out as a sum in order with Neumaier's correction does.
 
-#![allow(dead_code, reason = "segments are about to read with it")]
-
 use std::ops::Range;
 
 use stripchart_core::Values;

@@ -12,8 +12,6 @@
 //!       .aggregate(rows, which) .first(rows) .last(rows)  a range of rows, as a bucket of time is one
 //! ```
 
-#![allow(dead_code, reason = "segments are about to read with it")]
-
 use std::ops::Range;
 
 use stripchart_core::{Bitmap, FieldType};

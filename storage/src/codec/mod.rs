@@ -4,19 +4,29 @@
 //! many values there are, the surrounding format says.
 //!
 //! ```text
-//! integers   0  one value, n times                  zigzag
-//!            1  equal steps                         zigzag first, zigzag step
-//!            2  distance from the smallest          zigzag min, u8 width, n values of width bits
-//!            3  steps, as distance from the         zigzag first, zigzag min step, u8 width, n-1 values of width bits
-//!               smallest step
-//! floats     0  bits                                n times u64
-//!            1  decimals: integers / 10^e           u8 e, integers
-//!            2  bits as integers                    integers
-//! booleans   0  bitmap, lowest bit first
-//! texts      0  dictionary                          count, texts, integers (indexes)
-//! column     0  every row has a value               values
-//!            1  some have                           bitmap of rows, values of those that have
+//! integers   0            one value, n times              zigzag
+//!            1            equal steps                     zigzag first, zigzag step
+//!            2            distance from the smallest      zigzag min, u8 width, n values of width bits
+//!            3            steps, as distance from the     zigzag first, zigzag min step, u8 width, n-1 values of width bits
+//!                         smallest step
+//!            0b01......   frame                           see `frame`
+//!            0b10......   entropy coded                   see `coded`
+//! floats     0            bits                            n times u64
+//!            1            decimals                        u8 scale, integers
+//!            2            bits as integers                integers
+//!            3            decimals, some patched          u8 scale, integers, varint count, places (see `frame`), and for each how
+//!                                                         far its bits are from those of the decimal: zigzag
+//! booleans   0            bitmap, lowest bit first
+//! texts      0            dictionary                      count, texts, integers (indexes)
+//! column     0            every row has a value           values
+//!            1            some have                       bitmap of rows, values of those that have
 //! ```
+//!
+//! A scale is the digits after the point, 0 to 18, and in bit 5 whether to multiply by `10^-digits` rather than divide by `10^digits`.
+//!
+//! How hard an encoder looks is its [`Effort`]; a decoder reads all there is. Whole runs of 1024 and 256 values in a frame are packed
+//! for vector units (see `lanes`), any rest one value after the other, so a run of any length is one block: cutting 1080 rows into
+//! 1024 and 56 gains nothing and costs a second head.
 //!
 //! Unsigned integers are stored as the signed ones of the same bits. Arithmetic wraps around, so that no pair of values is
 //! too far apart.
@@ -36,15 +46,11 @@ mod text;
 
 use stripchart_core::{Bitmap, Column, FieldType, Values};
 
-#[allow(unused_imports, reason = "segments are about to read with it")]
 pub(crate) use self::aggregate::{Aggregate, aggregate_values};
 use self::bits::{put_bits, take_bits};
-#[allow(unused_imports, reason = "segments are about to read with it")]
 pub(crate) use self::block::{Decoded, NumberBlock, Numbers, Scratch};
-#[allow(unused_imports, reason = "segments are about to read with it")]
 pub(crate) use self::floats::decode_floats_into;
 use self::floats::{decode_floats, encode_floats};
-#[allow(unused_imports, reason = "segments are about to read and write with them")]
 pub(crate) use self::ints::{decode_ints, decode_ints_into, encode_ints, encode_ints_with};
 pub(crate) use self::text::MAX_TEXT;
 use self::text::{decode_texts, encode_texts};
@@ -54,7 +60,6 @@ use crate::bytes::{Bad, Reader};
 pub(crate) const MAX_VALUES: usize = 1 << 24;
 
 /// How much work an encoder does for fewer bytes.
-#[allow(dead_code, reason = "segments are about to use them")]
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 pub(crate) enum Effort {
     /// Log records and packed rows of the head: few codecs, one or two passes; quick for a handful of values.

@@ -75,8 +75,8 @@ fn integers_of_every_shape_and_length_come_back() {
 
 #[test]
 fn damaged_integers_are_errors_or_values() {
-    for values in shapes(300) {
-        for effort in EFFORTS {
+    for values in shapes(90) {
+        for effort in [Effort::Hot, Effort::Cold] {
             let good = check_ints(&values, effort);
             for cut in 0..good.len() {
                 assert!(decode_ints(&mut Reader::new(&good[..cut]), values.len()).is_err());
@@ -152,7 +152,7 @@ fn check_floats(values: &[f64], effort: Effort) -> Vec<u8> {
 
 #[test]
 fn floats_of_every_shape_and_length_come_back() {
-    for n in [0, 1, 2, 3, 9, 40, 255, 256, 300, 1024, 1080] {
+    for n in [0, 1, 2, 9, 300, 1080] {
         for values in float_shapes(n) {
             for effort in EFFORTS {
                 check_floats(&values, effort);
@@ -163,8 +163,8 @@ fn floats_of_every_shape_and_length_come_back() {
 
 #[test]
 fn damaged_floats_are_errors_or_values() {
-    for values in float_shapes(70) {
-        for effort in EFFORTS {
+    for values in float_shapes(30) {
+        for effort in [Effort::Hot, Effort::Cold] {
             let good = check_floats(&values, effort);
             for cut in 0..good.len() {
                 assert!(decode_floats(&mut Reader::new(&good[..cut]), values.len()).is_err());
@@ -196,7 +196,7 @@ fn blocks_add_up_to_what_their_values_do() {
         assert_eq!((sum.count, all.count), (n, n));
         (sum.sum.total(), all.sum.total())
     };
-    for n in [1, 40, 256, 600, 1024, 1080, 2047] {
+    for n in [1, 600, 1080] {
         for values in shapes(n) {
             let want = values.iter().fold(0i64, |sum, v| sum.wrapping_add(*v));
             let column = Column::new("", Values::Integer(values));
@@ -292,6 +292,37 @@ fn integers_choose_the_short_form() {
     assert!(round_trip_ints(&jitter) < 270);
     round_trip_ints(&[i64::MIN, i64::MAX, 0, -1, i64::MIN]);
     round_trip_ints(&[i64::MAX, i64::MIN]);
+}
+
+#[test]
+fn small_frames_are_these_bytes() {
+    // Steps of 0 to 3 but for one of 100: two bits each, and an exception at place 3 with the high part 25 (zigzag 50, less one).
+    let values = [10, 10, 11, 111, 114, 116, 116, 119, 121, 122, 122, 125, 127, 129, 130, 133, 134];
+    let mut out = Vec::new();
+    encode_ints_with(&values, Effort::Hot, &mut out);
+    assert_eq!(out, [0b0110_0001, 20, 0, 0x82, 1, 6, 3, 49, 0x10, 0xcb, 0xc6, 0xda, 1]);
+    // Far apart, in steps of 1000.
+    out.clear();
+    encode_ints_with(
+        &[5000, 2000, 9000, 4000, 7000, 1000, 8000, 3000, 6000],
+        Effort::Hot,
+        &mut out,
+    );
+    assert_eq!(out[..5], [0b0110_0100, 0xd0, 0x0f, 0xe8, 0x07]);
+}
+
+#[test]
+fn entropy_coded_bytes_stay_as_they_are() {
+    let values: Vec<i64> = (0..400i64)
+        .scan(0, |sum, n| {
+            *sum += n * n % 11 % 5 - 1;
+            Some(*sum)
+        })
+        .collect();
+    let mut out = Vec::new();
+    encode_ints_with(&values, Effort::Cold, &mut out);
+    assert_eq!(out[0] & 0b1100_0000, 0b1000_0000);
+    assert_eq!((out.len(), crc32c::crc32c(&out)), (115, 3_442_997_820));
 }
 
 #[test]

@@ -246,8 +246,9 @@ impl<'a> Block<'a> {
                     } else {
                         let mut frame = [0; FRAME];
                         let values = take_ints(&mut self.reader, count, &mut frame)?;
-                        selection
-                            .push(column, values, |column, some| column.push_words(some, texts));
+                        selection.push(column, values, |column, some| {
+                            column.push_words(some.iter().copied(), texts);
+                        });
                     }
                 }
             }

@@ -50,20 +50,21 @@ impl Builder {
         }
     }
 
-    /// Appends values as words; see `word`.
-    pub(super) fn push_words(&mut self, words: &[i64], texts: &Numbered) {
+    /// Appends values as words: the bits of a number, 0 or 1, the number of a text.
+    pub(super) fn push_words(
+        &mut self,
+        words: impl ExactSizeIterator<Item = i64>,
+        texts: &Numbered,
+    ) {
+        let count = words.len();
         match &mut self.values {
-            Values::Integer(v) | Values::Time(v) => v.extend_from_slice(words),
-            Values::Unsigned(v) => v.extend(words.iter().map(|word| word.cast_unsigned())),
-            Values::Boolean(v) => v.extend(words.iter().map(|word| *word != 0)),
-            Values::Float(v) => {
-                v.extend(words.iter().map(|word| f64::from_bits(word.cast_unsigned())));
-            }
-            Values::String(v) => {
-                words.iter().for_each(|word| v.push(texts.get(word.cast_unsigned())));
-            }
+            Values::Integer(v) | Values::Time(v) => v.extend(words),
+            Values::Unsigned(v) => v.extend(words.map(i64::cast_unsigned)),
+            Values::Boolean(v) => v.extend(words.map(|word| word != 0)),
+            Values::Float(v) => v.extend(words.map(|word| f64::from_bits(word.cast_unsigned()))),
+            Values::String(v) => words.for_each(|word| v.push(texts.get(word.cast_unsigned()))),
         }
-        self.added(words.len());
+        self.added(count);
     }
 
     pub(super) fn push_floats(&mut self, floats: &[f64]) {

@@ -285,23 +285,24 @@ impl Reading<'_> {
 
     fn tail(&mut self, series: &HeadSeries) {
         let Some(layout) = self.table.layouts.get(series.layout) else { return };
-        let places: Vec<Option<usize>> =
-            self.fields.iter().map(|field| field.and_then(|field| layout.place(field))).collect();
-        for row in tail(series, self.table) {
-            let at = row[0].cast_signed();
-            if batch_of(row) > self.limit {
-                break;
-            }
-            if !(self.range.0..self.range.1).contains(&at) {
+        let visible = tail(series, self.table).take_while(|row| batch_of(row) <= self.limit);
+        let range = self.range.0..self.range.1;
+        let rows: Vec<&[u64]> =
+            visible.filter(|row| range.contains(&row[0].cast_signed())).collect();
+        let base = self.timestamps.len();
+        self.timestamps.extend(rows.iter().map(|row| row[0].cast_signed()));
+        let places = self.fields.iter().map(|field| field.and_then(|field| layout.place(field)));
+        for (place, column) in places.zip(&mut self.columns) {
+            let Some(place) = place else { continue };
+            let at = layout.values_at() + place;
+            if rows.iter().all(|row| is_present(row, place)) {
+                column.pad(base);
+                column.push_words(rows.iter().map(|row| row[at].cast_signed()), &self.head.texts);
                 continue;
             }
-            let base = self.timestamps.len();
-            self.timestamps.push(at);
-            for (place, column) in places.iter().zip(&mut self.columns) {
-                let Some(place) = place.filter(|place| is_present(row, *place)) else { continue };
-                column.pad(base);
-                let word = row[layout.values_at() + place].cast_signed();
-                column.push_words(&[word], &self.head.texts);
+            for (row, words) in rows.iter().enumerate().filter(|(_, row)| is_present(row, place)) {
+                column.pad(base + row);
+                column.push_words([words[at].cast_signed()].into_iter(), &self.head.texts);
             }
         }
     }

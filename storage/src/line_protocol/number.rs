@@ -5,6 +5,17 @@ use super::grammar::{Parsed, RawValue};
 use super::leaf;
 use super::word::{DIGITS_MAX, Digits, POWERS_OF_TEN, digits_at, word_at};
 
+/// The powers of ten that 64 bits hold.
+const TENS: [u64; 20] = {
+    let mut tens = [1; 20];
+    let mut at = 1;
+    while at < tens.len() {
+        tens[at] = tens[at - 1] * 10;
+        at += 1;
+    }
+    tens
+};
+
 /// Up to here every integer is a float.
 const EXACT_MAX: u64 = 1 << 53;
 
@@ -105,22 +116,31 @@ fn long_float_at(input: &[u8], at: usize, start: usize) -> Option<(f64, usize)> 
         power = if sign == Some(&b'-') { -power } else { power };
     }
     let power = power.checked_sub_unsigned(fraction as u64)?;
-    let magnitude =
-        match usize::try_from(power.unsigned_abs()).ok().and_then(|of| POWERS_OF_TEN.get(of)) {
-            // Both are exact, so the result is rounded once.
-            Some(ten) if mantissa <= EXACT_MAX && whole + fraction <= DIGITS_MAX => {
-                if power < 0 {
-                    mantissa as f64 / ten
-                } else {
-                    mantissa as f64 * ten
-                }
-            }
-            _ => {
-                let text = std::str::from_utf8(input.get(start..end)?).ok()?;
-                text.parse().ok().filter(|value: &f64| value.is_finite())?
-            }
-        };
+    let ten = usize::try_from(power.unsigned_abs()).ok().filter(|_| whole + fraction <= DIGITS_MAX);
+    let exact = ten.filter(|_| mantissa <= EXACT_MAX).and_then(|ten| POWERS_OF_TEN.get(ten));
+    let magnitude = match (exact, ten.and_then(|ten| TENS.get(ten))) {
+        // Both are exact, so the result is rounded once.
+        (Some(ten), _) if power < 0 => mantissa as f64 / ten,
+        (Some(ten), _) => mantissa as f64 * ten,
+        (None, Some(ten)) if power < 0 => quotient(mantissa, *ten),
+        (None, Some(ten)) => (u128::from(mantissa) * u128::from(*ten)) as f64,
+        (None, None) => {
+            let text = std::str::from_utf8(input.get(start..end)?).ok()?;
+            text.parse().ok().filter(|value: &f64| value.is_finite())?
+        }
+    };
     Some((if start > at { -magnitude } else { magnitude }, end))
+}
+
+/// The float nearest to `dividend / divisor`, neither of them 0; to the even one of two.
+fn quotient(dividend: u64, divisor: u64) -> f64 {
+    let (up, down) = (dividend.leading_zeros(), divisor.leading_zeros());
+    let (dividend, divisor) = (u128::from(dividend << up) << 62, u128::from(divisor << down));
+    // 62 or 63 bits, so that there are more than a float has; that there is a rest is told by the last of them.
+    let whole = dividend / divisor;
+    let rest = u128::from(whole * divisor != dividend);
+    let scale = 1023 + u64::from(down) - u64::from(up) - 62;
+    (whole | rest) as f64 * f64::from_bits(scale << 52)
 }
 
 /// Whether a value may end at `at`.
@@ -229,6 +249,36 @@ mod tests {
                 let (rest, value) = number(text.as_bytes()).unwrap();
                 assert_eq!(rest, b"");
                 let RawValue::Float(value) = value else { panic!("{text}: {value:?}") };
+                assert_eq!(value.to_bits(), text.parse::<f64>().unwrap().to_bits(), "{text}");
+            }
+        }
+    }
+
+    #[test]
+    fn long_numbers_are_rounded_as_the_standard_library_does() {
+        let mut state = 1_u64;
+        for _ in 0..50_000 {
+            state = state
+                .wrapping_mul(6_364_136_223_846_793_005)
+                .wrapping_add(1_442_695_040_888_963_407);
+            // Half-way between two floats, or next to that, once it is multiplied by a power of two.
+            let half_way = (1 << 54 | (state & 0xffff) << 20 | 2)
+                * [1, 5, 25, 125][(state >> 50 & 3) as usize];
+            let mantissa = match state >> 57 & 3 {
+                0 => half_way,
+                1 => half_way + 1,
+                2 => half_way - 1,
+                _ => state | 1 << 63,
+            };
+            let power = state >> 59;
+            for text in [
+                format!("{mantissa}e-{power}"),
+                format!("-{mantissa}e{power}"),
+                format!("0.{mantissa}"),
+                f64::from_bits(state).to_string(),
+            ] {
+                let Some((value, end)) = float_at(text.as_bytes(), 0) else { continue };
+                assert_eq!(end, text.len());
                 assert_eq!(value.to_bits(), text.parse::<f64>().unwrap().to_bits(), "{text}");
             }
         }

@@ -17,6 +17,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use stripchart_core::{Batch, Sink, TimeRange, Timestamp};
 use stripchart_storage::vfs::sim::{Crash, SimVfs};
@@ -135,6 +136,8 @@ impl<'a> Checker<'a> {
         let db = self.open(image, due, "first");
         let (n, found) = self.find(&db, due, "first");
         self.check_index(&db, due);
+        let report = db.verify(|_| ()).unwrap();
+        assert!(report.is_clean(), "{what}: I9: {:?}", report.problems);
         let rows = db.stats().segment_rows;
         if let Some(most) = due.rows.filter(|most| rows > *most) {
             panic!(
@@ -247,6 +250,9 @@ impl<'a> Checker<'a> {
         let Due { what, least, most, now, .. } = due;
         self.counts.images += 1;
         let (files, whole) = (image.files(), healthy.files());
+        let vfs = Arc::new(image.clone());
+        let verified = self.script.options(now).vfs(vfs).verify_folder("/db", |_| ());
+        let is_clean = verified.is_ok_and(|report| report.is_clean());
         let db = match open(image, self.script.options(now)) {
             Err(error) => {
                 assert!(error.to_string().contains("/db"), "{what}: no file is named: {error}");
@@ -261,6 +267,7 @@ impl<'a> Checker<'a> {
             assert!(self.script.cells.contains(cell), "{what}: never written: {cell}");
         }
         if !found.errors.is_empty() || db.health().is_degraded() {
+            assert!(!is_clean, "{what}: I9: damage that verifying did not see: {:?}", found.errors);
             self.counts.reported += 1;
         } else if self.script.prefix(&found.lines, now, least, most).is_some() {
             self.counts.right += 1;
