@@ -7,8 +7,8 @@ use std::time::{Duration, Instant};
 use benches::datasets::DataSet;
 use benches::measure::Spent;
 use benches::tsbs::{FIELDS, INTERVAL_NS, Random, START_NS};
-use stripchart_core::{FieldType, Precision, TimeRange, Timestamp, Values};
-use stripchart_storage::{Aggregates, Db, Direction, Partials, TagFilter};
+use stripchart_core::{Precision, TimeRange, Timestamp, Values};
+use stripchart_storage::{Aggregates, Db, Direction, FoldOptions, TagFilter};
 
 use crate::{Bar, Bars, Outcome, open, settle};
 
@@ -20,6 +20,7 @@ pub(crate) fn measure(bars: &Bars) -> Outcome {
     random_rows(bars, &db)?;
     last_values(bars, &db)?;
     scan(bars, &db, "packed ints", 3.0)?;
+    minutes(bars, &db)?;
     drop(db);
     let folder = tempfile::tempdir()?;
     let db = fill(DataSet::CpuFloats, bars, folder.path())?;
@@ -70,41 +71,83 @@ fn random_rows(bars: &Bars, db: &Db) -> Outcome {
 }
 
 fn last_values(bars: &Bars, db: &Db) -> Outcome {
-    let mut best = Duration::MAX;
-    for _ in 0..20 {
-        let start = Instant::now();
+    let best = best_of(20, || {
         let view = db.view("bars", None)?;
-        let mut seen = 0;
-        for series in view.series("cpu", &TagFilter::All)? {
-            let mut last = Partials::new(FieldType::Integer, 1, Aggregates::LAST);
-            view.fold(&series, "usage_user", &[i64::MIN, i64::MAX], &mut last)?;
-            seen += usize::from(black_box(last.last(0)).is_some());
+        let all = view.series("cpu", &TagFilter::All)?;
+        let last = view.last_values(&all, "usage_user", TimeRange::ALL)?;
+        if last.is_empty() || last.contains(&None) {
+            return Err("a series without a last value".into());
         }
-        best = best.min(start.elapsed());
-        if seen == 0 {
-            return Err("no last value".into());
-        }
-    }
+        black_box(last);
+        Ok(())
+    })?;
     let what = "last value of each of 1000 series";
-    bars.row(what, best.as_secs_f64() * 1e3, Bar::AtMost(1.0), "ms", "best of 20 by the clock");
+    bars.row(what, best.as_secs_f64() * 1e3, Bar::AtMost(1.0), "ms", "best of 20");
     Ok(())
 }
 
-/// Every value of every field, decoded and added up, field by field as blocks lie.
-fn scan(bars: &Bars, db: &Db, name: &str, bar: f64) -> Outcome {
-    let mut best = f64::INFINITY;
-    let mut values = 0;
-    for _ in 0..bars.repeats() * 2 {
+/// The highest of all hosts for every minute.
+fn minutes(bars: &Bars, db: &Db) -> Outcome {
+    let minutes = i64::try_from(ROWS_EACH)? / 6;
+    let edges: Vec<i64> = (0..=minutes).map(|at| START_NS + at * 6 * INTERVAL_NS).collect();
+    let best = best_of(20, || {
+        let view = db.view("bars", None)?;
+        let all = view.series("cpu", &TagFilter::All)?;
+        let (group, options) = (&[all.as_slice()], FoldOptions::new());
+        let mut found = 0;
+        view.fold_many(group, &["usage_user"], &edges, Aggregates::MAX, options, |_, fields| {
+            found = (0..edges.len() - 1).filter(|at| fields[0].max(*at).is_some()).count();
+        })?;
+        if found == edges.len() - 1 { Ok(()) } else { Err("a minute without a value".into()) }
+    })?;
+    let what = "`max` per minute over 1000 series x 1080 rows";
+    bars.row(what, best.as_secs_f64() * 1e3, Bar::AtMost(1.0), "ms", "best of 20");
+    Ok(())
+}
+
+fn best_of(times: usize, mut ask: impl FnMut() -> Outcome) -> Outcome<Duration> {
+    let mut best = Duration::MAX;
+    for _ in 0..times {
         let mut spent = Spent::default();
-        values = spent.on(|| scan_all(db))?;
-        best = best.min(spent.cpu.as_secs_f64());
+        spent.on(&mut ask)?;
+        best = best.min(spent.cpu);
     }
-    let what = format!("scan and sum, {name}, one thread, in blocks of rows");
-    bars.row(&what, values as f64 / best / 1e9, Bar::AtLeast(bar), "G values/s", "");
+    Ok(best)
+}
+
+/// Every value of every field decoded and added up, once in the engine and once by whoever asked for the rows.
+fn scan(bars: &Bars, db: &Db, name: &str, bar: f64) -> Outcome {
+    for (how, read) in [
+        ("sums without statistics", fold_all as fn(&Db) -> Outcome<u64>),
+        ("in blocks of rows", scan_all),
+    ] {
+        let (mut best, mut values) = (f64::INFINITY, 0);
+        for _ in 0..bars.repeats() * 3 {
+            let mut spent = Spent::default();
+            values = spent.on(|| read(db))?;
+            best = best.min(spent.cpu.as_secs_f64());
+        }
+        let what = format!("scan and sum, {name}, one thread, {how}");
+        bars.row(&what, values as f64 / best / 1e9, Bar::AtLeast(bar), "G values/s", "");
+    }
     Ok(())
 }
 
-fn scan_all(db: &Db) -> Outcome<usize> {
+fn fold_all(db: &Db) -> Outcome<u64> {
+    let view = db.view("bars", None)?;
+    let all = view.series("cpu", &TagFilter::All)?;
+    let options = FoldOptions::new().statistics(false);
+    let (group, edges) = (&[all.as_slice()], [i64::MIN, i64::MAX]);
+    let mut values = 0;
+    view.fold_many(group, &FIELDS, &edges, Aggregates::SUM, options, |_, fields| {
+        values = fields.iter().map(|field| field.count(0)).sum();
+        black_box(fields);
+    })?;
+    Ok(values)
+}
+
+/// Field by field, as blocks lie.
+fn scan_all(db: &Db) -> Outcome<u64> {
     let view = db.view("bars", None)?;
     let (mut values, mut integers, mut floats) = (0, 0_i64, 0.0);
     let all = view.series("cpu", &TagFilter::All)?;
@@ -114,11 +157,11 @@ fn scan_all(db: &Db) -> Outcome<usize> {
                 for column in &block?.columns {
                     match column.values() {
                         Values::Integer(column) => {
-                            values += column.len();
+                            values += column.len() as u64;
                             integers = column.iter().fold(integers, |sum, v| sum.wrapping_add(*v));
                         }
                         Values::Float(column) => {
-                            values += column.len();
+                            values += column.len() as u64;
                             floats += column.iter().sum::<f64>();
                         }
                         _ => return Err("neither ints nor floats".into()),

@@ -21,9 +21,9 @@ use std::time::{Duration, Instant};
 
 use benches::datasets::{BODY_LINES, DataSet, rows_and_values};
 use benches::measure::{Spent, disk_bytes};
-use stripchart_core::{FieldType, Precision, TimeRange, Timestamp, ValueRef};
+use stripchart_core::{Precision, TimeRange, Timestamp, ValueRef};
 use stripchart_storage::line_protocol::lines;
-use stripchart_storage::{Aggregates, Db, Direction, Partials, SyncPolicy, TagFilter};
+use stripchart_storage::{Aggregates, Db, Direction, FoldOptions, SyncPolicy, TagFilter};
 
 type Outcome = Result<(), Box<dyn Error>>;
 
@@ -165,27 +165,28 @@ fn queries(db: &Db) -> Result<String, Box<dyn Error>> {
     };
     let (minutes, hours) = (edges(MINUTE_NS), edges(60 * MINUTE_NS));
     let all = view.fields("cpu");
+    let names: Vec<&str> = all.iter().map(|field| &*field.name).collect();
+    let options = FoldOptions::new();
     let max = best_of_five(|| {
         let view = db.view("race", None)?;
-        let mut most = Partials::new(FieldType::Integer, minutes.len() - 1, Aggregates::MAX);
-        for series in view.series("cpu", &TagFilter::All)? {
-            view.fold(&series, "usage_user", &minutes, &mut most)?;
-        }
-        Ok(most.count(0))
+        let hosts = view.series("cpu", &TagFilter::All)?;
+        let mut found = 0;
+        let field = ["usage_user"];
+        view.fold_many(&[&hosts], &field, &minutes, Aggregates::MAX, options, |_, fields| {
+            found += fields[0].count(0);
+        })?;
+        Ok(found)
     });
     let mean = best_of_five(|| {
         let view = db.view("race", None)?;
-        let mut rows = 0;
-        for series in view.series("cpu", &TagFilter::All)? {
-            for field in &all {
-                let mut sums = Partials::new(field.field_type, hours.len() - 1, Aggregates::SUM);
-                view.fold(&series, &field.name, &hours, &mut sums)?;
-                rows += sums.count(0);
-            }
-        }
-        Ok(rows)
+        let hosts = view.series("cpu", &TagFilter::All)?;
+        let groups: Vec<_> = hosts.chunks(1).collect();
+        let mut found = 0;
+        view.fold_many(&groups, &names, &hours, Aggregates::SUM, options, |_, fields| {
+            found += fields.iter().map(|field| field.count(0)).sum::<u64>();
+        })?;
+        Ok(found)
     });
-    let names: Vec<&str> = all.iter().map(|field| &*field.name).collect();
     let newest = best_of_five(|| {
         let view = db.view("race", None)?;
         let mut rows = 0;
