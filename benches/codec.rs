@@ -13,6 +13,7 @@
 #![allow(
     dead_code,
     unused_imports,
+    unreachable_pub,
     reason = "only some of what the modules offer is measured, and none of it tested here"
 )]
 #![allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "made-up numbers")]

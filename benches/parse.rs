@@ -131,7 +131,10 @@ fn shuffled(text: &str, random: &mut Random) -> String {
     lines.concat()
 }
 
-fn texts(hosts: usize) -> Vec<(&'static str, Box<dyn Fn() -> Option<Text>>)> {
+/// A row of the table: its name, and what makes its text.
+type Maker = (&'static str, Box<dyn Fn() -> Option<Text>>);
+
+fn texts(hosts: usize) -> Vec<Maker> {
     let rounds = 20;
     let cpu = move |values| Hosts::new(hosts, 123).rounds(rounds, values);
     let many = move || Hosts::new(hosts * 100, 9).rounds(1, Values::Integers);
