@@ -228,14 +228,13 @@ impl Log {
         Ok(seq)
     }
 
-    /// Syncs the file and begins another one, if this one has records.
+    /// Begins another file, if this one has records, all of which are durable.
     pub(crate) fn rotate(&mut self, vfs: &dyn Vfs) -> Result<(), ReadError> {
         let Some(current) = self.files.back() else { return Ok(()) };
         if current.first_seq == self.next_seq {
             return Ok(());
         }
         let number = current.number;
-        self.file.sync().map_err(|e| ReadError::io(&path_of(&self.folder, number), "sync", e))?;
         let (file, salt, entry) = create(vfs, &self.folder, number + 1, self.next_seq)?;
         (self.file, self.salt) = (file, salt);
         self.files.push_back(entry);
