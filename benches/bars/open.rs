@@ -29,9 +29,9 @@ pub(crate) fn measure(bars: &Bars) -> Outcome {
         best = best.least(time_open(&folder)?.0);
     }
     let milliseconds = |time: Duration| time.as_secs_f64() * 1e3;
-    let also = format!("{:.1} ms by the clock", milliseconds(best.wall));
+    let also = format!("by the clock; {:.1} ms of the CPU", milliseconds(best.cpu));
     let what = "open, 1 M series, closed cleanly";
-    bars.row(what, milliseconds(best.cpu), Bar::AtMost(50.0), "ms", &also);
+    bars.row(what, milliseconds(best.wall), Bar::AtMost(50.0), "ms", &also);
 
     let folder = work.path().join("killed");
     let log_bytes = spawn("killed", bars, &folder)?;
@@ -46,13 +46,13 @@ pub(crate) fn measure(bars: &Bars) -> Outcome {
     }
     let best = best.ok_or("no run")?;
     let also = format!(
-        "{:.0} ms by the clock, {:.1} MB of log, {:.2} M rows",
-        milliseconds(best.wall),
+        "by the clock; {:.0} ms of the CPU, {:.1} MB of log, {:.2} M rows",
+        milliseconds(best.cpu),
         log_bytes.trim().parse::<f64>()? / 1e6,
         rows as f64 / 1e6
     );
     let what = "open, 1 M series, after kill -9 with a full log";
-    bars.row(what, milliseconds(best.cpu), Bar::AtMost(500.0), "ms", &also);
+    bars.row(what, milliseconds(best.wall), Bar::AtMost(500.0), "ms", &also);
     Ok(())
 }
 
