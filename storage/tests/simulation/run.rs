@@ -236,6 +236,10 @@ impl<'a> Runner<'a> {
             self.at += 1;
         }
         (self.mark.begun, self.mark.acknowledged) = (n, n);
+        if let Some(db) = &self.db {
+            // A log that was begun anew was synced before the action, not after it.
+            self.syncs = db.stats().syncs;
+        }
         if opened || self.script.workload.sync == SyncPolicy::Always {
             self.mark.durable = n;
         }
