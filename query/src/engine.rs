@@ -5,8 +5,9 @@ use std::ops::ControlFlow;
 use stripchart_core::{Column, Frame, FrameRequest, FrameSource, SourceError, Timestamp, Values};
 use stripchart_storage::{Db, DbError};
 
+use crate::Cancel;
 use crate::ast::{Query, Select, Statement};
-use crate::limits::{Budget, Cancel, Deadline, Limits};
+use crate::limits::{Budget, Deadline, Limits};
 use crate::plan::Planner;
 use crate::{ParseError, QueryError, StatementResult, into, manage, show};
 

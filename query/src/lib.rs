@@ -100,7 +100,7 @@ mod zone;
 
 pub use engine::{Engine, ExecuteOptions};
 pub use error::QueryError;
-pub use limits::{Cancel, Deadline, Limits};
+pub use limits::{Deadline, Limits};
 pub use parse::{
     MAX_EXPRESSION_HEIGHT, MAX_NESTING, ParamValue, Params, ParseError, parse_duration, parse_expr,
     parse_query, parse_query_with, parse_statement, parse_statement_with,
@@ -108,4 +108,5 @@ pub use parse::{
 pub use result::{
     FormatOptions, JsonWriter, Message, StatementResult, write_csv, write_error, write_json,
 };
+pub use stripchart_storage::Cancel;
 pub use zone::Zone;

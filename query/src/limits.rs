@@ -2,10 +2,9 @@
 
 use std::cell::Cell;
 use std::fmt;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 
 use stripchart_core::{Clock, Timestamp};
+use stripchart_storage::Cancel;
 
 use crate::QueryError;
 
@@ -34,29 +33,6 @@ impl Default for Limits {
             max_buckets: None,
             max_memory_bytes: Some(1 << 30),
         }
-    }
-}
-
-/// A flag by which a running query is told to stop. Clones share it.
-#[derive(Debug, Clone, Default)]
-pub struct Cancel(Arc<AtomicBool>);
-
-impl Cancel {
-    /// A flag that is not raised.
-    #[must_use]
-    pub fn new() -> Self {
-        Cancel::default()
-    }
-
-    /// Tells every query that has this flag to stop; it does so within a few thousand rows.
-    pub fn cancel(&self) {
-        self.0.store(true, Ordering::Relaxed);
-    }
-
-    /// Whether the flag is raised.
-    #[must_use]
-    pub fn is_cancelled(&self) -> bool {
-        self.0.load(Ordering::Relaxed)
     }
 }
 

@@ -26,7 +26,7 @@ pub(super) fn pack_with_width(values: impl Iterator<Item = u64>, width: u8, out:
 }
 
 /// Appends `values`, `width` bits each.
-pub(super) fn pack(values: impl Iterator<Item = u64>, width: u32, out: &mut Vec<u8>) {
+pub(crate) fn pack(values: impl Iterator<Item = u64>, width: u32, out: &mut Vec<u8>) {
     let (mut word, mut bits) = (0u128, 0);
     for value in values {
         word |= u128::from(value) << bits;

@@ -51,6 +51,7 @@ use stripchart_core::{Bitmap, Column, FieldType, Values};
     reason = "what aggregating returns; used by name only where it is passed on"
 )]
 pub(crate) use self::aggregate::{Aggregate, aggregate_values};
+pub(crate) use self::bits::pack;
 use self::bits::{put_bits, take_bits};
 pub(crate) use self::block::{NumberBlock, Numbers, Scratch};
 use self::floats::{decode_floats, encode_floats};

@@ -73,23 +73,32 @@ fn integers_of_every_shape_and_length_come_back() {
     }
 }
 
+/// Every cut of a good block is an error, every flipped bit an error or as many values.
+fn check_damage<T>(
+    good: &[u8],
+    n: usize,
+    decode: fn(&mut Reader<'_>, usize) -> Result<Vec<T>, Bad>,
+) {
+    for cut in 0..good.len() {
+        assert!(decode(&mut Reader::new(&good[..cut]), n).is_err());
+    }
+    for at in 0..good.len() {
+        for bit in 0..8 {
+            let mut bad = good.to_vec();
+            bad[at] ^= 1 << bit;
+            if let Ok(got) = decode(&mut Reader::new(&bad), n) {
+                assert_eq!(got.len(), n);
+            }
+        }
+    }
+}
+
 #[test]
 fn damaged_integers_are_errors_or_values() {
     for values in shapes(90) {
         for effort in [Effort::Hot, Effort::Cold] {
             let good = check_ints(&values, effort);
-            for cut in 0..good.len() {
-                assert!(decode_ints(&mut Reader::new(&good[..cut]), values.len()).is_err());
-            }
-            for at in 0..good.len() {
-                for bit in 0..8 {
-                    let mut bad = good.clone();
-                    bad[at] ^= 1 << bit;
-                    if let Ok(got) = decode_ints(&mut Reader::new(&bad), values.len()) {
-                        assert_eq!(got.len(), values.len());
-                    }
-                }
-            }
+            check_damage(&good, values.len(), decode_ints);
         }
     }
 }
@@ -166,18 +175,7 @@ fn damaged_floats_are_errors_or_values() {
     for values in float_shapes(30) {
         for effort in [Effort::Hot, Effort::Cold] {
             let good = check_floats(&values, effort);
-            for cut in 0..good.len() {
-                assert!(decode_floats(&mut Reader::new(&good[..cut]), values.len()).is_err());
-            }
-            for at in 0..good.len() {
-                for bit in 0..8 {
-                    let mut bad = good.clone();
-                    bad[at] ^= 1 << bit;
-                    if let Ok(got) = decode_floats(&mut Reader::new(&bad), values.len()) {
-                        assert_eq!(got.len(), values.len());
-                    }
-                }
-            }
+            check_damage(&good, values.len(), decode_floats);
         }
     }
 }

@@ -74,17 +74,7 @@ pub(crate) fn put_bits(values: impl Iterator<Item = u64>, width: u32, out: &mut 
     if width == 0 {
         return;
     }
-    let (mut word, mut bits) = (0u128, 0);
-    for value in values {
-        word |= u128::from(value) << bits;
-        bits += width;
-        if bits >= u64::BITS {
-            out.extend_from_slice(&word.to_le_bytes()[..8]);
-            word >>= u64::BITS;
-            bits -= u64::BITS;
-        }
-    }
-    out.extend_from_slice(&word.to_le_bytes()[..bits.div_ceil(8) as usize]);
+    crate::codec::pack(values, width, out);
 }
 
 struct Shape {
