@@ -171,6 +171,8 @@ mod segment;
 #[cfg(feature = "engine")]
 mod snapshot;
 #[cfg(feature = "engine")]
+mod spans;
+#[cfg(feature = "engine")]
 mod tombstone;
 #[cfg(feature = "engine")]
 mod verify;

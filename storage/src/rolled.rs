@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 use stripchart_core::{FieldType, KeyRef, SeriesKey, TimeRange, Timestamp, ValueRef};
 
 use crate::partials::{NumericStats, Stats};
-use crate::rollup::{Kept, Rollup, kept_type, union, without};
+use crate::rollup::{Kept, Rollup, kept_type};
+use crate::spans::{union, without};
 use crate::{Db, DbError, Direction, Number, Partials, ReadError, Series, TagFilter, View};
 
 /// A snapshot of a retention policy and of the policies that it is rolled up into.

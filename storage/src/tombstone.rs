@@ -37,6 +37,7 @@ use crate::catalog::PolicyId;
 use crate::recover::{create_synced, list_or_nothing};
 use crate::rows::{Rows, Wanted};
 use crate::segment::{Segment, SeriesAt};
+use crate::spans::union;
 use crate::vfs::Vfs;
 use crate::whole::{self, Written};
 
@@ -324,16 +325,8 @@ impl Deletes {
 pub(crate) struct Ranges(Vec<(i64, i64)>);
 
 impl Ranges {
-    fn new(mut spans: Vec<(i64, i64)>) -> Self {
-        spans.sort_unstable();
-        let mut out: Vec<(i64, i64)> = Vec::with_capacity(spans.len());
-        for (start, end) in spans {
-            match out.last_mut() {
-                Some(last) if start <= last.1 => last.1 = last.1.max(end),
-                _ => out.push((start, end)),
-            }
-        }
-        Ranges(out)
+    fn new(spans: Vec<(i64, i64)>) -> Self {
+        Ranges(union(spans))
     }
 
     /// The first and the last instant of each span.
