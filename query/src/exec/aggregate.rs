@@ -52,7 +52,7 @@ impl<'a> Scope<'a> {
             }
             Call::Aggregate { f, field } => {
                 let points = self.aggregate(*f, field)?;
-                self.finish(call, points)
+                self.finish(call, if self.plan.ascending { points } else { points.reversed() })
             }
             Call::Reduce { f, field, tags } => {
                 let points = self.reduce(*f, field, tags)?;
@@ -87,7 +87,12 @@ impl<'a> Scope<'a> {
 
     /// The first instant that is read.
     fn read_start(&self) -> i64 {
-        if self.start > MIN_TIME { self.start } else { self.plan.read_start }
+        self.start.max(self.plan.read_start)
+    }
+
+    /// The last instant that is read.
+    fn read_last(&self) -> i64 {
+        self.last.min(self.plan.read_last)
     }
 
     fn wanted<'r>(&self, refs: &'r [Reference], ascending: bool) -> Wanted<'r>
@@ -95,7 +100,8 @@ impl<'a> Scope<'a> {
         'a: 'r,
     {
         let condition = self.plan.condition.as_ref();
-        Wanted { refs, condition, start: self.read_start(), last: self.last, ascending }
+        let (start, last) = (self.read_start(), self.read_last());
+        Wanted { refs, condition, start, last, ascending, nulls: false }
     }
 
     /// All values of a field, merged in the order of the answer.
@@ -105,7 +111,7 @@ impl<'a> Scope<'a> {
             return Ok(points);
         }
         let refs = [field.clone()];
-        let mut merge = Merge::new(self.inputs, self.wanted(&refs, self.plan.ascending), false);
+        let mut merge = Merge::new(self.inputs, self.wanted(&refs, self.plan.ascending), 1);
         while let Some(row) = merge.next(self.budget)? {
             if points.len().is_multiple_of(1024) {
                 self.budget.memory(Points::estimate_bytes(1024, 0))?;
@@ -115,11 +121,10 @@ impl<'a> Scope<'a> {
         Ok(points)
     }
 
-    /// In the order of the answer, with empty windows filled.
+    /// `points`, which are in the order of the answer, with empty windows filled.
     fn finish(&self, call: &Call, points: Points) -> Result<Points, QueryError> {
         let keeps_times = matches!(call, Call::Reduce { f, .. } if f.keeps_times());
         let several = matches!(call, Call::Reduce { f: Reducer::Distinct, .. });
-        let points = if self.plan.ascending { points } else { points.reversed() };
         let (Some(windows), false, false) = (self.plan.windows, keeps_times, several) else {
             return Ok(points);
         };
@@ -145,13 +150,13 @@ impl<'a> Scope<'a> {
     fn buckets(&self) -> Result<Option<Buckets>, QueryError> {
         let label = if self.start > MIN_TIME { self.start } else { 0 };
         let Some(windows) = self.plan.windows else {
-            return Ok(Some(Buckets::single(self.read_start(), self.last, label)));
+            return Ok(Some(Buckets::single(self.read_start(), self.read_last(), label)));
         };
         let bounds = self.inputs.iter().filter_map(Input::time_bounds);
         let Some((first, last)) = bounds.reduce(|a, b| (a.0.min(b.0), a.1.max(b.1))) else {
             return Ok(None);
         };
-        let (first, last) = (first.max(self.read_start()), last.min(self.last));
+        let (first, last) = (first.max(self.read_start()), last.min(self.read_last()));
         if first > last {
             return Ok(None);
         }
@@ -242,7 +247,18 @@ impl<'a> Scope<'a> {
     ) -> Result<(), QueryError> {
         let refs: Vec<Reference> = [field].into_iter().chain(self.aux()).cloned().collect();
         let mut accumulators = vec![Accumulator::default(); buckets.len()];
-        for input in inputs {
+        // Of points that are alike the first read is chosen; InfluxDB reads the last backwards, the first forward, and
+        // everything else in the order of the answer.
+        let forward = match f {
+            Aggregate::First => true,
+            Aggregate::Last => false,
+            _ => self.plan.ascending,
+        };
+        let mut order: Vec<&Input> = inputs.iter().collect();
+        if !forward {
+            order.reverse();
+        }
+        for input in order {
             let mut reader = super::input::Reader::new(input, self.wanted(&refs, true));
             while reader.advance(self.budget)? {
                 let (Some(value), Some(bucket)) = (reader.value(0), buckets.find(reader.time()))
@@ -291,11 +307,11 @@ impl<'a> Scope<'a> {
         Ok(out)
     }
 
-    /// All points of a field with their companions, in ascending order of time.
+    /// All points of a field with their companions, in the order of the answer.
     fn gather(&self, field: &Reference) -> Result<Points, QueryError> {
         let refs: Vec<Reference> = [field].into_iter().chain(self.aux()).cloned().collect();
         let mut points = Points::new(field.kind.field_type(), &self.aux_types());
-        let mut merge = Merge::new(self.inputs, self.wanted(&refs, true), false);
+        let mut merge = Merge::new(self.inputs, self.wanted(&refs, self.plan.ascending), 1);
         while let Some(row) = merge.next(self.budget)? {
             let Some(value) = row.value(0) else { continue };
             if points.len().is_multiple_of(1024) {
@@ -334,6 +350,9 @@ impl<'a> Scope<'a> {
         }
         let mut order: Vec<usize> = (0..points.len()).collect();
         order.sort_by_key(|index| points.times[*index]);
+        if !self.plan.ascending {
+            order.reverse();
+        }
         Ok(points.pick(order.into_iter()))
     }
 }
@@ -341,10 +360,11 @@ impl<'a> Scope<'a> {
 /// A rough count of the bytes that a bucket takes while it is computed.
 const BUCKET_BYTES: u64 = 160;
 
-/// Where the window that the point at `from` lies in ends.
+/// The place after the last point in the window that the point at `from` lies in.
 fn end_of(points: &Points, from: usize, windows: Windows) -> usize {
-    let end = windows.end(points.times[from]);
-    let inside = points.times[from..].iter().take_while(|at| **at < end).count();
+    let at = points.times[from];
+    let window = windows.start(at)..windows.end(at).max(at.saturating_add(1));
+    let inside = points.times[from..].iter().take_while(|at| window.contains(at)).count();
     from + inside.max(1)
 }
 

@@ -17,6 +17,8 @@ pub(crate) struct Input {
     pub source: InputSource,
     /// Whether each row must be tested; if not, the tags alone fulfil the condition.
     pub filtered: bool,
+    /// Whether it holds the rows of functions in a subquery, which at one instant are in the order of the series' keys.
+    pub ranked: bool,
 }
 
 #[derive(Debug, Clone)]
@@ -67,6 +69,8 @@ pub(crate) struct Wanted<'a> {
     pub start: i64,
     pub last: i64,
     pub ascending: bool,
+    /// Whether the rows of a subquery count though all that is wanted of them is null. Stored rows never do.
+    pub nulls: bool,
 }
 
 /// Where a value of the row is found.
@@ -185,10 +189,13 @@ impl<'a> Reader<'a> {
     }
 
     fn row_counts(&self) -> bool {
-        let has_field = self.cells.iter().any(
-            |cell| matches!(cell, Cell::Column(index, _) if self.columns[*index].is_valid(self.row)),
-        );
-        has_field
+        let of_subquery = matches!(self.blocks, Blocks::Frame(..));
+        let has_field = || {
+            self.cells.iter().any(
+                |cell| matches!(cell, Cell::Column(index, _) if self.columns[*index].is_valid(self.row)),
+            )
+        };
+        ((of_subquery && self.wanted.nulls) || has_field())
             && (!self.filtered
                 || self.wanted.condition.is_none_or(|condition| {
                     condition.holds(|index| self.cell(self.condition_cells.get(index)?))

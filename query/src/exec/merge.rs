@@ -6,7 +6,7 @@
 
 use stripchart_core::{FieldType, ValueRef};
 
-use super::input::{Input, Reader, Wanted};
+use super::input::{Input, InputSource, Reader, Wanted};
 use crate::QueryError;
 use crate::limits::Budget;
 
@@ -21,13 +21,17 @@ pub(crate) struct Merge<'a> {
     /// The wanted names in the order in which they decide between equal instants.
     deciders: Vec<usize>,
     ascending: bool,
+    /// Whether series decide between equal instants by their keys.
+    ranked: bool,
     started: bool,
 }
 
 impl<'a> Merge<'a> {
-    /// Merges `inputs`, given in order of their keys. If `by_text`, texts decide between equal instants.
-    pub(crate) fn new(inputs: &[Input], wanted: Wanted<'a>, by_text: bool) -> Self {
-        let mut deciders: Vec<usize> = (0..wanted.refs.len()).filter(|_| by_text).collect();
+    /// Merges `inputs`, given in order of their keys. Of the wanted columns from `beside` on, texts decide between equal
+    /// instants, unless the rows are those of subqueries, which have been merged without them.
+    pub(crate) fn new(inputs: &[Input], wanted: Wanted<'a>, beside: usize) -> Self {
+        let stored = inputs.iter().all(|i| matches!(i.source, InputSource::Stored { .. }));
+        let mut deciders: Vec<usize> = (beside..wanted.refs.len()).filter(|_| stored).collect();
         deciders.sort_by_key(|index| &wanted.refs[*index].name);
         // The first that is no text decides nothing, and ends it.
         let texts = deciders
@@ -36,16 +40,19 @@ impl<'a> Merge<'a> {
         let texts = texts.count();
         deciders.truncate(texts);
         let reader = |input| Reader::new(input, wanted);
-        let readers = match wanted.ascending {
-            true => inputs.iter().map(reader).collect(),
-            false => inputs.iter().rev().map(reader).collect(),
-        };
+        let ranked = inputs.iter().all(|input| input.ranked);
+        let mut readers: Vec<Reader<'a>> = inputs.iter().map(reader).collect();
+        // The frames of a subquery come in the order of the answer already.
+        if !wanted.ascending && (stored || ranked) {
+            readers.reverse();
+        }
         Merge {
             readers,
             heap: Vec::new(),
             current: None,
             deciders,
             ascending: wanted.ascending,
+            ranked,
             started: false,
         }
     }
@@ -111,6 +118,9 @@ impl<'a> Merge<'a> {
         let ((a_time, a), (b_time, b)) = (self.heap[a], self.heap[b]);
         if a_time != b_time {
             return (a_time < b_time) == self.ascending;
+        }
+        if self.ranked {
+            return a < b;
         }
         if self.deciders.is_empty() {
             return false;

@@ -13,6 +13,7 @@
 mod aggregate;
 mod fill;
 mod input;
+mod m4;
 mod merge;
 mod raw;
 mod rows;
@@ -23,6 +24,8 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use stripchart_core::{Frame, TimeRange, Timestamp};
+
+pub(crate) use m4::m4;
 
 use aggregate::Scope;
 use input::{Input, InputSource};
@@ -109,7 +112,7 @@ fn groups(plan: &Plan, budget: &Budget<'_>) -> Result<Groups, QueryError> {
                 let _ = run(inner, budget, None, &mut |frame| {
                     let name = frame.name.clone();
                     let source = InputSource::Frame(Rc::new(frame));
-                    add(&name, Input { source, filtered });
+                    add(&name, Input { source, filtered, ranked: !inner.calls.is_empty() });
                     ControlFlow::Continue(())
                 })?;
             }
@@ -176,7 +179,8 @@ fn stored(plan: &Plan, source: &PlannedSource) -> Result<Vec<(String, Input)>, Q
         }
         let fields = Rc::clone(&shared);
         let source = InputSource::Stored { view: Arc::clone(&view), series, fields };
-        inputs.push((name.clone(), Input { source, filtered: decided.is_none() }));
+        let input = Input { source, filtered: decided.is_none(), ranked: false };
+        inputs.push((name.clone(), input));
     }
     Ok(inputs)
 }

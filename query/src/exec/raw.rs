@@ -23,11 +23,12 @@ pub(super) fn run(
     let wanted = Wanted {
         refs: &plan.refs,
         condition: plan.condition.as_ref(),
-        start: plan.start,
-        last: plan.last,
+        start: plan.start.max(plan.read_start),
+        last: plan.last.min(plan.read_last),
         ascending: plan.ascending,
+        nulls: true,
     };
-    let mut merge = Merge::new(series.inputs, wanted, true);
+    let mut merge = Merge::new(series.inputs, wanted, 0);
     let mut rows = Rows::new(plan);
     let mut state = needs_state(plan).then(|| State::new(plan));
     let before = budget.memory_used();
