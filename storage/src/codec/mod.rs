@@ -41,6 +41,7 @@ mod frame;
 mod ints;
 mod lanes;
 mod plan;
+mod sums;
 mod tans;
 mod text;
 
