@@ -33,6 +33,7 @@ pub(crate) mod page;
 pub(crate) mod root;
 mod section;
 pub(crate) mod select;
+pub(crate) mod stretch;
 pub(crate) mod table;
 pub(crate) mod times;
 pub(crate) mod write;
