@@ -7,7 +7,7 @@ use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use stripchart_core::{FieldType, KeyRef};
+use stripchart_core::{Column, FieldType, KeyRef};
 
 use super::build::{TimesBuilder, put_block};
 use super::dictionary::put_dictionary;
@@ -15,6 +15,7 @@ use super::intern::Interner;
 use super::packed::{put_bits, put_columns, width_of};
 use super::page::{self, NewBlock};
 use super::root::NewRoot;
+use super::siblings::Siblings;
 use super::table::{ASCENDING, NewKey, NewPage, NewTable, ORDERED, order_width};
 use super::times::{self, Times};
 use super::{Footer, GROUP_ROWS, MAX_GROUP_ROWS, PAGE, Part, file_name, header};
@@ -98,6 +99,7 @@ struct TableBuffer {
     /// Numbers of the timestamp columns.
     runs: Vec<u32>,
     short: ShortSeries,
+    siblings: Siblings,
     fields: Vec<FieldBuffer>,
 }
 
@@ -437,6 +439,7 @@ impl TableBuffer {
             groups: Vec::new(),
             runs: Vec::new(),
             short: ShortSeries::default(),
+            siblings: Siblings::default(),
             fields: wanted.iter().map(|_| FieldBuffer::default()).collect(),
             wanted,
         }
@@ -463,12 +466,7 @@ impl TableBuffer {
         if !short {
             self.groups.push([u32_of(self.series), first_run, 1, u32_of(rows.len())]);
             let cells = cells_of(&rows.timestamps);
-            let columns = rows.columns.iter().zip(&mut self.fields);
-            for (column, field) in columns {
-                let block = put_block(column, rows.len(), Some(&cells), effort, &mut field.bytes);
-                field.blocks.push(block);
-            }
-            return;
+            return self.put_blocks(&rows.columns, rows.len(), Some(&cells), effort);
         }
         let pending = &mut self.short;
         if pending.runs == 0 {
@@ -493,9 +491,22 @@ impl TableBuffer {
         let first_run = u32_of(self.runs.len() - runs);
         let first_series = u32_of(self.series - runs);
         self.groups.push([first_series, first_run, u32_of(runs), u32_of(rows)]);
-        for (column, field) in columns.into_iter().zip(&mut self.fields) {
-            let cells = (runs == 1).then_some(cells.as_slice());
-            let block = put_block(&column.finish(), rows, cells, effort, &mut field.bytes);
+        let cells = (runs == 1).then_some(cells.as_slice());
+        let columns: Vec<Column> = columns.into_iter().map(ColumnBuilder::finish).collect();
+        self.put_blocks(&columns, rows, cells, effort);
+    }
+
+    /// Adds the blocks of a group.
+    fn put_blocks(
+        &mut self,
+        columns: &[Column],
+        rows: usize,
+        cells: Option<&[usize]>,
+        effort: Effort,
+    ) {
+        let derived = self.siblings.of(columns, rows);
+        for ((column, field), derived) in columns.iter().zip(&mut self.fields).zip(&derived) {
+            let block = put_block(column, rows, cells, derived.as_ref(), effort, &mut field.bytes);
             field.blocks.push(block);
         }
     }
