@@ -25,6 +25,7 @@
 //! synced and renamed: one without a valid footer was damaged, not interrupted.
 
 mod build;
+pub(crate) mod copy;
 pub(crate) mod cursor;
 pub(crate) mod derive;
 mod dictionary;

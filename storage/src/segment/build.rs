@@ -186,3 +186,10 @@ fn numbers_in(values: &Values, cells: Option<&[usize]>) -> Option<NewNumbers> {
         cells: sums.collect(),
     })
 }
+
+/// The rows that cells but the first begin at.
+pub(super) fn cells_of(timestamps: &[i64]) -> Vec<usize> {
+    let times = Times::of(timestamps, Part::default);
+    let cell_ns = times.and_then(|times| times.cell_ns());
+    cell_ns.map_or_else(Vec::new, |ns| Times::cell_rows(timestamps, ns))
+}
