@@ -137,6 +137,17 @@ impl Shared {
         Ok(Deleted { series })
     }
 
+    /// Deletes all rows of a policy inside `range`.
+    pub(crate) fn delete_range(
+        &self,
+        work: &mut Maintenance,
+        policy: PolicyId,
+        range: TimeRange,
+    ) -> Result<Deleted, DbError> {
+        let policies = vec![policy];
+        self.delete(work, &What { policies, measurement: None, filter: &TagFilter::All, range })
+    }
+
     /// A row of a rollup stands at the begin of its span, so that a delete may take it though rows of its span stay. Marking the
     /// same times in the policy that was rolled up has the span written again.
     fn follow_rollups(&self, what: &What<'_>, marks: &mut Vec<Mark>) {
