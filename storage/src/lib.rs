@@ -100,6 +100,8 @@ mod commit;
 #[cfg(feature = "engine")]
 mod compact;
 #[cfg(feature = "engine")]
+mod crc;
+#[cfg(feature = "engine")]
 mod db;
 #[cfg(feature = "engine")]
 mod definition;
@@ -217,6 +219,9 @@ pub use crate::{
     view::{Series, SeriesId, View},
     writer::{LinesReport, Writer},
 };
+
+#[cfg(all(fuzzing, feature = "engine"))]
+pub use crc::ignore_checksums;
 
 /// Compiles the README's example.
 #[cfg(all(doctest, feature = "engine"))]

@@ -52,6 +52,7 @@ use crate::ReadError;
 use crate::bytes::{Bad, Reader};
 use crate::catalog::PolicyId;
 use crate::codec::{Effort, decode_column, decode_ints};
+use crate::crc;
 use crate::health::is_damage;
 use crate::partials::Number;
 use crate::rows::{Rows, Wanted};
@@ -228,7 +229,7 @@ impl Segment {
     pub(crate) fn part(&self, part: Part, what: &'static str) -> Result<Cow<'_, [u8]>, ReadError> {
         let bytes = self.raw(part)?;
         let computed = crc32c::crc32c(&bytes);
-        if computed != part.crc {
+        if !crc::holds(part.crc, computed) {
             let found = format!("checksum {computed:08x} instead of {:08x}", part.crc);
             return self.corrupt(part.offset, what, found);
         }
@@ -454,7 +455,7 @@ fn read_footer(file: &dyn SealedFile, path: &Path) -> Result<Footer, ReadError> 
     };
     let covered = read(list_at, list_len + FOOTER_BODY_LEN)?;
     let stored = Reader::new(&bytes[FOOTER_BODY_LEN..]).u32().map_err(bad)?;
-    if crc32c::crc32c(&covered) != stored
+    if !crc::holds(stored, crc32c::crc32c(&covered))
         || bytes[FOOTER_BODY_LEN + 6..FOOTER_BODY_LEN + 8] != [0, 0]
     {
         return Err(corrupt(footer_at, "the checksum of the footer", "another one"));
