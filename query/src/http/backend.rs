@@ -1,25 +1,34 @@
 //! What the HTTP layer asks of the engine and the database; a border, so that tests can stand in for both.
 
+use serde_json::{Map, Value};
 use stripchart_core::{Precision, RejectReason, Timestamp};
 
 use crate::Limits;
 use crate::ast::Query;
 use crate::result::StatementResult;
+use stripchart_storage::Cancel;
 
 /// A query's circumstances.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct QueryContext<'a> {
+#[derive(Debug, Clone)]
+pub(super) struct QueryContext {
     /// The request's database, if any.
-    pub(super) database: Option<&'a str>,
+    pub(super) database: Option<String>,
     /// The request's retention policy, if any.
-    pub(super) policy: Option<&'a str>,
+    pub(super) policy: Option<String>,
     /// The time of day.
     pub(super) now: Timestamp,
     /// What each statement may use.
-    pub(super) limits: &'a Limits,
+    pub(super) limits: Limits,
     /// Rows per result, where the answer comes in pieces.
     pub(super) chunk_rows: Option<usize>,
+    /// Stops the query.
+    pub(super) cancel: Cancel,
+    /// Who asks, where that is known.
+    pub(super) user: Option<String>,
 }
+
+/// Results as they come; several of one statement where it comes in pieces.
+pub(super) type Results = Box<dyn Iterator<Item = StatementResult> + Send>;
 
 /// Lines to be stored.
 #[derive(Debug, Clone, Copy)]
@@ -75,15 +84,21 @@ pub(super) struct Health {
     pub(super) checks: Vec<(&'static str, String)>,
 }
 
+/// Figures about one thing.
+#[derive(Debug)]
+pub(super) struct Figures {
+    /// What kind of thing.
+    pub(super) name: &'static str,
+    /// Which.
+    pub(super) tags: Map<String, Value>,
+    /// The figures.
+    pub(super) values: Map<String, Value>,
+}
+
 /// Answers and stores.
 pub(super) trait Backend: Send + Sync {
-    /// Runs the statements in order and hands over each result; several of one statement where it comes in pieces.
-    fn execute(
-        &self,
-        query: &Query,
-        context: &QueryContext<'_>,
-        each: &mut dyn FnMut(StatementResult),
-    );
+    /// Runs the statements in order, each when its results are asked for.
+    fn execute(&self, query: Query, context: QueryContext) -> Results;
 
     /// Whether there is such a database.
     fn has_database(&self, name: &str) -> bool;
@@ -93,4 +108,27 @@ pub(super) trait Backend: Send + Sync {
 
     /// How the database is.
     fn health(&self) -> Health;
+
+    /// What there is to tell in figures.
+    fn figures(&self) -> Vec<Figures>;
+
+    /// Whether there is a user who may do everything; before there is, nobody can be asked who they are.
+    fn has_admin(&self) -> Result<bool, String>;
+
+    /// Whether `name` has this password.
+    fn is_password_of(&self, name: &str, password: &str) -> Result<bool, String>;
+
+    /// Whether there is such a user.
+    fn has_user(&self, name: &str) -> Result<bool, String>;
+
+    /// Whether `user` may run `query`; `Err` is why not, in InfluxDB's words.
+    fn may_query(
+        &self,
+        user: Option<&str>,
+        query: &Query,
+        database: Option<&str>,
+    ) -> Result<(), String>;
+
+    /// Whether `user` may write to `database`.
+    fn may_write(&self, user: &str, database: &str) -> Result<bool, String>;
 }

@@ -3,11 +3,13 @@
 mod csv;
 mod digits;
 mod json;
+mod msgpack;
 
 use stripchart_core::{Frame, Precision};
 
 pub use csv::write_csv;
 pub use json::{JsonWriter, write_error, write_json};
+pub use msgpack::{write_msgpack, write_msgpack_error};
 
 use crate::ast::Statement;
 use crate::{QueryError, Zone};
