@@ -286,7 +286,7 @@ impl InfluxDb {
         gone: &Cancel,
     ) -> Result<Reply, Reply> {
         Ok(match path {
-            "/query" => self.query(request, self.user(request, now)?, now, gone),
+            "/query" => self.query(request, self.user(request, now)?.as_deref(), now, gone),
             "/write" => self.write(request, self.user(request, now)?.as_deref(), now),
             "/api/v2/write" => self.write_v2(request, self.user(request, now)?.as_deref(), now),
             "/api/v2/query" => {

@@ -59,9 +59,8 @@ pub(crate) async fn answer(
     let stack = shared.stack;
     // If the client goes away meanwhile this future is dropped, and `gone` stops the work.
     match spawn_blocking(move || stack.answer(&request, &cancel)).await {
-        Ok(response) => {
-            response.map(|body| axum::body::Body::new(Outgoing { state: Making::Idle(body), _gone: gone }))
-        }
+        Ok(response) => response
+            .map(|body| axum::body::Body::new(Outgoing { state: Making::Idle(body), _gone: gone })),
         Err(_panicked) => refusal(StatusCode::INTERNAL_SERVER_ERROR),
     }
 }

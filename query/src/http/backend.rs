@@ -23,8 +23,6 @@ pub(super) struct QueryContext {
     pub(super) chunk_rows: Option<usize>,
     /// Stops the query.
     pub(super) cancel: Cancel,
-    /// Who asks, where that is known.
-    pub(super) user: Option<String>,
 }
 
 /// Results as they come; several of one statement where it comes in pieces.

@@ -29,7 +29,7 @@ impl InfluxDb {
     pub(super) fn query(
         &self,
         request: &Request<Bytes>,
-        user: Option<String>,
+        user: Option<&str>,
         now: Timestamp,
         cancel: &Cancel,
     ) -> Reply {
@@ -40,7 +40,7 @@ impl InfluxDb {
             Ok(query) => query,
             Err(message) => return Reply::error(wanted, StatusCode::BAD_REQUEST, message),
         };
-        if let Err(why) = self.authorize_query(user.as_deref(), &query, form.filled("db")) {
+        if let Err(why) = self.authorize_query(user, &query, form.filled("db")) {
             return Reply::error(wanted, StatusCode::FORBIDDEN, why);
         }
         let by_get = request.method() == Method::GET;
@@ -62,7 +62,6 @@ impl InfluxDb {
             limits: self.limits.clone(),
             chunk_rows,
             cancel: cancel.clone(),
-            user,
         };
         let warnings = if by_get { warnings(&query) } else { Vec::new() };
         let results = self.backend.execute(query, context);
