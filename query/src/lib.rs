@@ -50,6 +50,7 @@
 //! | protection | [`Limits`], [`Cancel`], [`Deadline`] | checked before and while a statement runs |
 //! | answers | [`StatementResult`], [`QueryError`] | frames, messages, or why not |
 //! | text | [`write_json`], [`JsonWriter`], [`write_csv`], [`write_msgpack`] | InfluxDB's, byte for byte |
+//! | answers of any length | [`AnswerStream`], [`StreamOptions`] | text made while it is taken, in bounded memory |
 //!
 //! # What is answered
 //!
@@ -95,6 +96,7 @@ mod plan;
 mod re2;
 mod result;
 mod show;
+mod stream;
 mod window;
 mod zone;
 
@@ -109,5 +111,6 @@ pub use result::{
     FormatOptions, JsonWriter, Message, StatementResult, write_csv, write_error, write_json,
     write_msgpack, write_msgpack_error,
 };
+pub use stream::{AnswerStream, StreamOptions, TextFormat};
 pub use stripchart_storage::Cancel;
 pub use zone::Zone;
