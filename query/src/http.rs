@@ -72,6 +72,7 @@ mod guard;
 mod gzip;
 mod jwt;
 mod local;
+mod msgpack;
 mod query;
 mod reply;
 #[cfg(test)]

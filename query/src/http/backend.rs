@@ -2,11 +2,12 @@
 
 use serde_json::{Map, Value};
 use stripchart_core::{Precision, RejectReason, Timestamp};
-
-use crate::Limits;
-use crate::ast::Query;
-use crate::result::StatementResult;
 use stripchart_storage::Cancel;
+
+use super::body::Pieces;
+use super::wanted::Format;
+use crate::ast::{Query, Statement};
+use crate::{FormatOptions, Limits, Message};
 
 /// A query's circumstances.
 #[derive(Debug, Clone)]
@@ -19,14 +20,17 @@ pub(super) struct QueryContext {
     pub(super) now: Timestamp,
     /// What each statement may use.
     pub(super) limits: Limits,
-    /// Rows per result, where the answer comes in pieces.
+    /// Rows per document, where the answer comes in many.
     pub(super) chunk_rows: Option<usize>,
     /// Stops the query.
     pub(super) cancel: Cancel,
+    /// How the answer is written.
+    pub(super) format: Format,
+    /// How instants are, and whether lines are indented.
+    pub(super) text: FormatOptions,
+    /// Makes a remark to stand beside a statement that did not fail.
+    pub(super) remark: Option<fn(&Statement) -> Option<Message>>,
 }
-
-/// Results as they come; several of one statement where it comes in pieces.
-pub(super) type Results = Box<dyn Iterator<Item = StatementResult> + Send>;
 
 /// Lines to be stored.
 #[derive(Debug, Clone, Copy)]
@@ -95,8 +99,8 @@ pub(super) struct Figures {
 
 /// Answers and stores.
 pub(super) trait Backend: Send + Sync {
-    /// Runs the statements in order, each when its results are asked for.
-    fn execute(&self, query: Query, context: QueryContext) -> Results;
+    /// Runs the statements in order, each when its part of the answer is taken.
+    fn execute(&self, query: Query, context: QueryContext) -> Pieces;
 
     /// Whether there is such a database.
     fn has_database(&self, name: &str) -> bool;

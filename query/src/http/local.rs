@@ -1,22 +1,22 @@
 //! The engine and the database of this process, as the HTTP layer wants them.
 
-use std::collections::{BTreeSet, VecDeque};
-use std::ops::ControlFlow;
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
+use bytes::Bytes;
 use serde_json::{Map, Value};
 use stripchart_core::SinkError;
 use stripchart_storage::line_protocol::ParseError;
 use stripchart_storage::{Database, Db, DbError};
 
 use super::backend::{
-    Backend, Figures, Health, QueryContext, Results, Unreadable, WriteContext, WriteFailure,
-    Written,
+    Backend, Figures, Health, QueryContext, Unreadable, WriteContext, WriteFailure, Written,
 };
-use super::chunk;
-use crate::ast::{Query, Statement};
-use crate::result::StatementResult;
-use crate::{Engine, ExecuteOptions, QueryError};
+use super::body::Pieces;
+use super::msgpack::Documents;
+use super::wanted::Format;
+use crate::ast::Query;
+use crate::{Engine, StreamOptions, TextFormat};
 
 /// Engine and database.
 #[derive(Debug)]
@@ -30,87 +30,25 @@ impl Local {
     }
 }
 
-/// The results of a query, statement after statement.
-struct Running {
-    engine: Arc<Engine>,
-    query: Query,
-    context: QueryContext,
-    /// The statement that comes next.
-    next: usize,
-    failed: bool,
-    /// Results of the statement before.
-    ready: VecDeque<StatementResult>,
-}
-
-impl Iterator for Running {
-    type Item = StatementResult;
-
-    fn next(&mut self) -> Option<StatementResult> {
-        loop {
-            if let Some(result) = self.ready.pop_front() {
-                return Some(result);
-            }
-            let statement_id = self.next;
-            let statement = self.query.statements.get(statement_id)?;
-            self.next += 1;
-            if self.failed {
-                return Some(StatementResult::failed(statement_id, QueryError::NotExecuted));
-            }
-            let context = &self.context;
-            let mut options = ExecuteOptions::new(context.now);
-            options.database = context.database.as_deref();
-            options.policy = context.policy.as_deref();
-            options.limits = context.limits.clone();
-            options.chunk_rows = context.chunk_rows;
-            options.cancel = Some(&context.cancel);
-            let ready = &mut self.ready;
-            let engine = &self.engine;
-            self.failed = !run(engine, statement_id, statement, &options, ready);
-        }
-    }
-}
-
-/// Runs a statement; whether it went well.
-fn run(
-    engine: &Engine,
-    statement_id: usize,
-    statement: &Statement,
-    options: &ExecuteOptions<'_>,
-    ready: &mut VecDeque<StatementResult>,
-) -> bool {
-    let mut result = StatementResult::of(statement_id, statement);
-    let mut frames = Vec::new();
-    let done = engine.run(statement, options, &mut |frame| {
-        match options.chunk_rows {
-            // Windows and SHOW come in whole frames, however many rows they have.
-            Some(rows) => chunk::pieces(frame, rows, |frame| frames.push(frame)),
-            None => frames.push(frame),
-        }
-        ControlFlow::Continue(())
-    });
-    if let Err(error) = done {
-        ready.push_back(StatementResult::failed(statement_id, error));
-        return false;
-    }
-    if options.chunk_rows.is_none() || frames.len() < 2 {
-        result.frames = frames;
-        ready.push_back(result);
-        return true;
-    }
-    let last = frames.len() - 1;
-    ready.extend(frames.into_iter().enumerate().map(|(at, frame)| StatementResult {
-        frames: vec![frame],
-        partial: at < last,
-        ..StatementResult::of(statement_id, statement)
-    }));
-    true
-}
-
 impl Backend for Local {
-    fn execute(&self, query: Query, context: QueryContext) -> Results {
-        let engine = Arc::clone(&self.engine);
-        let ready = VecDeque::new();
-        Box::new(Running { engine, query, context, next: 0, failed: false, ready })
+    fn execute(&self, query: Query, context: QueryContext) -> Pieces {
+        let format = match context.format {
+            Format::Json => TextFormat::Json,
+            Format::Csv => TextFormat::Csv,
+            Format::MessagePack => {
+                return Box::new(Documents::new(Arc::clone(&self.engine), query, context));
+            }
+        };
+        let mut options = StreamOptions::new(context.now);
+        options.database = context.database;
+        options.policy = context.policy;
+        options.limits = context.limits;
+        options.cancel = Some(context.cancel);
+        options.chunk_rows = context.chunk_rows;
+        options.format = format;
+        options.text = context.text;
+        options.remark = context.remark;
+        Box::new(self.engine.stream(query, options).map(Bytes::from))
     }
 
     fn has_database(&self, name: &str) -> bool {

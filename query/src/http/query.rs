@@ -7,21 +7,16 @@ use stripchart_core::{Precision, Timestamp};
 use stripchart_storage::Cancel;
 
 use super::InfluxDb;
-use super::backend::{QueryContext, Results};
+use super::backend::QueryContext;
 use super::bind;
 use super::form::Form;
 use super::reply::Reply;
 use super::wanted::Wanted;
 use crate::ast::{Query, Statement};
-use crate::result::{FormatOptions, Message, StatementResult};
-use crate::{Params, parse_query_with};
+use crate::{FormatOptions, Message, Params, parse_query_with};
 
 /// Rows per document of a chunked answer, unless asked otherwise.
 const DEFAULT_CHUNK_ROWS: usize = 10_000;
-
-/// Documents of a chunked answer are sent together up to so many bytes: a thousand small ones need not be a thousand
-/// packets.
-const PIECE_BYTES: usize = 16 << 10;
 
 impl InfluxDb {
     /// `/query?q=...&db=...&rp=...&epoch=...&params=...&pretty=...&chunked=...&chunk_size=...&async=...`, from the URL,
@@ -53,8 +48,6 @@ impl InfluxDb {
             size.filter(|rows| *rows > 0).unwrap_or(DEFAULT_CHUNK_ROWS)
         });
         let epoch = form.get("epoch").map(str::trim).filter(|unit| !unit.is_empty());
-        let options =
-            FormatOptions { epoch: epoch.map(Precision::from_influxdb), pretty: wanted.pretty };
         let context = QueryContext {
             database: form.filled("db").map(str::to_owned),
             policy: form.filled("rp").map(str::to_owned),
@@ -62,75 +55,29 @@ impl InfluxDb {
             limits: self.limits.clone(),
             chunk_rows,
             cancel: cancel.clone(),
+            format: wanted.format,
+            text: FormatOptions {
+                epoch: epoch.map(Precision::from_influxdb),
+                pretty: wanted.pretty,
+            },
+            remark: by_get.then_some(deprecated),
         };
-        let warnings = if by_get { warnings(&query) } else { Vec::new() };
-        let results = self.backend.execute(query, context);
-        let results = Box::new(with_warnings(results, warnings));
+        let pieces = self.backend.execute(query, context);
         // InfluxDB answers at once and works on; here nothing goes on unseen.
         if form.is_true("async") {
-            results.for_each(drop);
+            pieces.for_each(drop);
             return Reply::empty(StatusCode::NO_CONTENT);
         }
-        let documents =
-            Documents { results: Some(results), wanted, options, chunked: chunk_rows.is_some() };
-        Reply::pieces(wanted.content_type, Box::new(documents))
+        Reply::pieces(wanted.content_type, pieces)
     }
 }
 
-/// InfluxDB's warnings about statements that change something and come by GET, for each statement that needs one.
-fn warnings(query: &Query) -> Vec<Option<Message>> {
-    let warning = |statement: &Statement| {
-        let text = format!(
-            "deprecated use of '{statement}' in a read only context, please use a POST request instead"
-        );
-        statement.writes().then(|| Message::warning(text))
-    };
-    query.statements.iter().map(warning).collect()
-}
-
-/// Puts each warning on the first result of its statement, unless that failed.
-fn with_warnings(
-    results: Results,
-    mut warnings: Vec<Option<Message>>,
-) -> impl Iterator<Item = StatementResult> + Send {
-    results.map(move |mut result| {
-        if result.error.is_none()
-            && let Some(warning) = warnings.get_mut(result.statement_id)
-        {
-            result.messages.extend(warning.take());
-        }
-        result
-    })
-}
-
-/// Results as text: one document, or one for each result.
-struct Documents {
-    /// `None` at the end.
-    results: Option<Results>,
-    wanted: Wanted,
-    options: FormatOptions,
-    chunked: bool,
-}
-
-impl Iterator for Documents {
-    type Item = Bytes;
-
-    fn next(&mut self) -> Option<Bytes> {
-        let mut out = Vec::new();
-        if !self.chunked {
-            let results: Vec<StatementResult> = self.results.take()?.collect();
-            self.wanted.write(&results, &self.options, &mut out);
-            return Some(out.into());
-        }
-        while out.len() < PIECE_BYTES {
-            let Some(result) = self.results.as_mut()?.next() else {
-                self.results = None;
-                break;
-            };
-            self.wanted.write(&[result], &self.options, &mut out);
-        }
-        (!out.is_empty()).then(|| out.into())
-    }
+/// InfluxDB's warning about a statement that changes something and came by GET.
+fn deprecated(statement: &Statement) -> Option<Message> {
+    let text = format!(
+        "deprecated use of '{statement}' in a read only context, please use a POST request instead"
+    );
+    statement.writes().then(|| Message::warning(text))
 }
 
 /// Reads the statements and their parameters; `Err` is InfluxDB's text.

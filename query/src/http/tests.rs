@@ -9,12 +9,14 @@ use http::request::Builder;
 use stripchart_core::{Column, FieldType, Frame, Precision, RejectReason, Values};
 
 use super::backend::{
-    Figures, Health, QueryContext, Results, Unreadable, WriteContext, WriteFailure, Written,
+    Figures, Health, QueryContext, Unreadable, WriteContext, WriteFailure, Written,
 };
+use super::body::Pieces;
+use super::wanted::Format;
 use super::*;
-use crate::QueryError;
 use crate::ast::Query;
 use crate::result::StatementResult;
+use crate::{QueryError, write_csv, write_json, write_msgpack};
 
 /// Knows database `db` and policy `rp`; answers each statement with its text; takes lines by what they say.
 #[derive(Default)]
@@ -26,7 +28,7 @@ struct Fake {
 }
 
 impl Backend for Fake {
-    fn execute(&self, query: Query, context: QueryContext) -> Results {
+    fn execute(&self, query: Query, context: QueryContext) -> Pieces {
         let mut results = Vec::new();
         for (statement_id, statement) in query.statements.iter().enumerate() {
             let text = statement.to_string();
@@ -41,19 +43,22 @@ impl Backend for Fake {
             let times = Column::new("time", Values::Time(vec![1_500_000_000]));
             let frame =
                 Frame::new("m").column(times).column(Column::new("v", Values::Integer(vec![7])));
+            let mut messages = Vec::from_iter(context.remark.and_then(|remark| remark(statement)));
             let pieces = if chunk_rows.is_some() { 2 } else { 1 };
             for piece in 1..=pieces {
                 let partial = piece < pieces;
-                let frames = vec![Frame { partial, ..frame.clone() }];
                 results.push(StatementResult {
                     statement_id,
-                    frames,
+                    frames: vec![Frame { partial, ..frame.clone() }],
                     partial,
+                    messages: std::mem::take(&mut messages),
                     ..StatementResult::default()
                 });
             }
         }
-        Box::new(results.into_iter())
+        let rows = if context.chunk_rows.is_some() { 1 } else { results.len() };
+        let documents = results.chunks(rows).map(|results| document(results, &context));
+        Box::new(documents.collect::<Vec<_>>().into_iter())
     }
 
     fn has_database(&self, name: &str) -> bool {
@@ -138,6 +143,20 @@ impl Backend for Fake {
     fn may_write(&self, user: &str, _database: &str) -> Result<bool, String> {
         Ok(user == "ann")
     }
+}
+
+fn document(results: &[StatementResult], context: &QueryContext) -> Bytes {
+    let mut out = Vec::new();
+    match context.format {
+        Format::Json => write_json(results, &context.text, &mut out),
+        Format::MessagePack => write_msgpack(results, &context.text, &mut out),
+        Format::Csv => {
+            let mut text = String::new();
+            write_csv(results, &context.text, &mut text);
+            out = text.into_bytes();
+        }
+    }
+    out.into()
 }
 
 const NOW: Timestamp = Timestamp::from_nanos(1_700_000_000_123_456_789);

@@ -7,8 +7,7 @@ use http::Request;
 use http::header::ACCEPT;
 
 use super::form::Form;
-use crate::result::{FormatOptions, StatementResult};
-use crate::result::{write_csv, write_error, write_json, write_msgpack, write_msgpack_error};
+use crate::result::{write_error, write_msgpack_error};
 
 /// How an answer is written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -34,24 +33,6 @@ impl Wanted {
     pub(super) fn by(request: &Request<Bytes>) -> Self {
         let (format, content_type) = accepted(request);
         Wanted { format, content_type, pretty: Form::of_url(request).is_true("pretty") }
-    }
-
-    /// Appends a document of `results`.
-    pub(super) fn write(
-        self,
-        results: &[StatementResult],
-        options: &FormatOptions,
-        out: &mut Vec<u8>,
-    ) {
-        match self.format {
-            Format::Json => write_json(results, options, out),
-            Format::MessagePack => write_msgpack(results, options, out),
-            Format::Csv => {
-                let mut text = String::new();
-                write_csv(results, options, &mut text);
-                out.extend_from_slice(text.as_bytes());
-            }
-        }
     }
 
     /// The document of a request that failed as a whole.
