@@ -6,8 +6,6 @@ use std::ops::ControlFlow;
 use stripchart_core::{Frame, TimeRange};
 
 use super::Query;
-use crate::limits::Budget;
-use crate::plan::Planner;
 use crate::{Engine, ExecuteOptions, QueryError};
 
 /// The points of plain fields that a line chart of some width needs.
@@ -115,21 +113,23 @@ impl Engine {
     /// [`QueryError`] if the query selects anything but fields with numbers, has windows, a limit or a target, or as
     /// [`Engine::frames`].
     pub fn m4(&self, m4: &M4, options: &ExecuteOptions<'_>) -> Result<Vec<Frame>, QueryError> {
-        let budget = Budget::new(&options.limits, options.cancel, options.deadline);
-        let columns = u64::try_from(m4.columns).unwrap_or(u64::MAX);
-        budget.memory(columns.saturating_mul(COLUMN_BYTES))?;
         let select = m4.query.clone().into();
         refuse(&select)?;
-        let plan = Planner::new(self.db(), options).select(&select, None)?;
+        let columns = u64::try_from(m4.columns).unwrap_or(u64::MAX);
+        let found = columns.saturating_mul(COLUMN_BYTES);
+        if let Some(limit) = options.limits.max_memory_bytes
+            && found > limit
+        {
+            return Err(QueryError::Memory { found, limit });
+        }
         let mut frames = Vec::new();
         let edges = m4.edges();
-        if edges.is_empty() {
-            return Ok(frames);
+        if !edges.is_empty() {
+            self.chosen_points(select, &edges, options, &mut |frame| {
+                frames.push(frame);
+                ControlFlow::Continue(())
+            })?;
         }
-        let _ = crate::exec::m4(&plan, &edges, &budget, &mut |frame| {
-            frames.push(frame);
-            ControlFlow::Continue(())
-        })?;
         Ok(frames)
     }
 }

@@ -5,8 +5,9 @@ use std::ops::ControlFlow;
 use stripchart_core::{Column, Frame, ValueRef, Values};
 use stripchart_storage::{Aggregates, Partials};
 
+use super::Each;
+use super::groups::{self, Group};
 use super::input::{Input, InputSource, Reader, Wanted};
-use super::{Each, groups};
 use crate::QueryError;
 use crate::limits::Budget;
 use crate::plan::{Node, OutputColumn, Plan, Reference, ReferenceKind, Slot};
@@ -24,16 +25,17 @@ pub(crate) fn m4(
     for column in &plan.columns {
         fields.extend(field_of(column, plan)?.map(|field| (column, field)));
     }
-    for ((name, values), group) in groups(plan, budget)? {
-        let tags: Vec<(String, String)> = plan.dimensions.iter().cloned().zip(values).collect();
+    for Group { name, tag_values, inputs } in groups::of(plan, budget)? {
+        let tags: Vec<(String, String)> = plan.dimensions.iter().cloned().zip(tag_values).collect();
         for (column, field) in &fields {
-            let partials = extremes(plan, field, &group.inputs, edges, budget)?;
+            let partials = extremes(plan, field, &inputs, edges, budget)?;
             let Some((times, mut points)) = chosen(field, &partials) else { continue };
             points.name.clone_from(&column.name);
             points.unit = column.unit;
             let time = Column::new(plan.time_name.as_str(), Values::Time(times));
             let columns = vec![time, points];
-            let frame = Frame { name: name.clone(), tags: tags.clone(), columns, partial: false };
+            let frame =
+                Frame { name: name.to_string(), tags: tags.clone(), columns, partial: false };
             if each(frame).is_break() {
                 return Ok(ControlFlow::Break(()));
             }
@@ -78,11 +80,12 @@ fn extremes(
     for input in inputs {
         budget.rows(0)?;
         match &input.source {
-            InputSource::Stored { view, series, .. }
+            InputSource::Stored { of, series }
                 if !input.filtered
                     && input.field_type(&field.name).is_none_or(|own| own == field_type) =>
             {
-                view.fold(series, &field.name, edges, &mut partials)
+                of.view
+                    .fold(series, &field.name, edges, &mut partials)
                     .map_err(QueryError::storage)?;
             }
             _ => read(plan, field, input, edges, budget, &mut partials)?,
@@ -100,16 +103,15 @@ fn read(
     budget: &Budget<'_>,
     partials: &mut Partials,
 ) -> Result<(), QueryError> {
-    let refs = [field.clone()];
     let wanted = Wanted {
-        refs: &refs,
-        condition: plan.condition.as_ref(),
+        refs: [field.clone()].into(),
+        condition: plan.condition.clone(),
         start: plan.start,
         last: plan.last,
         ascending: true,
         nulls: false,
     };
-    let mut reader = Reader::new(input, wanted);
+    let mut reader = Reader::new(input, &wanted);
     while reader.advance(budget)? {
         let bucket = edges.partition_point(|edge| *edge <= reader.time());
         if let (Some(bucket), Some(value)) = (bucket.checked_sub(1), reader.value(0))

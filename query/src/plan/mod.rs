@@ -60,10 +60,10 @@ pub(crate) struct Plan {
     pub time_name: String,
     pub columns: Vec<OutputColumn>,
     /// Fields and tags selected, by themselves or beside a selector.
-    pub refs: Vec<Reference>,
+    pub refs: Arc<[Reference]>,
     /// The functions, each once however often it is written.
     pub calls: Vec<Call>,
-    pub condition: Option<Condition>,
+    pub condition: Option<Arc<Condition>>,
 }
 
 impl Plan {
@@ -77,7 +77,7 @@ impl Plan {
 #[derive(Debug)]
 pub(crate) enum PlannedSource {
     Measurement { view: Arc<View>, name: String, fields: Vec<FieldInfo> },
-    Subquery(Box<Plan>),
+    Subquery(Arc<Plan>),
 }
 
 /// What stands in windows without points.

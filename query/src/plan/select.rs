@@ -152,9 +152,9 @@ impl<'a> Planner<'a> {
             soffset: select.soffset,
             time_name: time_name(select),
             columns: output,
-            refs: columns.refs,
+            refs: columns.refs.into(),
             calls: columns.calls,
-            condition,
+            condition: condition.map(Arc::new),
             sources,
         };
         for index in 0..plan.columns.len() {
@@ -256,7 +256,7 @@ impl<'a> Planner<'a> {
             match source {
                 Source::Subquery(select) => {
                     let plan = self.select(select, Some(inherited))?;
-                    planned.push(PlannedSource::Subquery(Box::new(plan)));
+                    planned.push(PlannedSource::Subquery(Arc::new(plan)));
                 }
                 Source::Measurement(measurement) => {
                     let view =
