@@ -111,7 +111,7 @@ impl Engine {
     /// # Errors
     ///
     /// [`QueryError`] if the query selects anything but fields with numbers, has windows, a limit or a target, or as
-    /// [`Engine::frames`].
+    /// [`Engine::fetch`].
     pub fn m4(&self, m4: &M4, options: &ExecuteOptions<'_>) -> Result<Vec<Frame>, QueryError> {
         let select = m4.query.clone().into();
         refuse(&select)?;
