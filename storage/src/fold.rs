@@ -15,11 +15,12 @@ use stripchart_core::{Column, ValueRef};
 use self::cells::Cells;
 use self::plan::{Plan, Span, spans_of};
 use self::rowsums::RowSums;
-use crate::codec::{NumberBlock, Scratch, aggregate_values};
+use crate::codec::{Scratch, aggregate_values};
 use crate::partials::{Aggregates, Number, Run as Added, Sum};
 use crate::rows::{Rows, Wanted};
 use crate::scan::{PieceRows, clusters, load_cluster};
 use crate::segment::cursor::Cursor;
+use crate::segment::derive::BlockAt;
 use crate::segment::page::{FieldPage, Stored};
 use crate::segment::{PAGE, Run, Segment};
 use crate::view::{Series, View, ViewInner};
@@ -442,7 +443,8 @@ impl<'v> Folder<'v> {
         plan.know_times(segment)?;
         let bytes = segment.part(part, "a block of values")?;
         let bad = |bad| segment.bad(part.offset, bad);
-        let block = NumberBlock::parse(&bytes, into.field_type(), rows).map_err(bad)?;
+        let at = BlockAt { table: open.cursor.table, group: run.group as usize, rows, part };
+        let block = segment.number_block(&at, &bytes, into.field_type())?;
         if sums_only
             && run.alone()
             && aggregates.contains(Aggregates::SUM)

@@ -94,6 +94,16 @@ impl<'a> NumberBlock<'a> {
         Ok(NumberBlock { field_type, rows, values, present, coded })
     }
 
+    /// A block of known values, given their bits: every row has one.
+    pub(crate) fn known(field_type: FieldType, words: Vec<i64>) -> Self {
+        let (rows, ints) = (words.len(), IntBlock::Known(words));
+        let coded = match field_type {
+            FieldType::Float => Coded::Floats(FloatBlock::Bits(ints)),
+            _ => Coded::Ints(ints),
+        };
+        NumberBlock { field_type, rows, values: rows, present: None, coded }
+    }
+
     /// Rows, those without a value included.
     pub(crate) const fn rows(&self) -> usize {
         self.rows

@@ -11,10 +11,10 @@ use super::{Effort, MAX_VALUES};
 use crate::bytes::{Bad, Reader, put_len, put_zigzag};
 use crate::partials::Sum;
 
-const RAW: u8 = 0;
-const DECIMAL: u8 = 1;
-const BITS: u8 = 2;
-const PATCHED: u8 = 3;
+pub(super) const RAW: u8 = 0;
+pub(super) const DECIMAL: u8 = 1;
+pub(super) const BITS: u8 = 2;
+pub(super) const PATCHED: u8 = 3;
 
 /// Appends `values`, which may be none.
 pub(super) fn encode_floats(values: &[f64], effort: Effort, out: &mut Vec<u8>) {
@@ -134,7 +134,7 @@ impl<'a> FloatBlock<'a> {
             FloatBlock::Decimal { scale, ints, patches } => {
                 decode_decimals(*scale, ints, into);
                 if let Some(patches) = patches {
-                    patches.apply(into);
+                    patches.apply(0, into);
                 }
             }
         }
@@ -161,7 +161,7 @@ impl<'a> FloatBlock<'a> {
 }
 
 impl<'a> Patches<'a> {
-    fn read(reader: &mut Reader<'a>, n: usize) -> Result<Patches<'a>, Bad> {
+    pub(super) fn read(reader: &mut Reader<'a>, n: usize) -> Result<Patches<'a>, Bad> {
         let count = reader.count(n)?;
         let places = reader.take(packed_len(count, place_width(n)))?;
         let away = reader.clone();
@@ -171,12 +171,14 @@ impl<'a> Patches<'a> {
         Ok(Patches { n, count, places, away })
     }
 
-    fn apply(&self, values: &mut [f64]) {
+    /// Mends `values`, of which the first stands at `from` in the block.
+    pub(super) fn apply(&self, from: usize, values: &mut [f64]) {
         let (width, mut away) = (place_width(self.n), self.away.clone());
         for index in 0..self.count {
             let place = get(self.places, index * width as usize, width);
             let away = away.zigzag().unwrap_or(0).cast_unsigned();
-            if let Some(value) = usize::try_from(place).ok().and_then(|at| values.get_mut(at)) {
+            let at = usize::try_from(place).ok().and_then(|at| at.checked_sub(from));
+            if let Some(value) = at.and_then(|at| values.get_mut(at)) {
                 *value = f64::from_bits(value.to_bits().wrapping_add(away));
             }
         }
