@@ -19,6 +19,7 @@ use crate::codec::{NumberBlock, Scratch, aggregate_values};
 use crate::partials::{Aggregates, Number, Run as Added, Sum};
 use crate::rows::{Rows, Wanted};
 use crate::scan::{PieceRows, clusters, load_cluster};
+use crate::segment::ahead::Ahead;
 use crate::segment::cursor::Cursor;
 use crate::segment::page::{FieldPage, Stored};
 use crate::segment::{PAGE, Run, Segment};
@@ -202,6 +203,7 @@ struct FieldCursor<'v> {
     /// Its number, if the table has it.
     number: Option<usize>,
     page: Option<OpenPage<'v>>,
+    ahead: Ahead,
 }
 
 /// A page about a field's blocks.
@@ -224,6 +226,7 @@ impl<'v> TableCursor<'v> {
         let field = |w: &Wanted| FieldCursor {
             number: cursor.table.field(&w.name, w.field_type),
             page: None,
+            ahead: Ahead::default(),
         };
         let fields = wanted.iter().map(field).collect();
         Ok(TableCursor { segment, segment_at, table, cursor, fields })
@@ -437,9 +440,9 @@ impl<'v> Folder<'v> {
             Stored::Block(part) => part,
         };
         plan.know_times(segment)?;
-        let bytes = segment.part(part, "a block of values")?;
+        let bytes = open.fields[field].ahead.block(segment, part)?;
         let bad = |bad| segment.bad(part.offset, bad);
-        let block = NumberBlock::parse(&bytes, into.field_type(), rows).map_err(bad)?;
+        let block = NumberBlock::parse(bytes, into.field_type(), rows).map_err(bad)?;
         let ends = Aggregates::FIRST | Aggregates::LAST;
         if let ([span], true) = (plan.spans.as_slice(), aggregates.without(ends) == aggregates)
             && run.alone()
