@@ -112,6 +112,8 @@ mod disk;
 #[cfg(feature = "engine")]
 mod dispatch;
 #[cfg(feature = "engine")]
+mod documents;
+#[cfg(feature = "engine")]
 mod error;
 #[cfg(feature = "engine")]
 mod export;
@@ -173,6 +175,8 @@ mod sealed;
 #[cfg(feature = "engine")]
 mod segment;
 #[cfg(feature = "engine")]
+mod shards;
+#[cfg(feature = "engine")]
 mod snapshot;
 #[cfg(feature = "engine")]
 mod spans;
@@ -212,6 +216,7 @@ pub use crate::{
     rollup::Rollup,
     scan::{Direction, RowBlock, SeriesScan},
     sealed::{FileInfo, FileKind, LogFileInfo, MeasurementInfo, Sealed, SegmentInfo},
+    shards::Shard,
     snapshot::{SnapshotReport, restore},
     verify::{Problem, VerifyProgress, VerifyReport, verify_folder},
     view::{Series, SeriesId, View},

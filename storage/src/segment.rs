@@ -36,6 +36,7 @@ pub(crate) mod root;
 mod section;
 pub(crate) mod select;
 mod siblings;
+pub(crate) mod stretch;
 pub(crate) mod table;
 pub(crate) mod times;
 pub(crate) mod write;

@@ -43,6 +43,8 @@ mod frame;
 mod ints;
 mod lanes;
 mod plan;
+mod range;
+mod sums;
 mod tans;
 mod text;
 
@@ -63,6 +65,7 @@ use self::floats::{decode_floats, encode_floats};
     reason = "which of them a module needs changes with the log and the head"
 )]
 pub(crate) use self::ints::{decode_ints, decode_ints_into, encode_ints, encode_ints_with};
+pub(crate) use self::range::decode_column_rows;
 pub(crate) use self::text::MAX_TEXT;
 use self::text::{decode_texts, encode_texts};
 use crate::bytes::{Bad, Reader};

@@ -283,12 +283,7 @@ impl<'a> FieldPage<'a> {
 
     /// Where the values of a group of `rows` rows are.
     pub(crate) fn stored(&self, group: usize, rows: usize) -> Result<Stored, Bad> {
-        let mut before = (0u64, 0);
-        for earlier in 0..group.min(self.groups) {
-            let len = self.len(earlier);
-            before = (before.0.wrapping_add(len), before.1 + usize::from(len > 0));
-        }
-        self.stored_after(group, rows, before)
+        self.stored_after(group, rows, self.columns[0].sum_before(group.min(self.groups)))
     }
 
     /// The same, given bytes and number of the blocks before.
