@@ -8,7 +8,8 @@ use stripchart_storage::{Db, DbError};
 
 use crate::Cancel;
 use crate::ast::{Query, Select, Statement};
-use crate::limits::{Budget, Deadline, Limits};
+use crate::exec::Execution;
+use crate::limits::{Budget, Deadline, Limits, Until};
 use crate::password::Checker;
 use crate::plan::Planner;
 use crate::records::{Records, Store};
@@ -273,17 +274,15 @@ impl Engine {
         options: &ExecuteOptions<'_>,
         each: &mut dyn FnMut(Frame) -> ControlFlow<()>,
     ) -> Result<(), QueryError> {
-        let plan = Planner::new(&self.db, options).select(select, None)?;
-        let budget = Budget::new(&options.limits, options.cancel, options.deadline);
         let Some(target) = &select.target else {
-            let _ = crate::exec::run(&plan, &budget, options.chunk_rows, each)?;
+            let rows = options.chunk_rows.unwrap_or(usize::MAX);
+            let _ = self.execution(select, options, rows)?.for_each(each)?;
             return Ok(());
         };
         let mut copy = into::Copy::new(&self.db, target, options)?;
         let mut failure = None;
-        let _ = crate::exec::run(&plan, &budget, Some(into::ROWS), &mut |frame| match copy
-            .write(&frame)
-        {
+        let execution = self.execution(select, options, into::ROWS)?;
+        let _ = execution.for_each(&mut |frame| match copy.write(&frame) {
             Ok(()) => ControlFlow::Continue(()),
             Err(error) => {
                 failure = Some(error);
@@ -344,6 +343,21 @@ fn with_running<'o>(
         running,
         cancel: running.map(RunningQuery::cancel).or(options.cancel),
         ..options.clone()
+    }
+}
+
+impl Engine {
+    /// Plans `select` and begins to run it; chunks of raw rows will have at most `rows` rows.
+    fn execution<'c>(
+        &self,
+        select: &Select,
+        options: &ExecuteOptions<'c>,
+        rows: usize,
+    ) -> Result<Execution<'c>, QueryError> {
+        let plan = Planner::new(&self.db, options).select(select, None)?;
+        let until = options.deadline.map(Until::Lent);
+        let budget = Budget::new(&options.limits, options.cancel, until);
+        Execution::new(Arc::new(plan), budget, rows)
     }
 }
 

@@ -49,7 +49,8 @@
 //! | execution | [`Engine`], [`ExecuteOptions`] | also a [`FrameSource`](stripchart_core::FrameSource), which charts ask |
 //! | protection | [`Limits`], [`Cancel`], [`Deadline`] | checked before and while a statement runs |
 //! | answers | [`StatementResult`], [`QueryError`] | frames, messages, or why not |
-//! | text | [`write_json`], [`JsonWriter`], [`write_csv`] | InfluxDB's, byte for byte |
+//! | text | [`write_json`], [`JsonWriter`], [`write_csv`], [`write_msgpack`] | InfluxDB's, byte for byte |
+//! | answers of any length | [`AnswerStream`], [`StreamOptions`] | text made while it is taken, in bounded memory |
 //!
 //! # What is answered
 //!
@@ -101,6 +102,7 @@ mod result;
 mod running;
 mod shards;
 mod show;
+mod stream;
 mod subscriptions;
 mod users;
 mod window;
@@ -116,8 +118,10 @@ pub use parse::{
 };
 pub use result::{
     FormatOptions, JsonWriter, Message, StatementResult, write_csv, write_error, write_json,
+    write_msgpack, write_msgpack_error,
 };
 pub use running::RunningQuery;
+pub use stream::{AnswerStream, StreamOptions, TextFormat};
 pub use stripchart_storage::Cancel;
 pub use subscriptions::Subscription;
 pub use users::{AuthError, User};
