@@ -82,6 +82,8 @@
 //! None is on by default.
 
 pub mod ast;
+mod continuous;
+mod delete;
 mod engine;
 mod error;
 mod exec;
@@ -92,14 +94,21 @@ mod into;
 mod limits;
 mod manage;
 mod parse;
+mod password;
 mod plan;
 mod re2;
+mod records;
 mod result;
+mod running;
+mod shards;
 mod show;
 mod stream;
+mod subscriptions;
+mod users;
 mod window;
 mod zone;
 
+pub use continuous::{ContinuousRun, Tick};
 pub use engine::{Engine, ExecuteOptions};
 pub use error::QueryError;
 pub use limits::{Deadline, Limits};
@@ -110,6 +119,9 @@ pub use parse::{
 pub use result::{
     FormatOptions, JsonWriter, Message, StatementResult, write_csv, write_error, write_json,
 };
+pub use running::RunningQuery;
 pub use stream::{AnswerStream, StreamOptions, TextFormat};
 pub use stripchart_storage::Cancel;
+pub use subscriptions::Subscription;
+pub use users::{AuthError, User};
 pub use zone::Zone;

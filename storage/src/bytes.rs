@@ -44,6 +44,7 @@ impl<'a> Reader<'a> {
         Err(Bad { offset: self.at, expected, found: found.into() })
     }
 
+    #[inline]
     pub(crate) fn take(&mut self, len: usize) -> Result<&'a [u8], Bad> {
         match self.bytes.get(self.at..).and_then(|rest| rest.get(..len)) {
             Some(bytes) => {
@@ -59,6 +60,7 @@ impl<'a> Reader<'a> {
         bytes.try_into().or_else(|_| self.bad("more bytes", "too few"))
     }
 
+    #[inline]
     pub(crate) fn u8(&mut self) -> Result<u8, Bad> {
         Ok(u8::from_le_bytes(self.array()?))
     }
@@ -79,6 +81,7 @@ impl<'a> Reader<'a> {
         Ok(i64::from_le_bytes(self.array()?))
     }
 
+    #[inline]
     pub(crate) fn varint(&mut self) -> Result<u64, Bad> {
         let mut value = 0u64;
         for shift in (0..64).step_by(7) {

@@ -25,7 +25,9 @@
 //! synced and renamed: one without a valid footer was damaged, not interrupted.
 
 mod build;
+pub(crate) mod copy;
 pub(crate) mod cursor;
+pub(crate) mod derive;
 mod dictionary;
 mod intern;
 pub(crate) mod packed;
@@ -33,6 +35,8 @@ pub(crate) mod page;
 pub(crate) mod root;
 mod section;
 pub(crate) mod select;
+mod siblings;
+pub(crate) mod stretch;
 pub(crate) mod table;
 pub(crate) mod times;
 pub(crate) mod write;
@@ -44,6 +48,7 @@ use std::sync::{Arc, OnceLock};
 use stripchart_core::{Column, FieldType, Values};
 
 use self::cursor::Cursor;
+use self::derive::BlockAt;
 use self::page::Stored;
 use self::root::Root;
 use self::select::TableView;
@@ -51,7 +56,8 @@ use self::times::{Form, SharedTimes, Times};
 use crate::ReadError;
 use crate::bytes::{Bad, Reader};
 use crate::catalog::PolicyId;
-use crate::codec::{Effort, decode_column, decode_ints};
+use crate::codec::{Effort, decode_ints};
+use crate::crc;
 use crate::health::is_damage;
 use crate::partials::Number;
 use crate::rows::{Rows, Wanted};
@@ -228,7 +234,7 @@ impl Segment {
     pub(crate) fn part(&self, part: Part, what: &'static str) -> Result<Cow<'_, [u8]>, ReadError> {
         let bytes = self.raw(part)?;
         let computed = crc32c::crc32c(&bytes);
-        if computed != part.crc {
+        if !crc::holds(part.crc, computed) {
             let found = format!("checksum {computed:08x} instead of {:08x}", part.crc);
             return self.corrupt(part.offset, what, found);
         }
@@ -360,7 +366,8 @@ impl Segment {
                     Column::new(&*wanted.name, repeat(number, run.rows as usize))
                 }
                 Stored::Block(part) => {
-                    let column = self.column(part, wanted, rows)?;
+                    let at = BlockAt { table, group: run.group as usize, rows, part };
+                    let column = self.block_column(&at, wanted)?;
                     if run.alone() {
                         column
                     } else {
@@ -371,13 +378,6 @@ impl Segment {
             columns.push(column);
         }
         Ok(Rows { timestamps, columns })
-    }
-
-    fn column(&self, part: Part, wanted: &Wanted, rows: usize) -> Result<Column, ReadError> {
-        let bytes = self.part(part, "a block of values")?;
-        let mut reader = Reader::new(&bytes);
-        decode_column(&mut reader, &wanted.name, wanted.field_type, rows)
-            .map_err(|bad| self.bad(part.offset, bad))
     }
 
     /// Name and type of the fields of a measurement, sorted by name.
@@ -454,7 +454,7 @@ fn read_footer(file: &dyn SealedFile, path: &Path) -> Result<Footer, ReadError> 
     };
     let covered = read(list_at, list_len + FOOTER_BODY_LEN)?;
     let stored = Reader::new(&bytes[FOOTER_BODY_LEN..]).u32().map_err(bad)?;
-    if crc32c::crc32c(&covered) != stored
+    if !crc::holds(stored, crc32c::crc32c(&covered))
         || bytes[FOOTER_BODY_LEN + 6..FOOTER_BODY_LEN + 8] != [0, 0]
     {
         return Err(corrupt(footer_at, "the checksum of the footer", "another one"));

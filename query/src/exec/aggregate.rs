@@ -9,7 +9,9 @@ use super::fill::{Span, fill};
 use super::input::{Input, InputSource, Wanted};
 use super::merge::Merge;
 use crate::QueryError;
-use crate::functions::{Accumulator, Aggregate, Points, Reducer, mean, reduce, spread, transform};
+use crate::functions::{
+    Accumulator, Aggregate, Points, Reducer, Stretch, mean, reduce, spread, transform,
+};
 use crate::limits::Budget;
 use crate::plan::time::MIN_TIME;
 use crate::plan::{Call, FillMode, Plan, Reference, ReferenceKind, TransformInput};
@@ -35,12 +37,18 @@ impl<'a> Scope<'a> {
             Call::Transform { f, input } => {
                 let points = match &**input {
                     TransformInput::Field(field) => self.raw(field)?,
-                    TransformInput::Call(call) => {
-                        let extends = *f != crate::functions::Transform::CumulativeSum;
-                        self.inner(extends).points(call)?
-                    }
+                    TransformInput::Call(call) => self.inner(f.looks_back()).points(call)?,
                 };
-                Ok(transform(*f, &points, self.plan.ascending))
+                let stretch = Stretch {
+                    windows: self.plan.windows,
+                    start: self.start,
+                    last: self.last,
+                    ascending: self.plan.ascending,
+                };
+                transform(*f, &points, stretch, &mut |bytes| {
+                    self.budget.rows(0)?;
+                    self.budget.memory(bytes)
+                })
             }
             Call::Aggregate { f, field } => {
                 let points = self.aggregate(*f, field)?;

@@ -11,6 +11,8 @@
 //! What is equal everywhere, or grows by one from row to row, costs the bytes of its base and no bits. A page that describes a
 //! single block, as those of many small tables do, has no widths at all.
 
+use std::ops::RangeInclusive;
+
 use crate::bytes::{Bad, Reader, low_byte, put_varint, put_zigzag};
 
 /// Marks a width: the number of the row is added.
@@ -41,6 +43,31 @@ impl<'a> Packed<'a> {
     /// Whether all rows have the same value, and which.
     pub(crate) const fn constant(&self) -> Option<i64> {
         if self.width == 0 && self.slope == 0 { Some(self.base) } else { None }
+    }
+}
+
+impl Packed<'_> {
+    /// The sum of the rows before `end`, and how many of them are not zero; both wrap around.
+    pub(crate) fn sum_before(&self, end: usize) -> (u64, usize) {
+        let (mut sum, mut some) = (0u64, 0);
+        for row in 0..end {
+            let value = self.get(row).cast_unsigned();
+            sum = sum.wrapping_add(value);
+            some += usize::from(value != 0);
+        }
+        (sum, some)
+    }
+
+    /// The rows before `end` whose value is in `wanted`, in order.
+    pub(crate) fn rows_in(&self, wanted: RangeInclusive<i64>, end: usize) -> Vec<usize> {
+        let (low, span) = (*wanted.start(), wanted.end().wrapping_sub(*wanted.start()));
+        if wanted.is_empty() {
+            return Vec::new();
+        }
+        // One comparison for both ends.
+        let inside =
+            |row: &usize| self.get(*row).wrapping_sub(low).cast_unsigned() <= span.cast_unsigned();
+        (0..end).filter(inside).collect()
     }
 }
 
@@ -174,6 +201,18 @@ mod tests {
         for (packed, column) in read.iter().zip(columns) {
             let got: Vec<i64> = (0..rows).map(|row| packed.get(row)).collect();
             assert_eq!(got, column);
+        }
+        for (packed, column) in read.iter().zip(columns) {
+            for end in [0, rows / 2, rows] {
+                let part = &column[..end];
+                let sum = part.iter().fold(0u64, |sum, v| sum.wrapping_add(v.cast_unsigned()));
+                let some = part.iter().filter(|v| **v != 0).count();
+                assert_eq!(packed.sum_before(end), (sum, some));
+                for wanted in [0..=0, -3..=5, i64::MIN..=i64::MAX, i64::MAX..=i64::MAX] {
+                    let all = (0..end).filter(|row| wanted.contains(&column[*row]));
+                    assert!(all.eq(packed.rows_in(wanted.clone(), end)), "{wanted:?}");
+                }
+            }
         }
         for cut in 0..out.len() {
             let mut reader = Reader::new(&out[..cut]);
