@@ -482,9 +482,14 @@ impl<'v> Folder<'v> {
             into.add_run(span.bucket, &added);
             return Ok(());
         }
+        let by_row = of_many && run.alone() && values == rows && RowSums::suits(plan, aggregates);
+        let key = (segment_at, run.times, field);
+        if by_row && self.sums.add_block(key, plan, &block, into) {
+            return Ok(());
+        }
         let decoded = block.decode_into(&mut self.scratch).map_err(bad)?;
-        if of_many && run.alone() && values == rows && RowSums::suits(plan, aggregates) {
-            self.sums.add((segment_at, run.times, field), plan, decoded.numbers(), into);
+        if by_row {
+            self.sums.add(key, plan, decoded.numbers(), into);
             return Ok(());
         }
         if run.alone() && values == rows && spans::suits(plan) {
