@@ -9,8 +9,8 @@ use axum::body::Bytes;
 use axum::http::{Method, Request, Response, StatusCode};
 use stripchart_collector::{ClusterSampler, ClusterSamplerGuard, Sampler, SamplerGuard};
 use stripchart_core::{Clock, Timestamp};
-use stripchart_query::http::{Guard, InfluxDb};
-use stripchart_query::{Engine, Limits};
+use stripchart_query::http::{Body, Guard, InfluxDb};
+use stripchart_query::{Cancel, Engine, Limits};
 use stripchart_render::page::{Page, PageRequest, Site};
 use stripchart_storage::{Background, Db, PolicyChange, PolicySpec, SyncPolicy};
 
@@ -101,16 +101,17 @@ impl Stack {
     }
 
     /// Answers a request, whatever server it came through.
-    pub(crate) fn answer(&self, request: &Request<Bytes>) -> Response<Bytes> {
+    ///
+    /// `gone` stops the work; a long body is made while it is taken.
+    pub(crate) fn answer(&self, request: &Request<Bytes>, gone: &Cancel) -> Response<Body> {
         if let Err(refusal) = self.guard.check(request) {
-            return refusal;
+            return refusal.map(Body::from);
         }
-        if let Some(response) = self.influx.respond(request, now()) {
+        if let Some(response) = self.influx.answer(request, now(), gone) {
             return response;
         }
         if !matches!(*request.method(), Method::GET | Method::HEAD) {
-            let mut response =
-                Response::new(Bytes::from_static(b"pages are only read: GET or HEAD\n"));
+            let mut response = Response::new(Body::from("pages are only read: GET or HEAD\n"));
             *response.status_mut() = StatusCode::METHOD_NOT_ALLOWED;
             return response;
         }
@@ -177,12 +178,12 @@ fn keep_for(db: &Db, database: &str, policy: &str, args: &Args) -> Result<(), Bo
     Ok(())
 }
 
-fn http_response(page: Page) -> Response<Bytes> {
+fn http_response(page: Page) -> Response<Body> {
     let mut response = Response::builder().status(page.status);
     for (name, value) in page.headers() {
         response = response.header(name, value);
     }
-    response.body(page.body.into()).unwrap_or_else(|_| Response::new(Bytes::new()))
+    response.body(Body::from(page.body)).unwrap_or_default()
 }
 
 fn now() -> Timestamp {

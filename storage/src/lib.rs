@@ -101,6 +101,8 @@ mod commit;
 #[cfg(feature = "engine")]
 mod compact;
 #[cfg(feature = "engine")]
+mod crc;
+#[cfg(feature = "engine")]
 mod db;
 #[cfg(feature = "engine")]
 mod definition;
@@ -110,6 +112,8 @@ mod delete;
 mod disk;
 #[cfg(feature = "engine")]
 mod dispatch;
+#[cfg(feature = "engine")]
+mod documents;
 #[cfg(feature = "engine")]
 mod error;
 #[cfg(feature = "engine")]
@@ -171,6 +175,8 @@ mod sealed;
 #[cfg(feature = "engine")]
 mod segment;
 #[cfg(feature = "engine")]
+mod shards;
+#[cfg(feature = "engine")]
 mod snapshot;
 #[cfg(feature = "engine")]
 mod spans;
@@ -210,11 +216,15 @@ pub use crate::{
     rollup::Rollup,
     scan::{Direction, RowBlock, SeriesScan},
     sealed::{FileInfo, FileKind, LogFileInfo, MeasurementInfo, Sealed, SegmentInfo},
+    shards::Shard,
     snapshot::{SnapshotReport, restore},
     verify::{Problem, VerifyProgress, VerifyReport, verify_folder},
     view::{Series, SeriesId, View},
     writer::{LinesReport, Writer},
 };
+
+#[cfg(all(fuzzing, feature = "engine"))]
+pub use crc::ignore_checksums;
 
 /// Compiles the README's example.
 #[cfg(all(doctest, feature = "engine"))]

@@ -26,7 +26,9 @@
 
 pub(crate) mod ahead;
 mod build;
+pub(crate) mod copy;
 pub(crate) mod cursor;
+pub(crate) mod derive;
 mod dictionary;
 mod intern;
 pub(crate) mod packed;
@@ -34,6 +36,7 @@ pub(crate) mod page;
 pub(crate) mod root;
 mod section;
 pub(crate) mod select;
+mod siblings;
 pub(crate) mod stretch;
 pub(crate) mod table;
 pub(crate) mod times;
@@ -46,6 +49,7 @@ use std::sync::{Arc, OnceLock};
 use stripchart_core::{Column, FieldType, Values};
 
 use self::cursor::Cursor;
+use self::derive::BlockAt;
 use self::page::Stored;
 use self::root::Root;
 use self::select::TableView;
@@ -53,7 +57,8 @@ use self::times::{Form, SharedTimes, Times};
 use crate::ReadError;
 use crate::bytes::{Bad, Reader};
 use crate::catalog::PolicyId;
-use crate::codec::{Effort, decode_column, decode_ints};
+use crate::codec::{Effort, decode_ints};
+use crate::crc;
 use crate::health::is_damage;
 use crate::partials::Number;
 use crate::rows::{Rows, Wanted};
@@ -229,7 +234,7 @@ impl Segment {
     /// A copy of bytes that must have the part's checksum: whatever becomes of the file, they stay.
     pub(crate) fn part(&self, part: Part, what: &'static str) -> Result<Vec<u8>, ReadError> {
         let mut bytes = Vec::new();
-        self.copy(part, &mut bytes).map_err(|error| self.noted(error))?;
+        self.read_part(part, &mut bytes).map_err(|error| self.noted(error))?;
         self.checked(part, &bytes, what)?;
         Ok(bytes)
     }
@@ -237,7 +242,7 @@ impl Segment {
     /// That `bytes` have the part's checksum.
     fn checked(&self, part: Part, bytes: &[u8], what: &'static str) -> Result<(), ReadError> {
         let computed = crc32c::crc32c(bytes);
-        if computed != part.crc {
+        if !crc::holds(part.crc, computed) {
             let found = format!("checksum {computed:08x} instead of {:08x}", part.crc);
             return self.corrupt(part.offset, what, found);
         }
@@ -245,7 +250,7 @@ impl Segment {
     }
 
     /// The bytes of a part in place of what `into` held, unchecked.
-    fn copy(&self, part: Part, into: &mut Vec<u8>) -> Result<(), ReadError> {
+    fn read_part(&self, part: Part, into: &mut Vec<u8>) -> Result<(), ReadError> {
         let len = usize::try_from(part.len).map_err(|_| self.outside(part))?;
         let read = self.file.read_into(part.offset, len, into);
         read.map_err(|error| self.unread(part, error))
@@ -384,7 +389,8 @@ impl Segment {
                     Column::new(&*wanted.name, repeat(number, run.rows as usize))
                 }
                 Stored::Block(part) => {
-                    let column = self.column(part, wanted, rows)?;
+                    let at = BlockAt { table, group: run.group as usize, rows, part };
+                    let column = self.block_column(&at, wanted)?;
                     if run.alone() {
                         column
                     } else {
@@ -395,13 +401,6 @@ impl Segment {
             columns.push(column);
         }
         Ok(Rows { timestamps, columns })
-    }
-
-    fn column(&self, part: Part, wanted: &Wanted, rows: usize) -> Result<Column, ReadError> {
-        let bytes = self.part(part, "a block of values")?;
-        let mut reader = Reader::new(&bytes);
-        decode_column(&mut reader, &wanted.name, wanted.field_type, rows)
-            .map_err(|bad| self.bad(part.offset, bad))
     }
 
     /// Name and type of the fields of a measurement, sorted by name.
@@ -478,7 +477,7 @@ fn read_footer(file: &dyn SealedFile, path: &Path) -> Result<Footer, ReadError> 
     };
     let covered = read(list_at, list_len + FOOTER_BODY_LEN)?;
     let stored = Reader::new(&bytes[FOOTER_BODY_LEN..]).u32().map_err(bad)?;
-    if crc32c::crc32c(&covered) != stored
+    if !crc::holds(stored, crc32c::crc32c(&covered))
         || bytes[FOOTER_BODY_LEN + 6..FOOTER_BODY_LEN + 8] != [0, 0]
     {
         return Err(corrupt(footer_at, "the checksum of the footer", "another one"));

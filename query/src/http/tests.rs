@@ -8,11 +8,15 @@ use flate2::write::GzEncoder;
 use http::request::Builder;
 use stripchart_core::{Column, FieldType, Frame, Precision, RejectReason, Values};
 
-use super::backend::{Health, QueryContext, Unreadable, WriteContext, WriteFailure, Written};
+use super::backend::{
+    Figures, Health, QueryContext, Unreadable, WriteContext, WriteFailure, Written,
+};
+use super::body::Pieces;
+use super::wanted::Format;
 use super::*;
-use crate::QueryError;
 use crate::ast::Query;
 use crate::result::StatementResult;
+use crate::{QueryError, write_csv, write_json, write_msgpack};
 
 /// Knows database `db` and policy `rp`; answers each statement with its text; takes lines by what they say.
 #[derive(Default)]
@@ -20,39 +24,41 @@ struct Fake {
     /// What was asked, in words.
     asked: Mutex<Vec<String>>,
     degraded: bool,
+    no_admin: bool,
 }
 
 impl Backend for Fake {
-    fn execute(
-        &self,
-        query: &Query,
-        context: &QueryContext<'_>,
-        each: &mut dyn FnMut(StatementResult),
-    ) {
+    fn execute(&self, query: Query, context: QueryContext) -> Pieces {
+        let mut results = Vec::new();
         for (statement_id, statement) in query.statements.iter().enumerate() {
             let text = statement.to_string();
-            let QueryContext { database, policy, chunk_rows, .. } = *context;
-            let (database, policy) = (database.unwrap_or("-"), policy.unwrap_or("-"));
-            self.asked.lock().unwrap().push(format!("{database} {policy} {chunk_rows:?} {text}"));
+            let QueryContext { database, policy, chunk_rows, .. } = &context;
+            let name = |name: &Option<String>| name.clone().unwrap_or("-".to_owned());
+            let asked = format!("{} {} {chunk_rows:?} {text}", name(database), name(policy));
+            self.asked.lock().unwrap().push(asked);
             if text.contains("fails") {
-                each(StatementResult::failed(statement_id, QueryError::DatabaseRequired));
+                results.push(StatementResult::failed(statement_id, QueryError::DatabaseRequired));
                 continue;
             }
             let times = Column::new("time", Values::Time(vec![1_500_000_000]));
             let frame =
                 Frame::new("m").column(times).column(Column::new("v", Values::Integer(vec![7])));
+            let mut messages = Vec::from_iter(context.remark.and_then(|remark| remark(statement)));
             let pieces = if chunk_rows.is_some() { 2 } else { 1 };
             for piece in 1..=pieces {
                 let partial = piece < pieces;
-                let frames = vec![Frame { partial, ..frame.clone() }];
-                each(StatementResult {
+                results.push(StatementResult {
                     statement_id,
-                    frames,
+                    frames: vec![Frame { partial, ..frame.clone() }],
                     partial,
+                    messages: std::mem::take(&mut messages),
                     ..StatementResult::default()
                 });
             }
         }
+        let rows = if context.chunk_rows.is_some() { 1 } else { results.len() };
+        let documents = results.chunks(rows).map(|results| document(results, &context));
+        Box::new(documents.collect::<Vec<_>>().into_iter())
     }
 
     fn has_database(&self, name: &str) -> bool {
@@ -97,6 +103,60 @@ impl Backend for Fake {
             if self.degraded { vec![("writes", "the disk is full".to_owned())] } else { vec![] };
         Health { serving: true, checks }
     }
+
+    fn figures(&self) -> Vec<Figures> {
+        let tags = [("database".to_owned(), "db".into())].into_iter().collect();
+        let values = [("numSeries".to_owned(), 2.into())].into_iter().collect();
+        vec![Figures { name: "database", tags, values }]
+    }
+
+    fn has_admin(&self) -> Result<bool, String> {
+        Ok(!self.no_admin)
+    }
+
+    /// `ann` is the administrator, `bob` may read `db`; each is their own password.
+    fn is_password_of(&self, name: &str, password: &str) -> Result<bool, String> {
+        Ok(self.has_user(name)? && name == password)
+    }
+
+    fn has_user(&self, name: &str) -> Result<bool, String> {
+        Ok(["ann", "bob"].contains(&name))
+    }
+
+    fn may_query(
+        &self,
+        user: Option<&str>,
+        query: &Query,
+        database: Option<&str>,
+    ) -> Result<(), String> {
+        match (user, database) {
+            (None, _) => Err("create admin user first or disable authentication".to_owned()),
+            (Some("ann"), _) | (Some("bob"), Some("db")) => Ok(()),
+            (Some(user), database) => Err(format!(
+                "{user} not authorized to execute statement '{}', requires READ on {}",
+                query.statements[0],
+                database.unwrap_or_default()
+            )),
+        }
+    }
+
+    fn may_write(&self, user: &str, _database: &str) -> Result<bool, String> {
+        Ok(user == "ann")
+    }
+}
+
+fn document(results: &[StatementResult], context: &QueryContext) -> Bytes {
+    let mut out = Vec::new();
+    match context.format {
+        Format::Json => write_json(results, &context.text, &mut out),
+        Format::MessagePack => write_msgpack(results, &context.text, &mut out),
+        Format::Csv => {
+            let mut text = String::new();
+            write_csv(results, &context.text, &mut text);
+            out = text.into_bytes();
+        }
+    }
+    out.into()
 }
 
 const NOW: Timestamp = Timestamp::from_nanos(1_700_000_000_123_456_789);
@@ -497,4 +557,141 @@ fn other_origins_may_read_only_if_the_guard_says_so() {
     );
     let refused = send(&guarded, ask("http://evil.example"), "");
     assert_eq!((refused.status().as_u16(), header(&refused, cors)), (403, ""));
+}
+
+fn guarded() -> InfluxDbBuilder {
+    InfluxDbBuilder { inner: api() }.authentication(true)
+}
+
+#[test]
+fn who_asks_is_asked_who_they_are() {
+    let api = guarded().build();
+    let cases: &[(&str, &str, u16, &str)] = &[
+        ("/query?q=SHOW+USERS", "", 401, "unable to parse authentication credentials"),
+        ("/query?q=SHOW+USERS&u=ann&p=ann", "", 200, ""),
+        ("/query?q=SHOW+USERS&u=ann&p=bob", "Basic YW5uOmFubg==", 401, "authorization failed"),
+        ("/query?q=SHOW+USERS&u=eve&p=eve", "", 401, "authorization failed"),
+        ("/query?q=SHOW+USERS", "Basic YW5uOmFubg==", 200, ""),
+        ("/query?q=SHOW+USERS", "Basic OmFubg==", 401, "username required"),
+        ("/query?q=SHOW+USERS", "Token ann:ann", 200, ""),
+        ("/query?q=SHOW+USERS", "Bearer a.b.c", 401, "bearer auth disabled"),
+        ("/query?db=db&q=SHOW+USERS", "Token bob:bob", 200, ""),
+        (
+            "/query?db=other&q=SHOW+USERS",
+            "Token bob:bob",
+            403,
+            "error authorizing query: bob not authorized to execute statement 'SHOW USERS', requires READ on other",
+        ),
+        ("/query?q=SELECT", "Token bob:bob", 400, "error parsing query: found EOF"),
+        ("/write?db=db", "", 401, "unable to parse authentication credentials"),
+        ("/write?db=db", "Token ann:ann", 204, ""),
+        (
+            "/write?db=db",
+            "Token bob:bob",
+            403,
+            "\\\"bob\\\" user is not authorized to write to database \\\"db\\\"",
+        ),
+        ("/write?db=nodb", "Token bob:bob", 404, "database not found: \\\"nodb\\\""),
+        ("/api/v2/write?bucket=db", "Token ann:ann", 204, ""),
+        ("/api/v2/write?bucket=db", "Token ann", 401, "unable to parse authentication credentials"),
+        ("/debug/vars", "", 401, "unable to parse authentication credentials"),
+        ("/debug/vars", "Token bob:bob", 200, ""),
+        ("/ping", "", 204, ""),
+        ("/health", "", 200, ""),
+    ];
+    for (url, authorization, status, want) in cases {
+        let mut request =
+            if url.contains("write") { Request::post(*url) } else { Request::get(*url) };
+        if !authorization.is_empty() {
+            request = request.header("authorization", *authorization);
+        }
+        let response = send(&api, request, "m v=1");
+        assert_eq!(response.status().as_u16(), *status, "{url} {authorization}");
+        assert!(text(&response).contains(want), "{url} {authorization}: {}", text(&response));
+        let challenge = if *status == 401 { "Basic realm=\"InfluxDB\"" } else { "" };
+        assert_eq!(header(&response, "www-authenticate"), challenge, "{url} {authorization}");
+    }
+}
+
+#[test]
+fn tokens_are_taken_where_there_is_a_secret() {
+    // {"username":"ann","exp":4000000000} and the same of eve, signed with "key" by Python's hmac.
+    let ann = "eyJhbGciOiJIUzI1NiJ9.eyJ1c2VybmFtZSI6ImFubiIsImV4cCI6NDAwMDAwMDAwMH0.9poRFdVLHCM7hslaENthlo7C2JXal-EBKG7fPLS-D4I";
+    let eve = "eyJhbGciOiJIUzI1NiJ9.eyJ1c2VybmFtZSI6ImV2ZSIsImV4cCI6NDAwMDAwMDAwMH0.As6ulLK-_15r0Bem9oWYRTC2C90HbM27ZKPuu443vIY";
+    let ask = |api: &InfluxDb, token: &str| {
+        let request = Request::get("/query?q=SHOW+USERS");
+        let response = send(api, request.header("authorization", format!("Bearer {token}")), "");
+        (response.status().as_u16(), text(&response).trim().to_owned())
+    };
+    let api = guarded().shared_secret(*b"key").build();
+    assert_eq!(ask(&api, ann).0, 200);
+    assert_eq!(ask(&api, eve), (401, "{\"error\":\"user not found\"}".to_owned()));
+    let other = guarded().shared_secret(*b"other").build();
+    assert_eq!(ask(&other, ann), (401, "{\"error\":\"signature is invalid\"}".to_owned()));
+    let empty = guarded().shared_secret(*b"").build();
+    assert_eq!(ask(&empty, ann), (401, "{\"error\":\"bearer auth disabled\"}".to_owned()));
+}
+
+#[test]
+fn before_there_is_an_administrator_only_one_can_be_made() {
+    let fake = Fake { no_admin: true, ..Fake::default() };
+    let api = InfluxDb::with_backend(Arc::new(fake));
+    let api = InfluxDbBuilder { inner: api }.authentication(true).build();
+    let query = send(&api, Request::get("/query?q=SHOW+USERS&u=x&p=y"), "");
+    assert_eq!(query.status(), 403);
+    let want = "error authorizing query: create admin user first or disable authentication";
+    assert!(text(&query).contains(want), "{}", text(&query));
+    let write = send(&api, Request::post("/write?db=db&u=x&p=y"), "m v=1");
+    assert_eq!(write.status(), 403);
+    let want = "user is required to write to database \\\"db\\\"";
+    assert!(text(&write).contains(want), "{}", text(&write));
+}
+
+#[test]
+fn messagepack_where_accepted() {
+    let wants = |request: Builder| request.header("accept", "application/x-msgpack");
+    let response = send(&api(), wants(Request::get("/query?q=SELECT+v+FROM+m&epoch=s")), "");
+    assert_eq!(header(&response, "content-type"), "application/x-msgpack");
+    let want = b"\x81\xa7results\x91\x82\xacstatement_id\0\xa6series\x91\x83\xa4name\xa1m\xa7columns\x92\xa4time\xa1v\
+                 \xa6values\x91\x92\x01\x07";
+    assert_eq!(response.body(), &want[..]);
+    let response = send(&api(), wants(Request::get("/query")), "");
+    assert_eq!(response.status(), 400);
+    assert_eq!(response.body(), &b"\x81\xa5error\xbemissing required parameter \"q\""[..]);
+}
+
+#[test]
+fn flux_is_not_spoken() {
+    let response = send(&api(), Request::post("/api/v2/query?org=x"), "from(bucket: \"x\")");
+    assert_eq!(response.status(), 403);
+    assert_eq!(
+        text(&response),
+        "Flux query service disabled. Verify flux-enabled=true in the [http] section of the InfluxDB config.\n"
+    );
+    assert_eq!(send(&api(), Request::get("/api/v2/query"), "").status(), 405);
+}
+
+#[test]
+fn figures_are_json_by_name() {
+    let api = api();
+    send(&api, Request::post("/write?db=db"), "m v=1\nm v=2");
+    send(&api, Request::get("/query"), "");
+    let response = send(&api, Request::get("/debug/vars"), "");
+    let vars: serde_json::Value = serde_json::from_str(text(&response)).unwrap();
+    let httpd = &vars["httpd"]["values"];
+    let seen = ["req", "queryReq", "writeReq", "pointsWrittenOK", "writeReqBytes", "clientError"];
+    assert_eq!(seen.map(|name| httpd[name].as_u64().unwrap()), [3, 1, 1, 2, 11, 1]);
+    assert_eq!(vars["database:db"]["tags"]["database"], "db");
+    assert_eq!(vars["system"]["uptime"], 0);
+    assert_eq!(vars["system"]["started"], NOW.to_string());
+}
+
+#[test]
+fn a_path_that_is_nobody_s() {
+    let api = api();
+    let request = Request::get("/nosuch").body(Bytes::new()).unwrap();
+    let response = api.not_found(&request, NOW).map(Body::into_bytes);
+    assert_eq!((response.status().as_u16(), text(&response)), (404, "404 page not found\n"));
+    assert_eq!(header(&response, "x-content-type-options"), "nosniff");
+    assert_eq!(header(&response, "x-influxdb-version"), "1.8.10");
 }

@@ -49,10 +49,10 @@ impl Ahead {
         let window = Part { len: WINDOW.min(rest), ..part };
         self.from = part.offset;
         // What lies behind the block may be unreadable where the block is not.
-        if goes_on && part.len < window.len && segment.copy(window, &mut self.bytes).is_ok() {
+        if goes_on && part.len < window.len && segment.read_part(window, &mut self.bytes).is_ok() {
             return Ok(());
         }
-        let copied = segment.copy(part, &mut self.bytes);
+        let copied = segment.read_part(part, &mut self.bytes);
         copied.inspect_err(|_| self.bytes.clear()).map_err(|error| segment.noted(error))
     }
 }
