@@ -159,6 +159,8 @@ mod record;
 #[cfg(feature = "engine")]
 mod recover;
 #[cfg(feature = "engine")]
+mod repair;
+#[cfg(feature = "engine")]
 mod replay;
 #[cfg(feature = "engine")]
 mod rolled;
@@ -212,6 +214,7 @@ pub use crate::{
     options::{DbBuilder, SyncPolicy},
     partials::{Aggregates, Number, Partials},
     quarantine::Quarantined,
+    repair::{Lost, RepairReport, Repaired},
     rolled::{RolledPart, RolledSeries, RolledView},
     rollup::Rollup,
     scan::{Direction, RowBlock, SeriesScan},
