@@ -12,15 +12,16 @@ use std::sync::OnceLock;
 
 use stripchart_core::{Column, Values};
 
+use super::derive::BlockAt;
 use super::page::{FieldPage, Stored};
 use super::table::Table;
 use super::times::{Form, Times};
 use super::{PAGE, Run, Segment};
 use crate::ReadError;
 use crate::bytes::Reader;
-use crate::codec::decode_column_rows;
+use crate::codec::{Derived, decode_column_rows};
 use crate::partials::Number;
-use crate::rows::{Rows, Wanted};
+use crate::rows::{Rows, Wanted, slice_column};
 
 /// Which rows of a run lie in a range of time, and their times.
 #[derive(Debug)]
@@ -138,6 +139,11 @@ impl Part<'_> {
         let from = self.run.from as usize;
         let rows = from + self.rows.start..from + self.rows.end;
         let bytes = segment.part(part, "a block of values")?;
+        if Derived::is(&bytes) {
+            let at = BlockAt { table: self.table, group, rows: group_rows, part };
+            let whole = segment.block_column(&at, wanted)?;
+            return Ok(slice_column(&whole, rows.start, rows.end));
+        }
         let mut reader = Reader::new(&bytes);
         decode_column_rows(&mut reader, &wanted.name, wanted.field_type, group_rows, rows)
             .map_err(|bad| segment.bad(part.offset, bad))
