@@ -1,6 +1,7 @@
 //! The whole suite in one process: watch this host and Kubernetes clusters, keep the history, answer queries, draw.
 
 mod args;
+mod bodies;
 mod server;
 mod sources;
 mod stack;

@@ -9,12 +9,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
-use axum::body::{Body, Bytes, to_bytes};
+use axum::body::{Body, Bytes};
 use axum::extract::{Request, State};
 use axum::http::{Response, StatusCode};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::Semaphore;
 
+use crate::bodies::{Bodies, Unread};
 use crate::stack::Stack;
 
 /// Bytes of a request's body as it comes, InfluxDB's `max-body-size`; decompressed ones are limited by the handlers.
@@ -77,8 +78,11 @@ pub(crate) fn serve(listener: TcpListener, stack: &Arc<Stack>) -> io::Result<()>
         .build()?;
     runtime.block_on(async {
         let listener = tokio::net::TcpListener::from_std(listener)?;
-        let shared =
-            Shared { stack: Arc::clone(stack), turns: Arc::new(Semaphore::new(ANSWERS_AT_A_TIME)) };
+        let shared = Shared {
+            stack: Arc::clone(stack),
+            turns: Arc::new(Semaphore::new(ANSWERS_AT_A_TIME)),
+            bodies: Bodies::new(ANSWERS_AT_A_TIME),
+        };
         let app = Router::new().fallback(answer).with_state(shared);
         let (stop, mut stopped) = tokio::sync::watch::channel(false);
         let server = axum::serve(listener, app).with_graceful_shutdown(async move {
@@ -115,12 +119,20 @@ async fn asked_to_stop() -> io::Result<()> {
 struct Shared {
     stack: Arc<Stack>,
     turns: Arc<Semaphore>,
+    bodies: Bodies,
 }
 
 async fn answer(State(shared): State<Shared>, request: Request) -> Response<Body> {
     let (head, body) = request.into_parts();
-    let Ok(body) = to_bytes(body, BODY_BYTES_MAX).await else {
-        return plain(StatusCode::PAYLOAD_TOO_LARGE, "{\"error\":\"Request Entity Too Large\"}\n");
+    let body = match shared.bodies.read(body, BODY_BYTES_MAX).await {
+        Ok(body) => body,
+        Err(Unread::TooLarge) => {
+            let text = "{\"error\":\"Request Entity Too Large\"}\n";
+            return plain(StatusCode::PAYLOAD_TOO_LARGE, text);
+        }
+        Err(Unread::Broken) => {
+            return plain(StatusCode::BAD_REQUEST, "{\"error\":\"the body ended early\"}\n");
+        }
     };
     // Only now: a client that sends slowly must not keep others from being answered.
     let Ok(_turn) = shared.turns.acquire().await else {
