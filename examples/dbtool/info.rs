@@ -292,6 +292,7 @@ pub(crate) fn kind_name(kind: FileKind) -> &'static str {
         FileKind::Segment => "segments",
         FileKind::Lock => "lock",
         FileKind::Tombstone => "tombstones",
+        FileKind::Document => "documents",
         FileKind::Quarantine => "quarantine",
         FileKind::Temporary => "unfinished",
         _ => "other",

@@ -1,15 +1,22 @@
 //! The engine: statements in, results out.
 
 use std::ops::ControlFlow;
+use std::sync::Arc;
 
 use stripchart_core::{Column, Frame, FrameRequest, FrameSource, SourceError, Timestamp, Values};
 use stripchart_storage::{Db, DbError};
 
 use crate::Cancel;
 use crate::ast::{Query, Select, Statement};
-use crate::limits::{Budget, Deadline, Limits};
+use crate::exec::Execution;
+use crate::limits::{Budget, Deadline, Limits, Until};
+use crate::password::Checker;
 use crate::plan::Planner;
-use crate::{ParseError, QueryError, StatementResult, into, manage, show};
+use crate::records::{Records, Store};
+use crate::running::{self, Registry, RunningQuery};
+use crate::users::{self, User};
+use crate::{ParseError, QueryError, StatementResult};
+use crate::{continuous, delete, into, manage, shards, show, subscriptions};
 
 /// How a query is to be run.
 #[derive(Debug, Clone)]
@@ -29,6 +36,11 @@ pub struct ExecuteOptions<'a> {
     /// Rows of stored points come in frames of at most so many, all but the last of a series marked partial; `None`
     /// puts each series in one frame.
     pub chunk_rows: Option<usize>,
+    /// Who asks: lists show only what he may see. `None` sees everything. What he may do is
+    /// [asked apart](Engine::authorize).
+    pub user: Option<&'a User>,
+    /// The query that the statement is part of, if it is listed already; `None` lists each call by itself.
+    pub running: Option<&'a RunningQuery>,
 }
 
 impl<'a> ExecuteOptions<'a> {
@@ -43,6 +55,8 @@ impl<'a> ExecuteOptions<'a> {
             cancel: None,
             deadline: None,
             chunk_rows: None,
+            user: None,
+            running: None,
         }
     }
 
@@ -77,22 +91,68 @@ impl<'a> ExecuteOptions<'a> {
 /// assert_eq!(results[0].frames[0].get("mean").and_then(|column| column.get_f64(0)), Some(2.0));
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
+///
+/// Users, continuous queries and subscriptions are kept with the data, and read when first needed: damage to them is an error of the statements
+/// that need them. Queries are run by whoever calls, continuous ones by [`Engine::tick`].
 #[derive(Debug, Clone)]
 pub struct Engine {
     db: Db,
+    shared: Arc<Shared>,
+    most_running: Option<usize>,
+}
+
+/// What all clones of an engine share.
+#[derive(Debug, Default)]
+struct Shared {
+    records: Store,
+    passwords: Checker,
+    registry: Arc<Registry>,
+    continuous: continuous::Counts,
 }
 
 impl Engine {
     /// An engine over `db`.
     #[must_use]
     pub fn new(db: Db) -> Self {
-        Engine { db }
+        Engine { db, shared: Arc::default(), most_running: None }
+    }
+
+    /// The same, refusing queries while `most` run: InfluxDB's `max-concurrent-queries`. Those that list or end others are let in.
+    #[must_use]
+    pub fn max_concurrent_queries(mut self, most: usize) -> Self {
+        self.most_running = Some(most);
+        self
     }
 
     /// The database.
     #[must_use]
     pub fn db(&self) -> &Db {
         &self.db
+    }
+
+    /// Lists `query` among those that run, until the answer is dropped.
+    ///
+    /// [`Engine::execute`] does this by itself; see [`RunningQuery`]. If the options have a flag that stops the query, that is the one that
+    /// `KILL QUERY` throws: it must not be shared with other queries.
+    ///
+    /// # Errors
+    ///
+    /// [`QueryError::Invalid`] if [too many](Engine::max_concurrent_queries) run.
+    pub fn begin(
+        &self,
+        query: &Query,
+        options: &ExecuteOptions<'_>,
+    ) -> Result<RunningQuery, QueryError> {
+        self.begin_statements(&running::statements(query), options)
+    }
+
+    fn begin_statements(
+        &self,
+        statements: &[&Statement],
+        options: &ExecuteOptions<'_>,
+    ) -> Result<RunningQuery, QueryError> {
+        let ExecuteOptions { database, now, cancel, .. } = options;
+        self.shared.registry.begin(statements, *database, *now, *cancel, self.most_running)
     }
 
     /// Parses `text` and runs its statements.
@@ -112,12 +172,21 @@ impl Engine {
     /// Runs the statements of `query` in order. The first that fails stops the rest, whose results say `not executed`.
     #[must_use]
     pub fn execute(&self, query: &Query, options: &ExecuteOptions<'_>) -> Vec<StatementResult> {
-        let mut failed = false;
+        let begun = match options.running {
+            Some(_) => None,
+            None => Some(self.begin(query, options)),
+        };
+        let (begun, mut refused) = match begun.transpose() {
+            Ok(begun) => (begun, None),
+            Err(error) => (None, Some(error)),
+        };
+        let options = &with_running(options, begun.as_ref());
+        let mut failed = refused.is_some();
         let mut results = Vec::with_capacity(query.statements.len());
         for (statement_id, statement) in query.statements.iter().enumerate() {
             let mut result = StatementResult::of(statement_id, statement);
             if failed {
-                result.error = Some(QueryError::NotExecuted);
+                result.error = Some(refused.take().unwrap_or(QueryError::NotExecuted));
             } else {
                 let frames = &mut result.frames;
                 let done = self.run(statement, options, &mut |frame| {
@@ -146,14 +215,15 @@ impl Engine {
         options: &ExecuteOptions<'_>,
         each: &mut dyn FnMut(Frame) -> ControlFlow<()>,
     ) -> Result<(), QueryError> {
+        let begun = match options.running {
+            Some(_) => None,
+            None => Some(self.begin_statements(&[statement], options)?),
+        };
+        let options = &with_running(options, begun.as_ref());
         match statement {
             Statement::Select(select) => self.select(select, options, each),
             _ => {
-                let frames = match manage::run(&self.db, statement)? {
-                    Some(frames) => frames,
-                    None => show::run(&self.db, statement, options)?,
-                };
-                for frame in frames {
+                for frame in self.other(statement, options)? {
                     if each(frame).is_break() {
                         break;
                     }
@@ -163,23 +233,56 @@ impl Engine {
         }
     }
 
+    /// Answers a statement other than a query of points; each module knows its own.
+    fn other(
+        &self,
+        statement: &Statement,
+        options: &ExecuteOptions<'_>,
+    ) -> Result<Vec<Frame>, QueryError> {
+        match statement {
+            Statement::ShowQueries => return Ok(vec![self.shared.registry.list(options.now)]),
+            Statement::KillQuery { id, .. } => {
+                self.shared.registry.kill(*id)?;
+                return Ok(Vec::new());
+            }
+            _ => {}
+        }
+        if let Some(frames) = manage::run(self, statement)? {
+            return Ok(frames);
+        }
+        if let Some(frames) = delete::run(self, statement, options)? {
+            return Ok(frames);
+        }
+        if let Some(frames) = users::run(self, statement)? {
+            return Ok(frames);
+        }
+        if let Some(frames) = continuous::run(self, statement, options)? {
+            return Ok(frames);
+        }
+        if let Some(frames) = subscriptions::run(self, statement)? {
+            return Ok(frames);
+        }
+        if let Some(frames) = shards::run(self, statement)? {
+            return Ok(frames);
+        }
+        show::run(self, statement, options)
+    }
+
     fn select(
         &self,
         select: &Select,
         options: &ExecuteOptions<'_>,
         each: &mut dyn FnMut(Frame) -> ControlFlow<()>,
     ) -> Result<(), QueryError> {
-        let plan = Planner::new(&self.db, options).select(select, None)?;
-        let budget = Budget::new(&options.limits, options.cancel, options.deadline);
         let Some(target) = &select.target else {
-            let _ = crate::exec::run(&plan, &budget, options.chunk_rows, each)?;
+            let rows = options.chunk_rows.unwrap_or(usize::MAX);
+            let _ = self.execution(select, options, rows)?.for_each(each)?;
             return Ok(());
         };
         let mut copy = into::Copy::new(&self.db, target, options)?;
         let mut failure = None;
-        let _ = crate::exec::run(&plan, &budget, Some(into::ROWS), &mut |frame| match copy
-            .write(&frame)
-        {
+        let execution = self.execution(select, options, into::ROWS)?;
+        let _ = execution.for_each(&mut |frame| match copy.write(&frame) {
             Ok(()) => ControlFlow::Continue(()),
             Err(error) => {
                 failure = Some(error);
@@ -195,6 +298,66 @@ impl Engine {
                 .column(Column::new("written", Values::Integer(vec![copy.written()]))),
         );
         Ok(())
+    }
+}
+
+impl Engine {
+    /// Plans `select` and begins to run it; chunks of raw rows will have at most `rows` rows.
+    fn execution<'c>(
+        &self,
+        select: &Select,
+        options: &ExecuteOptions<'c>,
+        rows: usize,
+    ) -> Result<Execution<'c>, QueryError> {
+        let plan = Planner::new(&self.db, options).select(select, None)?;
+        let until = options.deadline.map(Until::Lent);
+        let budget = Budget::new(&options.limits, options.cancel, until);
+        Execution::new(Arc::new(plan), budget, rows)
+    }
+}
+
+/// What the modules of the statements ask of the engine.
+impl Engine {
+    /// What people have set.
+    pub(crate) fn records(&self) -> Result<Arc<Records>, QueryError> {
+        self.shared.records.records(&self.db)
+    }
+
+    /// Changes it, durably.
+    pub(crate) fn change_records<T>(
+        &self,
+        change: impl FnOnce(&mut Records) -> Result<T, QueryError>,
+    ) -> Result<T, QueryError> {
+        self.shared.records.change(&self.db, change)
+    }
+
+    pub(crate) fn store(&self) -> &Store {
+        &self.shared.records
+    }
+
+    pub(crate) fn passwords(&self) -> &Checker {
+        &self.shared.passwords
+    }
+
+    pub(crate) fn registry(&self) -> &Registry {
+        &self.shared.registry
+    }
+
+    pub(crate) fn continuous_counts(&self) -> &continuous::Counts {
+        &self.shared.continuous
+    }
+}
+
+/// `options` for a query that was listed just now.
+fn with_running<'o>(
+    options: &ExecuteOptions<'o>,
+    begun: Option<&'o RunningQuery>,
+) -> ExecuteOptions<'o> {
+    let running = begun.or(options.running);
+    ExecuteOptions {
+        running,
+        cancel: running.map(RunningQuery::cancel).or(options.cancel),
+        ..options.clone()
     }
 }
 
@@ -228,5 +391,11 @@ impl QueryError {
             DbError::InvalidName { .. } => QueryError::invalid("invalid name"),
             other => QueryError::storage(other),
         }
+    }
+}
+
+impl From<DbError> for QueryError {
+    fn from(error: DbError) -> Self {
+        QueryError::from_db(error)
     }
 }

@@ -49,7 +49,8 @@
 //! | execution | [`Engine`], [`ExecuteOptions`] | also a [`FrameSource`](stripchart_core::FrameSource), which charts ask |
 //! | protection | [`Limits`], [`Cancel`], [`Deadline`] | checked before and while a statement runs |
 //! | answers | [`StatementResult`], [`QueryError`] | frames, messages, or why not |
-//! | text | [`write_json`], [`JsonWriter`], [`write_csv`] | InfluxDB's, byte for byte |
+//! | text | [`write_json`], [`JsonWriter`], [`write_csv`], [`write_msgpack`] | InfluxDB's, byte for byte |
+//! | answers of any length | [`AnswerStream`], [`StreamOptions`] | text made while it is taken, in bounded memory |
 //!
 //! # What is answered
 //!
@@ -81,6 +82,8 @@
 //! None is on by default.
 
 pub mod ast;
+mod continuous;
+mod delete;
 mod engine;
 mod error;
 mod exec;
@@ -91,13 +94,21 @@ mod into;
 mod limits;
 mod manage;
 mod parse;
+mod password;
 mod plan;
 mod re2;
+mod records;
 mod result;
+mod running;
+mod shards;
 mod show;
+mod stream;
+mod subscriptions;
+mod users;
 mod window;
 mod zone;
 
+pub use continuous::{ContinuousGuard, ContinuousRun, Tick};
 pub use engine::{Engine, ExecuteOptions};
 pub use error::QueryError;
 pub use limits::{Deadline, Limits};
@@ -107,6 +118,11 @@ pub use parse::{
 };
 pub use result::{
     FormatOptions, JsonWriter, Message, StatementResult, write_csv, write_error, write_json,
+    write_msgpack, write_msgpack_error,
 };
+pub use running::RunningQuery;
+pub use stream::{AnswerStream, StreamOptions, TextFormat};
 pub use stripchart_storage::Cancel;
+pub use subscriptions::Subscription;
+pub use users::{AuthError, User};
 pub use zone::Zone;

@@ -1,13 +1,17 @@
 //! Databases and retention policies.
 
 use stripchart_core::{DurationLiteral, Frame};
-use stripchart_storage::{Db, DbError, PolicyChange, PolicySpec};
+use stripchart_storage::{DbError, PolicyChange, PolicySpec};
 
-use crate::QueryError;
 use crate::ast::{AlterRetentionPolicy, CreateRetentionPolicy, DatabasePolicy, Statement};
+use crate::{Engine, QueryError};
 
 /// Runs a statement that changes the catalog; `None` if it is of another kind.
-pub(crate) fn run(db: &Db, statement: &Statement) -> Result<Option<Vec<Frame>>, QueryError> {
+pub(crate) fn run(
+    engine: &Engine,
+    statement: &Statement,
+) -> Result<Option<Vec<Frame>>, QueryError> {
+    let db = engine.db();
     let done = match statement {
         Statement::CreateDatabase { name, policy } => {
             check_name(name)?;
@@ -39,7 +43,23 @@ pub(crate) fn run(db: &Db, statement: &Statement) -> Result<Option<Vec<Frame>>, 
         _ => return Ok(None),
     };
     done.map_err(QueryError::from_db)?;
+    if matches!(statement, Statement::DropDatabase { .. } | Statement::DropRetentionPolicy { .. }) {
+        forget_dropped(engine)?;
+    }
     Ok(Some(Vec::new()))
+}
+
+/// Rights, continuous queries and subscriptions go with what they are about.
+fn forget_dropped(engine: &Engine) -> Result<(), QueryError> {
+    let mut pruned = (*engine.records()?).clone();
+    pruned.prune(&engine.db().catalog());
+    if pruned == *engine.records()? {
+        return Ok(());
+    }
+    engine.change_records(|records| {
+        records.prune(&engine.db().catalog());
+        Ok(())
+    })
 }
 
 /// InfluxDB's rule: printable, no slashes, neither `.` nor `..`.

@@ -4,7 +4,9 @@
 //! say of fields makes a series not be shown. A condition on time selects the series that have rows about that time.
 
 mod cardinality;
+mod diagnostics;
 mod measurements;
+mod stats;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -14,18 +16,19 @@ use stripchart_storage::{Db, TagFilter, View};
 use crate::ast::{KeyCondition, MeasurementName, ShowClauses, Source, Statement};
 use crate::plan::time::{TimeBounds, mentions_time, split_condition};
 use crate::plan::{Condition, matching, means_field};
-use crate::{ExecuteOptions, QueryError};
+use crate::{Engine, ExecuteOptions, QueryError, User};
 
 /// Runs a `SHOW` statement.
 pub(crate) fn run(
-    db: &Db,
+    engine: &Engine,
     statement: &Statement,
     options: &ExecuteOptions<'_>,
 ) -> Result<Vec<Frame>, QueryError> {
+    let db = engine.db();
     let scope = |database: Option<&str>| Scope::new(db, database, options);
     let of = |clauses: &ShowClauses| scope(clauses.database.as_deref());
     match statement {
-        Statement::ShowDatabases => Ok(vec![databases(db)]),
+        Statement::ShowDatabases => Ok(vec![databases(db, options.user)]),
         Statement::ShowRetentionPolicies { database } => {
             retention_policies(db, database.as_deref().or(options.database))
         }
@@ -36,15 +39,18 @@ pub(crate) fn run(
         Statement::ShowTagValues { key, clauses } => tag_values(&of(clauses)?, key, clauses),
         Statement::ShowFieldKeys { clauses } => field_keys(&of(clauses)?, clauses),
         Statement::ShowSeries { clauses } => series(&of(clauses)?, clauses),
-        Statement::ShowCardinality { of: what, exact, clauses } => {
-            cardinality::show(&of(clauses)?, what, *exact, clauses)
-        }
-        // There are none of these, and that is the answer.
-        Statement::ShowUsers => Ok(vec![empty("", &["user", "admin"])]),
-        Statement::ShowSubscriptions => Ok(Vec::new()),
-        Statement::ShowContinuousQueries => {
-            let names = db.catalog();
-            Ok(names.databases().map(|db| empty(db.name(), &["name", "query"])).collect())
+        Statement::ShowCardinality { of: what, exact, clauses } => match of(clauses) {
+            // InfluxDB's estimate does not ask whether there is such a database.
+            Err(QueryError::DatabaseNotFound { .. })
+                if cardinality::is_estimated(what, *exact, clauses) =>
+            {
+                Ok(cardinality::estimated(0))
+            }
+            scope => cardinality::show(&scope?, what, *exact, clauses),
+        },
+        Statement::ShowStats { module } => stats::show(engine, module.as_deref()),
+        Statement::ShowDiagnostics { module } => {
+            Ok(diagnostics::show(module.as_deref(), options.now))
         }
         other => Err(QueryError::unsupported(verb(other))),
     }
@@ -82,6 +88,10 @@ impl<'a> Scope<'a> {
         let mut views = Vec::new();
         for policy in database.policies() {
             let view = db.view(name, Some(&policy.name)).map_err(QueryError::from_db)?;
+            let view = match options.cancel {
+                Some(cancel) => view.cancelled_by(cancel),
+                None => view,
+            };
             views.push((policy.name.clone(), view));
         }
         Ok(Scope { views, options })
@@ -170,14 +180,8 @@ fn overlaps(view: &View, series: &stripchart_storage::Series, bounds: TimeBounds
     })
 }
 
-/// A frame of columns without rows.
-fn empty(name: &str, columns: &[&str]) -> Frame {
-    columns.iter().fold(Frame::new(name), |frame, column| {
-        frame.column(Column::new(*column, Values::String(Strings::default())))
-    })
-}
-
-fn texts<'t>(name: &str, texts: impl IntoIterator<Item = &'t str>) -> Column {
+/// A column of texts.
+pub(crate) fn texts<'t>(name: &str, texts: impl IntoIterator<Item = &'t str>) -> Column {
     Column::new(name, Values::String(Strings::from_iter(texts)))
 }
 
@@ -189,9 +193,14 @@ fn page<T>(rows: impl IntoIterator<Item = T>, limit: Option<u64>, offset: u64) -
     rows.into_iter().skip(offset).take(count).collect()
 }
 
-fn databases(db: &Db) -> Frame {
+/// Those that the user may read or write.
+fn databases(db: &Db, user: Option<&User>) -> Frame {
     let catalog = db.catalog();
-    Frame::new("databases").column(texts("name", catalog.databases().map(|db| db.name())))
+    let names = catalog.databases_by_age().into_iter().map(|database| database.name());
+    let visible = |name: &&str| {
+        user.is_none_or(|user| user.is_admin() || user.may_read(name) || user.may_write(name))
+    };
+    Frame::new("databases").column(texts("name", names.filter(visible)))
 }
 
 fn retention_policies(db: &Db, database: Option<&str>) -> Result<Vec<Frame>, QueryError> {
@@ -220,13 +229,21 @@ fn retention_policies(db: &Db, database: Option<&str>) -> Result<Vec<Frame>, Que
     ])
 }
 
-/// As Go prints durations: `168h0m0s`, `1m30s`, `0s`.
-fn go_duration(nanos: i64) -> String {
-    let seconds = nanos / 1_000_000_000;
-    let (hours, minutes) = (seconds / 3600, seconds / 60 % 60);
-    let rest = nanos % 60_000_000_000;
-    let rest = if rest % 1_000_000_000 == 0 {
-        format!("{}s", rest / 1_000_000_000)
+/// As Go prints durations: `168h0m0s`, `1m30s`, `1.5ms`, `0s`.
+pub(crate) fn go_duration(nanos: i64) -> String {
+    const SECOND: i64 = 1_000_000_000;
+    let scaled = |unit: i64, name: &str| format!("{}{name}", nanos as f64 / unit as f64);
+    if nanos != 0 && nanos.abs() < SECOND {
+        return match nanos.abs() {
+            1..1_000 => format!("{nanos}ns"),
+            1_000..1_000_000 => scaled(1_000, "µs"),
+            _ => scaled(1_000_000, "ms"),
+        };
+    }
+    let (hours, minutes) = (nanos / (3600 * SECOND), nanos / (60 * SECOND) % 60);
+    let rest = nanos % (60 * SECOND);
+    let rest = if rest % SECOND == 0 {
+        format!("{}s", rest / SECOND)
     } else {
         format!("{}s", rest as f64 / 1e9)
     };
@@ -412,6 +429,9 @@ mod tests {
             (604_800_000_000_000, "168h0m0s"),
             (90_000_000_000, "1m30s"),
             (3_660_500_000_000, "1h1m0.5s"),
+            (999, "999ns"),
+            (1_500, "1.5µs"),
+            (250_000_000, "250ms"),
         ];
         for (nanos, want) in cases {
             assert_eq!(go_duration(nanos), want);

@@ -80,7 +80,7 @@ fn limits_are_kept() {
     limited = options();
     limited.limits.max_points = Some(150);
     let raw = "SELECT used FROM net";
-    assert_eq!(error(&engine, raw, &limited), "max-select-point limit exceeded: (200/150)");
+    assert_eq!(error(&engine, raw, &limited), "max-select-point limit exceeed: (200/150)");
     limited = options();
     limited.limits.max_memory_bytes = Some(1000);
     let error = error(&engine, "SELECT median(used) FROM net", &limited);

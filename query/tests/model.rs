@@ -176,13 +176,9 @@ fn series_rows(points: &[(i64, f64)], question: &Question) -> Vec<(i64, Option<f
     let filled = rows.into_iter().filter_map(|(label, value)| {
         let value = match value {
             Some(value) => {
-                // A null that a function computed is filled too.
-                previous = value.or(previous);
-                match question.fill {
-                    "7" => Some(value.or(Some(7.0))),
-                    "previous" => Some(previous),
-                    _ => Some(value),
-                }
+                // A null that a function computed is not filled: it is a number that is none.
+                previous = value;
+                Some(value)
             }
             None => match question.fill {
                 "none" => None,

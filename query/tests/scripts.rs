@@ -150,6 +150,36 @@ fn what_is_stored_can_be_listed() {
     script("show.txt");
 }
 
+#[test]
+fn deleted_points_are_gone_and_others_stay() {
+    script("delete.txt");
+}
+
+#[test]
+fn users_are_made_and_given_rights() {
+    script("users.txt");
+}
+
+#[test]
+fn continuous_queries_are_kept() {
+    script("continuous.txt");
+}
+
+#[test]
+fn subscriptions_are_kept() {
+    script("subscriptions.txt");
+}
+
+#[test]
+fn shards_have_numbers() {
+    script("shards.txt");
+}
+
+#[test]
+fn series_and_values_are_counted() {
+    script("cardinality.txt");
+}
+
 #[cfg(feature = "chrono-tz")]
 #[test]
 fn windows_and_dates_follow_local_clocks() {

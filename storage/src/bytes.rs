@@ -74,6 +74,7 @@ impl<'a> Reader<'a> {
         }
     }
 
+    #[inline]
     pub(crate) fn u8(&mut self) -> Result<u8, Bad> {
         Ok(u8::from_le_bytes(self.array()?))
     }
@@ -82,6 +83,7 @@ impl<'a> Reader<'a> {
         Ok(u16::from_le_bytes(self.array()?))
     }
 
+    #[inline]
     pub(crate) fn u32(&mut self) -> Result<u32, Bad> {
         Ok(u32::from_le_bytes(self.array()?))
     }
@@ -122,12 +124,14 @@ impl<'a> Reader<'a> {
         self.bad("a number of at most 64 bits", "a longer one")
     }
 
+    #[inline]
     pub(crate) fn zigzag(&mut self) -> Result<i64, Bad> {
         let value = self.varint()?;
         Ok((value >> 1).cast_signed() ^ -((value & 1).cast_signed()))
     }
 
     /// A count of things that take at least one byte each, or of at most `max` that may take none.
+    #[inline]
     pub(crate) fn count(&mut self, max: usize) -> Result<usize, Bad> {
         let count = self.varint()?;
         match usize::try_from(count) {

@@ -18,6 +18,8 @@ use crate::rollup::Rollup;
 const SECOND_NS: i64 = 1_000_000_000;
 const HOUR_NS: i64 = 3_600_000_000_000;
 const DAY_NS: i64 = 24 * HOUR_NS;
+/// From the begin of the year 1 to that of 1970.
+const YEAR_ONE_NS: i128 = 719_162 * DAY_NS as i128;
 
 /// The name of the policy that a database is given when none is asked for, as in InfluxDB.
 pub(crate) const AUTOGEN: &str = "autogen";
@@ -144,6 +146,15 @@ impl Catalog {
     /// The databases, sorted by name.
     pub fn databases(&self) -> impl Iterator<Item = &Database> {
         self.databases.values()
+    }
+
+    /// The databases, in the order in which they were created, as far as their policies tell: a database whose first policy was dropped
+    /// counts from its oldest.
+    #[must_use]
+    pub fn databases_by_age(&self) -> Vec<&Database> {
+        let mut databases: Vec<&Database> = self.databases.values().collect();
+        databases.sort_by_key(|database| database.policies.iter().map(|policy| policy.id).min());
+        databases
     }
 
     /// The database called `name`.
@@ -498,8 +509,13 @@ impl RetentionPolicy {
     }
 
     /// The shard, from start to before end, that `at` falls into.
+    ///
+    /// As InfluxDB, it counts from the begin of the year 1, a Monday: shards of a week begin on Mondays.
     pub(crate) fn shard_of(&self, at: i64) -> (i64, i64) {
-        let start = at.saturating_sub(at.rem_euclid(self.shard_duration_ns));
+        let duration = i128::from(self.shard_duration_ns);
+        let into = (i128::from(at) + YEAR_ONE_NS).rem_euclid(duration);
+        // Less than the duration.
+        let start = at.saturating_sub(i64::try_from(into).unwrap_or(0));
         (start, start.saturating_add(self.shard_duration_ns))
     }
 

@@ -13,6 +13,7 @@ use crate::background::{Background, Wake};
 use crate::catalog::{Catalog, Change, PolicyChange, PolicyId, PolicySpec};
 use crate::commit::Commit;
 use crate::disk::Disk;
+use crate::documents::Documents;
 use crate::head::Head;
 use crate::ingest::Ingest;
 use crate::maintain::Maintenance;
@@ -56,6 +57,7 @@ pub(crate) struct Shared {
     pub(crate) shards_dropped: AtomicU64,
     /// Kept between bodies of line protocol.
     pub(crate) lines: Mutex<Option<Box<Scratch>>>,
+    pub(crate) documents: Mutex<Documents>,
     _lock: Box<dyn FolderLock>,
 }
 
@@ -129,6 +131,7 @@ impl Db {
             disk: Disk::default(),
             shards_dropped: AtomicU64::new(0),
             lines: Mutex::default(),
+            documents: Mutex::default(),
             _lock: found.lock,
         };
         let shared = Arc::new(shared);
@@ -304,6 +307,15 @@ impl Db {
         self.shared.ingest.lock().closed = true;
         self.shared.commit.sync_all()?;
         self.shared.seal()
+    }
+
+    /// Forces what was acknowledged to the device, whatever the [`SyncPolicy`](crate::SyncPolicy): for whoever is about to rely on it.
+    ///
+    /// # Errors
+    ///
+    /// [`DbError::ReadOnly`] if that fails, or has failed before.
+    pub fn sync(&self) -> Result<(), DbError> {
+        self.shared.commit.sync_all()
     }
 
     /// Seals what is in memory: afterwards it is in segments, and the log is empty.

@@ -68,7 +68,29 @@ impl Db {
         range: TimeRange,
     ) -> Result<Deleted, DbError> {
         let policies = self.policies_of(database, policy)?;
-        let what = What { policies, measurement, filter, range };
+        let what = What { policies, series: vec![(measurement, filter)], range };
+        let mut work = self.shared.maintenance.lock();
+        self.shared.delete(&mut work, &what)
+    }
+
+    /// Deletes the rows inside `range` of the series of several measurements, each with the filter that accepts them, in one retention policy
+    /// of `database` or in all of them; all of it or, if it fails, nothing.
+    ///
+    /// Costs what one [`Db::delete`] does.
+    ///
+    /// # Errors
+    ///
+    /// As [`Db::delete`].
+    pub fn delete_many(
+        &self,
+        database: &str,
+        policy: Option<&str>,
+        series: &[(String, TagFilter)],
+        range: TimeRange,
+    ) -> Result<Deleted, DbError> {
+        let policies = self.policies_of(database, policy)?;
+        let series = series.iter().map(|(name, filter)| (Some(name.as_str()), filter)).collect();
+        let what = What { policies, series, range };
         let mut work = self.shared.maintenance.lock();
         self.shared.delete(&mut work, &what)
     }
@@ -84,8 +106,8 @@ impl Db {
     /// still fixed.
     pub fn drop_measurement(&self, database: &str, name: &str) -> Result<Deleted, DbError> {
         let policies = self.policies_of(database, None)?;
-        let (filter, range) = (&TagFilter::All, TimeRange::ALL);
-        let what = What { policies: policies.clone(), measurement: Some(name), filter, range };
+        let series = vec![(Some(name), &TagFilter::All)];
+        let what = What { policies: policies.clone(), series, range: TimeRange::ALL };
         let mut work = self.shared.maintenance.lock();
         let deleted = self.shared.delete(&mut work, &what)?;
         let change = Change::DropMeasurement { policies: policies.clone(), name: name.to_owned() };
@@ -110,8 +132,8 @@ impl Db {
 /// What is to be deleted.
 struct What<'a> {
     policies: Vec<PolicyId>,
-    measurement: Option<&'a str>,
-    filter: &'a TagFilter,
+    /// Measurements, `None` for all, and which series of them.
+    series: Vec<(Option<&'a str>, &'a TagFilter)>,
     range: TimeRange,
 }
 
@@ -130,11 +152,24 @@ impl Shared {
         for policy in &what.policies {
             // All that a rollup has of a measurement need not be all that the rolled up policy has.
             let whole = self.catalog().policies().all(|policy| policy.rollups.is_empty());
-            series += resolve(&version, *policy, what, whole, &mut marks)?;
+            for of in &what.series {
+                series += resolve(&version, *policy, *of, what.range, whole, &mut marks)?;
+            }
         }
         self.follow_rollups(what, &mut marks);
         self.bury(work, marks)?;
         Ok(Deleted { series })
+    }
+
+    /// Deletes all rows of a policy inside `range`.
+    pub(crate) fn delete_range(
+        &self,
+        work: &mut Maintenance,
+        policy: PolicyId,
+        range: TimeRange,
+    ) -> Result<Deleted, DbError> {
+        let policies = vec![policy];
+        self.delete(work, &What { policies, series: vec![(None, &TagFilter::All)], range })
     }
 
     /// A row of a rollup stands at the begin of its span, so that a delete may take it though rows of its span stay. Marking the
@@ -206,7 +241,8 @@ impl Shared {
 fn resolve(
     version: &Version,
     policy: PolicyId,
-    what: &What<'_>,
+    (measurement, filter): (Option<&str>, &TagFilter),
+    range: TimeRange,
     whole: bool,
     marks: &mut Vec<Mark>,
 ) -> Result<u64, ReadError> {
@@ -215,29 +251,29 @@ fn resolve(
         ..version.view(policy, Arc::new(Catalog::default()), i64::MIN)
     };
     let view = View::of(Arc::new(inner));
-    let measurements = match what.measurement {
+    let measurements = match measurement {
         Some(name) => vec![name.to_owned()],
         None => view.measurements()?,
     };
     let mut count = 0;
     for measurement in measurements {
-        let found = view.series(&measurement, what.filter)?;
+        let found = view.series(&measurement, filter)?;
         let in_range = found.iter().filter(|series| {
             let bounds = view.time_bounds(series);
-            bounds.is_some_and(|(first, last)| first < what.range.end && what.range.start <= last)
+            bounds.is_some_and(|(first, last)| first < range.end && range.start <= last)
         });
         let keys: Vec<&str> = in_range.map(|series| series.key().as_str()).collect();
         if keys.is_empty() {
             continue;
         }
         count += keys.len() as u64;
-        let all = match what.filter {
+        let all = match filter {
             TagFilter::All => true,
             _ => whole && keys.len() == view.series(&measurement, &TagFilter::All)?.len(),
         };
         let series = if all { Selection::All } else { Selection::Keys(KeySet::new(keys)) };
-        let range = (what.range.start.nanos(), what.range.end.nanos());
-        marks.push(Mark { policy, measurement, range, series });
+        let span = (range.start.nanos(), range.end.nanos());
+        marks.push(Mark { policy, measurement, range: span, series });
     }
     Ok(count)
 }

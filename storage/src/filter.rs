@@ -35,6 +35,13 @@ pub enum TagFilter {
         /// The value.
         value: String,
     },
+    /// The tag's value begins with this, which an index finds without looking at others.
+    Prefix {
+        /// The tag's key.
+        key: String,
+        /// What the value begins with; the empty text begins all, that of a missing tag too.
+        prefix: String,
+    },
     /// The tag's value passes the test.
     Matches {
         /// The tag's key.
@@ -72,6 +79,7 @@ impl TagFilter {
             TagFilter::All => true,
             TagFilter::Equal { key, value } => ask(leaf, key, &|v| v == value),
             TagFilter::NotEqual { key, value } => ask(leaf, key, &|v| v != value),
+            TagFilter::Prefix { key, prefix } => ask(leaf, key, &|v| v.starts_with(&**prefix)),
             TagFilter::Matches { key, test } => ask(leaf, key, &**test),
             TagFilter::NotMatches { key, test } => !ask(leaf, key, &**test),
             TagFilter::And(all) => all.iter().all(|filter| filter.evaluate(ask)),
@@ -96,6 +104,7 @@ impl fmt::Debug for TagFilter {
             TagFilter::All => f.write_str("All"),
             TagFilter::Equal { key, value } => write!(f, "{key:?} = {value:?}"),
             TagFilter::NotEqual { key, value } => write!(f, "{key:?} != {value:?}"),
+            TagFilter::Prefix { key, prefix } => write!(f, "{key:?} begins with {prefix:?}"),
             TagFilter::Matches { key, .. } => write!(f, "{key:?} =~ ..."),
             TagFilter::NotMatches { key, .. } => write!(f, "{key:?} !~ ..."),
             TagFilter::And(all) => f.debug_tuple("And").field(all).finish(),
@@ -121,6 +130,10 @@ mod tests {
         let key = key.as_ref();
         assert!(equal("host", "a").accepts(key));
         assert!(equal("rack", "").accepts(key));
+        let prefix =
+            |key: &str, prefix: &str| TagFilter::Prefix { key: key.into(), prefix: prefix.into() };
+        assert!(prefix("host", "a").accepts(key) && prefix("rack", "").accepts(key));
+        assert!(!prefix("host", "ab").accepts(key) && !prefix("rack", "a").accepts(key));
         assert!(TagFilter::NotEqual { key: "rack".into(), value: "x".into() }.accepts(key));
         let empty = TagFilter::Matches { key: "rack".into(), test: Arc::new(str::is_empty) };
         assert!(empty.accepts(key));

@@ -41,6 +41,7 @@ use std::sync::Arc;
 
 use crate::ReadError;
 use crate::bytes::Reader;
+use crate::crc;
 use crate::vfs::{AppendFile, Vfs};
 
 /// The folder of the files.
@@ -368,7 +369,8 @@ fn scan_header(path: &Path, number: u64, bytes: &[u8]) -> Result<Option<(u64, u3
         ReadError::check_version(path, version, VERSION..=VERSION)?;
     }
     let Some(head) = bytes.get(..HEADER_LEN) else { return Ok(None) };
-    if Reader::new(&head[CRC_AT..]).u32() != Ok(crc32c::crc32c(&head[..CRC_AT])) {
+    let stored = Reader::new(&head[CRC_AT..]).u32();
+    if !stored.is_ok_and(|stored| crc::holds(stored, crc32c::crc32c(&head[..CRC_AT]))) {
         return Ok(None);
     }
     ReadError::check_version(path, version, VERSION..=VERSION)?;
@@ -383,13 +385,13 @@ fn scan_header(path: &Path, number: u64, bytes: &[u8]) -> Result<Option<(u64, u3
 fn record_at(bytes: &[u8], offset: usize, salt: u32) -> Option<Record<'_>> {
     let mut reader = Reader::new(bytes.get(offset..)?);
     let len = usize::try_from(reader.u32().ok()?).ok().filter(|len| *len <= MAX_RECORD)?;
-    let crc = reader.u32().ok()?;
+    let stored = reader.u32().ok()?;
     let seq = reader.u64().ok()?;
     let behind = reader.u32().ok()?;
     let kind = reader.u8().ok()?;
     let payload = reader.take(len).ok()?;
     let computed = checksum(salt, &bytes[offset..offset + RECORD_HEADER_LEN + len]);
-    let kind = Kind::from_id(kind).filter(|_| computed == crc)?;
+    let kind = Kind::from_id(kind).filter(|_| crc::holds(stored, computed))?;
     let durable = seq.saturating_sub(1).saturating_sub(u64::from(behind));
     Some(Record { seq, kind, payload, offset, durable })
 }

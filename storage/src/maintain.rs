@@ -16,7 +16,7 @@ use crate::options::SyncPolicy;
 use crate::recover::{SHARDS, create_synced};
 use crate::segment::write::SegmentWriter;
 use crate::segment::{Segment, file_name};
-use crate::{ReadError, quarantine, tombstone};
+use crate::{ReadError, documents, quarantine, tombstone};
 
 /// How long a failed seal is left alone.
 const RETRY_NS: i64 = 10_000_000_000;
@@ -195,7 +195,8 @@ impl Shared {
         let segments = version.segments.values().flatten();
         let mut bytes: u64 = segments.map(|segment| allocated(segment.bytes)).sum();
         bytes += self.ingest.lock().log.files.iter().map(|file| allocated(file.bytes)).sum::<u64>();
-        for folder in [Path::new(""), Path::new(tombstone::FOLDER), Path::new(quarantine::FOLDER)] {
+        let folders = ["", tombstone::FOLDER, quarantine::FOLDER, documents::FOLDER];
+        for folder in folders.map(Path::new) {
             bytes += folder_bytes(self.vfs(), &self.root.join(folder));
         }
         bytes

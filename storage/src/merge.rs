@@ -5,6 +5,9 @@
 //! The new segment names those it replaces, and they are removed once it is durable: should a crash leave some of them, opening
 //! removes them.
 //!
+//! Groups of rows that one source alone has, pressed as hard as the new segment shall be, are copied with their checksums: a delete, or rows
+//! that came late, cost what they touch, and not all that was merged before.
+//!
 //! In memory are the blocks of the measurement at hand, as the segment will have them, and the rows of one series.
 
 mod cursor;
@@ -21,16 +24,19 @@ use crate::catalog::Catalog;
 use crate::codec::Effort;
 use crate::db::{Shared, Version};
 use crate::maintain::{Garbage, Maintenance};
-use crate::rows::{Rows, Wanted};
-use crate::scan::{clusters, load_cluster};
-use crate::segment::Segment;
-use crate::segment::write::{Identity, SegmentWriter};
+use crate::rows::{ColumnBuilder, Rows, Wanted};
+use crate::scan::{Piece, PieceRows, clusters, load_cluster};
+use crate::segment::copy::Copied;
+use crate::segment::write::{Identity, PartOfSeries, SHORT_ROWS, SegmentWriter};
+use crate::segment::{GROUP_ROWS, Run, Segment};
 use crate::tombstone::Deletes;
 use crate::view::{Series, ViewInner};
 use crate::{Cancel, ReadError};
 
 /// How many times as long it takes to write a value so that it takes the fewest bytes.
 const COLD_COST: u64 = 4;
+/// How many values are copied in the time that one takes to be written.
+const COPIES: u64 = 16;
 
 /// A merge that has begun.
 pub(crate) struct Job {
@@ -47,6 +53,8 @@ pub(crate) struct Job {
     tables: std::vec::IntoIter<String>,
     table: Option<(Vec<Wanted>, Keys)>,
     rows: u64,
+    /// Of these, rows whose blocks were copied.
+    copied_rows: u64,
 }
 
 impl Job {
@@ -92,6 +100,7 @@ impl Job {
             tables: names.into_iter().collect::<Vec<_>>().into_iter(),
             table: None,
             rows: 0,
+            copied_rows: 0,
         })
     }
 
@@ -129,13 +138,23 @@ impl Job {
                 continue;
             };
             let series = Series::of(&self.view, key, places);
-            let rows = rows_of(&series, wanted)?;
-            self.writer.series(series.key(), &rows);
-            self.rows += rows.len() as u64;
-            // A series costs something even if it has few values.
-            let cost = (rows.len() * wanted.len()).max(64) as u64;
+            let parts = parts_of(&series, wanted, self.effort)?;
+            let as_written: Vec<PartOfSeries<'_>> = parts.iter().map(Part::as_written).collect();
+            self.writer.series_of_parts(series.key(), &as_written)?;
+            let (mut rows, mut copied) = (0, 0);
+            for part in &parts {
+                match part {
+                    Part::Rows(part) => rows += part.len(),
+                    Part::Copied(part) => copied += part.timestamps.len(),
+                }
+            }
+            self.rows += (rows + copied) as u64;
+            self.copied_rows += copied as u64;
+            let cost = (rows * wanted.len()) as u64;
             let cost = if self.effort == Effort::Cold { cost * COLD_COST } else { cost };
-            *budget = budget.saturating_sub(cost);
+            let cost = cost + (copied * wanted.len()) as u64 / COPIES;
+            // A series costs something even if it has few values.
+            *budget = budget.saturating_sub(cost.max(64));
         }
         Ok(false)
     }
@@ -147,15 +166,85 @@ impl fmt::Debug for Job {
     }
 }
 
-/// All rows of a series, merged.
-fn rows_of(series: &Series, wanted: &[Wanted]) -> Result<Rows, ReadError> {
-    let all = (i64::MIN, i64::MAX);
-    let mut rows = Rows::empty(wanted);
-    for cluster in clusters(series, wanted, all.0, all.1)? {
-        let more = load_cluster(cluster, wanted, all)?;
-        more.slice(0, more.len(), wanted, &mut rows);
+/// Some rows of a series, in order of time.
+enum Part {
+    Rows(Rows),
+    Copied(Copied),
+}
+
+impl Part {
+    fn as_written(&self) -> PartOfSeries<'_> {
+        match self {
+            Part::Rows(rows) => PartOfSeries::Rows(rows),
+            Part::Copied(copied) => PartOfSeries::Copied(copied),
+        }
     }
-    Ok(rows)
+}
+
+/// All rows of a series, merged: groups that can be copied, and between them what has to be encoded.
+fn parts_of(series: &Series, wanted: &[Wanted], effort: Effort) -> Result<Vec<Part>, ReadError> {
+    let all = (i64::MIN, i64::MAX);
+    let (mut parts, mut pending) = (Vec::new(), Pending::default());
+    let mut clusters = clusters(series, wanted, all.0, all.1)?;
+    while let Some(cluster) = clusters.pop_front() {
+        match copyable(&cluster, effort) {
+            Some((segment, run)) if pending.may_end(run, clusters.is_empty()) => {
+                parts.extend(pending.take(wanted).map(Part::Rows));
+                parts.push(Part::Copied(segment.copy_run(run, wanted)?));
+            }
+            _ => pending.push(load_cluster(cluster, wanted, all)?),
+        }
+    }
+    parts.extend(pending.take(wanted).map(Part::Rows));
+    Ok(parts)
+}
+
+/// The run that a cluster is, if nothing else has rows in it, nothing of it is deleted, it has its blocks for itself, and these are pressed hard
+/// enough.
+fn copyable(cluster: &[Piece], effort: Effort) -> Option<(&Segment, &Run)> {
+    let [Piece { rows: PieceRows::Sealed { segment, run }, .. }] = cluster else { return None };
+    (run.alone() && segment.footer.effort >= effort).then_some((segment, run))
+}
+
+/// Rows that were read and wait for more.
+#[derive(Default)]
+struct Pending {
+    rows: Vec<Rows>,
+    len: usize,
+}
+
+impl Pending {
+    fn push(&mut self, rows: Rows) {
+        self.len += rows.len();
+        self.rows.push(rows);
+    }
+
+    /// Whether what waits may become groups of its own so that `run` can be copied; not if either were a small block that many merges would
+    /// leave behind them.
+    fn may_end(&self, run: &Run, is_last: bool) -> bool {
+        let rows = run.rows as usize;
+        let enough = rows >= GROUP_ROWS;
+        match self.len % GROUP_ROWS {
+            0 if self.len == 0 => enough || is_last && rows >= SHORT_ROWS,
+            rest => enough && (rest == 0 || rest >= GROUP_ROWS / 2 || self.len > GROUP_ROWS),
+        }
+    }
+
+    /// All of it, one behind the other.
+    fn take(&mut self, wanted: &[Wanted]) -> Option<Rows> {
+        self.len = 0;
+        let mut rows = std::mem::take(&mut self.rows);
+        if rows.len() < 2 {
+            return rows.pop();
+        }
+        let timestamps = rows.iter().flat_map(|rows| &rows.timestamps).copied().collect();
+        let columns = wanted.iter().enumerate().map(|(at, wanted)| {
+            let mut column = ColumnBuilder::new(wanted.field_type);
+            rows.iter().for_each(|rows| column.extend(&rows.columns[at], rows.len()));
+            column.finish()
+        });
+        Some(Rows { timestamps, columns: columns.collect() })
+    }
 }
 
 /// The fields that any of the segments has of a measurement, sorted.
@@ -179,3 +268,6 @@ impl Shared {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests;

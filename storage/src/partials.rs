@@ -382,6 +382,14 @@ impl Partials {
         }
     }
 
+    /// Adds values by their number and sum.
+    pub(crate) fn add_sum(&mut self, bucket: usize, count: u64, sum: Sum) {
+        self.counts[bucket] += count;
+        if let Some(all) = self.sums.get_mut(bucket) {
+            all.merge(sum);
+        }
+    }
+
     /// Adds values of which only the number is asked for.
     pub(crate) fn add_count(&mut self, bucket: usize, count: u64) {
         self.counts[bucket] += count;

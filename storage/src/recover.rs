@@ -6,6 +6,7 @@
 //! FOLDER/log/NNNNNNNNNNNNNNNN.log      the log, from the first record that no segment covers
 //! FOLDER/shards/POLICY/START_END/NNNNNNNNNNNNNNNN.seg
 //! FOLDER/tombstones/NNNNNNNNNNNNNNNN.del   what was deleted and is in segments still
+//! FOLDER/documents/NAME.doc                what a layer above keeps; read when asked for
 //! FOLDER/quarantine/                      what is damaged
 //! ```
 //!
@@ -21,6 +22,7 @@ use std::sync::Arc;
 use crate::catalog::file::{self, Checkpoint};
 use crate::catalog::{Catalog, PolicyId};
 use crate::disk::{RESERVE, is_full};
+use crate::documents;
 use crate::head::Head;
 use crate::health::is_damage;
 use crate::log::{self, Log, LogFile};
@@ -76,6 +78,7 @@ pub(crate) fn open(options: &DbBuilder, root: &Path) -> Result<Recovered, OpenEr
     found.read_log(vfs, &root.join(log::FOLDER))?;
     found.read_segments(options, &root.join(SHARDS))?;
     found.read_tombstones(vfs, root)?;
+    found.remove.extend(documents::leftovers(vfs, root)?);
     // From here on nothing is refused any more.
     for damage in &found.damage {
         match quarantine::set_aside(vfs, root, damage) {

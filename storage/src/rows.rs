@@ -116,8 +116,12 @@ pub(crate) fn slice_column(column: &Column, from: usize, to: usize) -> Column {
 
 /// These rows of a column, in this order; those past its end have no value.
 pub(crate) fn gather_column(column: &Column, rows: &[usize]) -> Column {
-    let valid: Bitmap = rows.iter().map(|row| column.is_valid(*row)).collect();
     let values = gather_values(column.values(), rows);
+    let len = column.len();
+    if column.validity().is_none() && rows.iter().all(|row| *row < len) {
+        return Column::new(&*column.name, values);
+    }
+    let valid: Bitmap = rows.iter().map(|row| column.is_valid(*row)).collect();
     if valid.count_ones() == valid.len() {
         Column::new(&*column.name, values)
     } else {

@@ -197,7 +197,7 @@ impl Shared {
 }
 
 /// The shards that rows of `tables` fall into.
-fn shards_of(
+pub(crate) fn shards_of(
     head: &HeadInner,
     tables: &[&HeadTable],
     policy: &RetentionPolicy,

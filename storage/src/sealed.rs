@@ -30,7 +30,7 @@ use crate::segment::{SUFFIX, Segment};
 use crate::tombstone::{self, Deletes, Tombstone};
 use crate::vfs::{ReadMode, Vfs};
 use crate::view::{View, ViewInner};
-use crate::{DbError, OpenError, Quarantined, ReadError, log, quarantine};
+use crate::{DbError, OpenError, Quarantined, ReadError, documents, log, quarantine};
 
 /// Looks that are taken before giving up. Each takes longer than a writer needs to replace a file, so that two or three do
 /// in practice.
@@ -120,6 +120,8 @@ pub enum FileKind {
     Segment,
     /// What was deleted and is in segments still.
     Tombstone,
+    /// What a layer above keeps; see [`Db::document`](crate::Db::document).
+    Document,
     /// The mark of the process that has the folder open.
     Lock,
     /// Files that were found damaged and put aside.
@@ -450,6 +452,7 @@ fn kind_of(path: &Path) -> FileKind {
         Some(first) if first.as_os_str() == log::FOLDER && text.ends_with(".log") => FileKind::Log,
         Some(first) if first.as_os_str() == SHARDS && text.ends_with(SUFFIX) => FileKind::Segment,
         Some(first) if first.as_os_str() == tombstone::FOLDER => FileKind::Tombstone,
+        Some(first) if first.as_os_str() == documents::FOLDER => FileKind::Document,
         Some(first) if first.as_os_str() == quarantine::FOLDER => FileKind::Quarantine,
         _ => FileKind::Other,
     }

@@ -16,7 +16,7 @@ use crate::options::DbBuilder;
 use crate::recover::{LOCK, SHARDS, create_folder, create_synced, list_or_nothing};
 use crate::tombstone;
 use crate::vfs::{ReadMode, SealedFile, Vfs};
-use crate::{DbError, OpenError, ReadError, log};
+use crate::{DbError, OpenError, ReadError, documents, log};
 
 /// Bytes that are copied at a time.
 const CHUNK: u64 = 1 << 20;
@@ -124,6 +124,7 @@ impl Shared {
             let path = tombstone::path_of(Path::new(""), tombstone.rank);
             target.put(&path, &bytes)?;
         }
+        target.take_documents(&self.root)?;
         // It has no log, and so begins to count anew.
         target.finish(&Checkpoint { catalog, sealed_seq: 0 })?;
         Ok(target.report)
@@ -141,6 +142,7 @@ fn copy_folder(vfs: &dyn Vfs, from: &Path, to: &Path) -> Result<SnapshotReport, 
         }
     }
     target.take_all(from, Path::new(tombstone::FOLDER), "del")?;
+    target.take_documents(from)?;
     for name in list_or_nothing(vfs, &from.join(log::FOLDER))? {
         // Whoever opens a folder writes the last file of its log anew, so none is shared.
         let path = Path::new(log::FOLDER).join(name);
@@ -261,6 +263,11 @@ impl<'a> Target<'a> {
             }
         }
         Ok(())
+    }
+
+    /// Takes the documents: they are replaced whole, never changed, so that they too may be linked.
+    fn take_documents(&mut self, from: &Path) -> Result<(), ReadError> {
+        self.take_all(from, Path::new(documents::FOLDER), documents::EXTENSION)
     }
 
     /// Makes all durable, then the folder a database.

@@ -34,6 +34,7 @@ pub(crate) use self::keys::KeySet;
 use crate::ReadError;
 use crate::bytes::{Bad, Reader, put_len, put_str, put_varint, put_zigzag};
 use crate::catalog::PolicyId;
+use crate::crc;
 use crate::recover::{create_synced, list_or_nothing};
 use crate::rows::{Rows, Wanted};
 use crate::segment::{Segment, SeriesAt};
@@ -163,7 +164,7 @@ impl Tombstone {
             return Err(ReadError::corrupt(path, 0, "at least 24 bytes", found));
         };
         let stored = Reader::new(&bytes[end..]).u32().map_err(bad)?;
-        if stored != crc32c::crc32c(&bytes[..end]) {
+        if !crc::holds(stored, crc32c::crc32c(&bytes[..end])) {
             let found = format!("{stored:08x}");
             return Err(ReadError::corrupt(path, end as u64, "the checksum of the file", found));
         }

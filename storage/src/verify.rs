@@ -24,7 +24,7 @@ use crate::segment::{SUFFIX, Segment, file_name};
 use crate::tombstone::{self, Deletes};
 use crate::vfs::Vfs;
 use crate::view::{Series, View, ViewInner};
-use crate::{Cancel, DbError, Direction, OpenError, ReadError, log};
+use crate::{Cancel, DbError, Direction, OpenError, ReadError, documents, log};
 
 /// Parts of a series' time that its statistics are compared over: their borders fall into blocks, so that statistics of
 /// parts of blocks are looked at too.
@@ -210,6 +210,7 @@ fn files_of(vfs: &dyn Vfs, root: &Path) -> Result<Vec<(PathBuf, u64)>, ReadError
         let known = names.iter().filter(|name| name.ends_with(".log") || name.ends_with(".del"));
         paths.extend(known.map(|name| folder.join(name)));
     }
+    paths.extend(documents::paths(vfs, root)?);
     let shards = root.join(SHARDS);
     for policy in list_or_nothing(vfs, &shards)? {
         let policy = shards.join(policy);
@@ -244,6 +245,9 @@ fn verify_file(
     }
     if is(path, "del") {
         return tombstone::Tombstone::decode(path, &read()?).map(drop);
+    }
+    if is(path, documents::EXTENSION) {
+        return documents::decode(path, &read()?).map(drop);
     }
     if is(path, "log") {
         let name = path.file_stem().unwrap_or_default().to_string_lossy();

@@ -9,7 +9,9 @@ use super::fill::{Span, fill};
 use super::input::{Input, InputSource, Wanted};
 use super::merge::Merge;
 use crate::QueryError;
-use crate::functions::{Accumulator, Aggregate, Points, Reducer, mean, reduce, spread, transform};
+use crate::functions::{
+    Accumulator, Aggregate, Points, Reducer, Stretch, mean, reduce, spread, transform,
+};
 use crate::limits::Budget;
 use crate::plan::time::MIN_TIME;
 use crate::plan::{Call, FillMode, Plan, Reference, ReferenceKind, TransformInput};
@@ -35,12 +37,18 @@ impl<'a> Scope<'a> {
             Call::Transform { f, input } => {
                 let points = match &**input {
                     TransformInput::Field(field) => self.raw(field)?,
-                    TransformInput::Call(call) => {
-                        let extends = *f != crate::functions::Transform::CumulativeSum;
-                        self.inner(extends).points(call)?
-                    }
+                    TransformInput::Call(call) => self.inner(f.looks_back()).points(call)?,
                 };
-                Ok(transform(*f, &points, self.plan.ascending))
+                let stretch = Stretch {
+                    windows: self.plan.windows,
+                    start: self.start,
+                    last: self.last,
+                    ascending: self.plan.ascending,
+                };
+                transform(*f, &points, stretch, &mut |bytes| {
+                    self.budget.rows(0)?;
+                    self.budget.memory(bytes)
+                })
             }
             Call::Aggregate { f, field } => {
                 let points = self.aggregate(*f, field)?;
@@ -82,12 +90,10 @@ impl<'a> Scope<'a> {
         if self.start > MIN_TIME { self.start } else { self.plan.read_start }
     }
 
-    fn wanted<'r>(&self, refs: &'r [Reference], ascending: bool) -> Wanted<'r>
-    where
-        'a: 'r,
-    {
-        let condition = self.plan.condition.as_ref();
-        Wanted { refs, condition, start: self.read_start(), last: self.last, ascending }
+    fn wanted(&self, refs: Vec<Reference>, ascending: bool) -> Wanted {
+        let condition = self.plan.condition.clone();
+        let (start, last) = (self.read_start(), self.last);
+        Wanted { refs: refs.into(), condition, start, last, ascending }
     }
 
     /// All values of a field, merged in the order of the answer.
@@ -96,8 +102,8 @@ impl<'a> Scope<'a> {
         if !matches!(field.kind, ReferenceKind::Field(_)) {
             return Ok(points);
         }
-        let refs = [field.clone()];
-        let mut merge = Merge::new(self.inputs, self.wanted(&refs, self.plan.ascending), false);
+        let wanted = self.wanted(vec![field.clone()], self.plan.ascending);
+        let mut merge = Merge::new(self.inputs, &wanted, false);
         while let Some(row) = merge.next(self.budget)? {
             if points.len().is_multiple_of(1024) {
                 self.budget.memory(Points::estimate_bytes(1024, 0))?;
@@ -108,7 +114,7 @@ impl<'a> Scope<'a> {
     }
 
     /// In the order of the answer, with empty windows filled.
-    fn finish(&self, call: &Call, points: Points) -> Result<Points, QueryError> {
+    pub(crate) fn finish(&self, call: &Call, points: Points) -> Result<Points, QueryError> {
         let keeps_times = matches!(call, Call::Reduce { f, .. } if f.keeps_times());
         let several = matches!(call, Call::Reduce { f: Reducer::Distinct, .. });
         let points = if self.plan.ascending { points } else { points.reversed() };
@@ -135,20 +141,27 @@ impl<'a> Scope<'a> {
 
     /// The buckets that have points, if any.
     fn buckets(&self) -> Result<Option<Buckets>, QueryError> {
+        let bounds = self.inputs.iter().filter_map(Input::time_bounds);
+        self.buckets_within(bounds.reduce(|a, b| (a.0.min(b.0), a.1.max(b.1))), BUCKET_BYTES)
+    }
+
+    /// The buckets that points between two times, both inside, may be in; each counts as `bytes` of memory.
+    pub(crate) fn buckets_within(
+        &self,
+        bounds: Option<(i64, i64)>,
+        bytes: u64,
+    ) -> Result<Option<Buckets>, QueryError> {
         let label = if self.start > MIN_TIME { self.start } else { 0 };
         let Some(windows) = self.plan.windows else {
             return Ok(Some(Buckets::single(self.read_start(), self.last, label)));
         };
-        let bounds = self.inputs.iter().filter_map(Input::time_bounds);
-        let Some((first, last)) = bounds.reduce(|a, b| (a.0.min(b.0), a.1.max(b.1))) else {
-            return Ok(None);
-        };
+        let Some((first, last)) = bounds else { return Ok(None) };
         let (first, last) = (first.max(self.read_start()), last.min(self.last));
         if first > last {
             return Ok(None);
         }
         let count = windows.count(windows.start(first), last);
-        self.budget.memory(count.saturating_mul(BUCKET_BYTES))?;
+        self.budget.memory(count.saturating_mul(bytes))?;
         Ok(Some(Buckets::windows(windows, first, last)))
     }
 
@@ -190,17 +203,29 @@ impl<'a> Scope<'a> {
         let field_type = field.kind.field_type();
         let mut partials = Partials::new(field_type, buckets.len(), parts(f));
         for input in self.inputs {
-            let InputSource::Stored { view, series, .. } = &input.source else { continue };
+            let InputSource::Stored { of, series } = &input.source else { continue };
             self.budget.rows(0)?;
-            view.fold(series, &field.name, buckets.edges(), &mut partials)
+            of.view
+                .fold(series, &field.name, buckets.edges(), &mut partials)
                 .map_err(QueryError::storage)?;
         }
+        self.add_folded(f, &partials, buckets, out);
+        Ok(())
+    }
+
+    /// Appends a point for each bucket that has some.
+    pub(crate) fn add_folded(
+        &self,
+        f: Aggregate,
+        partials: &Partials,
+        buckets: &Buckets,
+        out: &mut Points,
+    ) {
         for bucket in 0..buckets.len() {
-            let Some((at, value)) = folded(f, &partials, bucket) else { continue };
+            let Some((at, value)) = folded(f, partials, bucket) else { continue };
             let at = at.filter(|_| self.own_times()).unwrap_or(buckets.label(bucket));
             out.push(at, Some(value.as_ref()));
         }
-        Ok(())
     }
 
     /// Whether a selector's rows bear the points' own times.
@@ -233,16 +258,17 @@ impl<'a> Scope<'a> {
         mut each: impl FnMut(&Accumulator, i64),
     ) -> Result<(), QueryError> {
         let refs: Vec<Reference> = [field].into_iter().chain(self.aux()).cloned().collect();
+        let wanted = self.wanted(refs, true);
         let mut accumulators = vec![Accumulator::default(); buckets.len()];
         for input in inputs {
-            let mut reader = super::input::Reader::new(input, self.wanted(&refs, true));
+            let mut reader = super::input::Reader::new(input, &wanted);
             while reader.advance(self.budget)? {
                 let (Some(value), Some(bucket)) = (reader.value(0), buckets.find(reader.time()))
                 else {
                     continue;
                 };
                 accumulators[bucket].update(f, reader.time(), value, || {
-                    (1..refs.len())
+                    (1..wanted.refs.len())
                         .map(|index| reader.value(index).and_then(ValueRef::to_field_value))
                         .collect()
                 });
@@ -287,11 +313,12 @@ impl<'a> Scope<'a> {
     fn gather(&self, field: &Reference) -> Result<Points, QueryError> {
         let refs: Vec<Reference> = [field].into_iter().chain(self.aux()).cloned().collect();
         let mut points = Points::new(field.kind.field_type(), &self.aux_types());
-        let mut merge = Merge::new(self.inputs, self.wanted(&refs, true), false);
+        let columns = refs.len();
+        let mut merge = Merge::new(self.inputs, &self.wanted(refs, true), false);
         while let Some(row) = merge.next(self.budget)? {
             let Some(value) = row.value(0) else { continue };
             if points.len().is_multiple_of(1024) {
-                self.budget.memory(Points::estimate_bytes(1024, refs.len()))?;
+                self.budget.memory(Points::estimate_bytes(1024, columns))?;
             }
             points.times.push(row.time());
             crate::functions::push(&mut points.values, Some(value));
@@ -352,7 +379,7 @@ fn push(out: &mut Points, at: i64, accumulator: &Accumulator, f: Aggregate, fiel
 }
 
 /// What storage must compute.
-fn parts(f: Aggregate) -> Aggregates {
+pub(crate) fn parts(f: Aggregate) -> Aggregates {
     match f {
         Aggregate::Count => Aggregates::COUNT,
         Aggregate::Sum => Aggregates::COUNT | Aggregates::SUM,
@@ -366,7 +393,11 @@ fn parts(f: Aggregate) -> Aggregates {
 }
 
 /// The answer out of what storage computed, and the time of the point if it is one.
-fn folded(f: Aggregate, partials: &Partials, bucket: usize) -> Option<(Option<i64>, FieldValue)> {
+pub(crate) fn folded(
+    f: Aggregate,
+    partials: &Partials,
+    bucket: usize,
+) -> Option<(Option<i64>, FieldValue)> {
     let chosen = |(value, at): (ValueRef<'_>, i64)| Some((Some(at), value.to_field_value()?));
     match f {
         Aggregate::Count => {

@@ -8,7 +8,6 @@ use std::cmp::Ordering;
 
 use stripchart_core::{FieldType, ValueRef};
 
-use super::points::truncate;
 use crate::ast::BinaryOp;
 
 /// `left op right`; `None` is null.
@@ -198,11 +197,6 @@ impl MathFunction {
                 MathFunction::Abs | MathFunction::Ceil | MathFunction::Floor | MathFunction::Round,
                 v @ (ValueRef::Integer(_) | ValueRef::Unsigned(_)),
             ) => return Some(v),
-            (MathFunction::Pow, ValueRef::Integer(base)) => {
-                if let Some(ValueRef::Integer(exponent)) = second {
-                    return Some(ValueRef::Integer(truncate((base as f64).powf(exponent as f64))));
-                }
-            }
             _ => {}
         }
         let (x, y) = (first?.as_f64()?, second.and_then(ValueRef::as_f64));
@@ -217,24 +211,23 @@ impl MathFunction {
             MathFunction::Exp => x.exp(),
             MathFunction::Floor => x.floor(),
             MathFunction::Ln => x.ln(),
-            MathFunction::Log => x.log2() / y?.log2(),
+            MathFunction::Log => x.ln() / y?.ln(),
             MathFunction::Log2 => x.log2(),
             MathFunction::Log10 => x.log10(),
             MathFunction::Pow => x.powf(y?),
-            MathFunction::Round => (x.abs() + 0.5).floor().copysign(x),
+            MathFunction::Round => x.round(),
             MathFunction::Sin => x.sin(),
             MathFunction::Sqrt => x.sqrt(),
             MathFunction::Tan => x.tan(),
         }))
     }
 
-    /// The type of its value over arguments of these types.
-    pub(crate) fn output(self, first: FieldType, second: Option<FieldType>) -> FieldType {
+    /// The type of its value over a first argument of this type.
+    pub(crate) fn output(self, first: FieldType) -> FieldType {
         match self {
             MathFunction::Abs | MathFunction::Ceil | MathFunction::Floor | MathFunction::Round => {
                 first
             }
-            MathFunction::Pow if first == FieldType::Integer && second == Some(first) => first,
             _ => FieldType::Float,
         }
     }
@@ -283,7 +276,7 @@ mod tests {
             assert_eq!(f.apply(Some(argument), None), Some(want), "{name}");
         }
         let pow = MathFunction::Pow.apply(Some(ValueRef::Integer(2)), Some(ValueRef::Integer(10)));
-        assert_eq!(pow, Some(ValueRef::Integer(1024)));
+        assert_eq!(pow, Some(ValueRef::Float(1024.0)));
         assert_eq!(MathFunction::Pow.apply(Some(ValueRef::Integer(2)), None), None);
     }
 }

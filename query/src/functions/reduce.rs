@@ -17,7 +17,6 @@ pub(crate) enum Reducer {
     Percentile(f64),
     Distinct,
     CountDistinct,
-    Integral { unit_ns: i64 },
     Sample(usize),
     Top(usize),
     Bottom(usize),
@@ -28,9 +27,7 @@ impl Reducer {
     pub(crate) fn output(self, field_type: FieldType) -> Option<FieldType> {
         let numeric = field_type.is_numeric();
         match self {
-            Reducer::Median | Reducer::Stddev | Reducer::Integral { .. } => {
-                numeric.then_some(FieldType::Float)
-            }
+            Reducer::Median | Reducer::Stddev => numeric.then_some(FieldType::Float),
             Reducer::Percentile(_) | Reducer::Top(_) | Reducer::Bottom(_) => {
                 numeric.then_some(field_type)
             }
@@ -65,7 +62,6 @@ pub(crate) fn reduce(
     match f {
         Reducer::Median => out.push(label, median(points, range)),
         Reducer::Stddev => out.push(label, stddev(points, range)),
-        Reducer::Integral { unit_ns } => out.push(label, integral(points, range, unit_ns)),
         Reducer::Mode => {
             let index = mode(points, range);
             out.push(label, index.and_then(|index| points.values.get(index)));
@@ -122,10 +118,10 @@ fn median(points: &Points, range: Range<usize>) -> Option<ValueRef<'static>> {
     Some(ValueRef::Float(low.as_f64()? + span / 2.0))
 }
 
-/// Of the sample, with n - 1; null for a single point.
+/// Of the sample, with n - 1. For a single point it is NaN, which the answer shows as null but `fill` does not fill.
 fn stddev(points: &Points, range: Range<usize>) -> Option<ValueRef<'static>> {
     if range.len() < 2 {
-        return None;
+        return Some(ValueRef::Float(f64::NAN));
     }
     let numbers =
         || range.clone().filter_map(|index| value(points, index).as_f64()).filter(|v| !v.is_nan());
@@ -135,26 +131,8 @@ fn stddev(points: &Points, range: Range<usize>) -> Option<ValueRef<'static>> {
         mean += (number - mean) / count;
     }
     let squares: f64 = numbers().map(|number| (number - mean) * (number - mean)).sum();
-    Some(ValueRef::Float((squares / (count - 1.0)).sqrt())).filter(|_| count > 1.0)
-}
-
-/// The area under the straight lines between the points.
-fn integral(points: &Points, range: Range<usize>, unit_ns: i64) -> Option<ValueRef<'static>> {
-    let mut area = 0.0;
-    let mut last: Option<(i64, f64)> = None;
-    for index in range {
-        let (at, number) = (points.times[index], value(points, index).as_f64()?);
-        match last {
-            Some((before, _)) if before == at => {}
-            Some((before, height)) => {
-                let elapsed = at.saturating_sub(before) as f64 / unit_ns as f64;
-                area += 0.5 * (height + number) * elapsed;
-            }
-            None => {}
-        }
-        last = Some((at, number));
-    }
-    Some(ValueRef::Float(area))
+    let spread = if count > 1.0 { (squares / (count - 1.0)).sqrt() } else { f64::NAN };
+    Some(ValueRef::Float(spread))
 }
 
 /// The place of the most frequent value.
@@ -162,6 +140,9 @@ fn integral(points: &Points, range: Range<usize>, unit_ns: i64) -> Option<ValueR
 /// InfluxDB walks the sorted values and lets a run win when it gets longer than the longest before, or as long and not
 /// begun later; the first value of a run does not count toward winning, save for the very first. Same here.
 fn mode(points: &Points, range: Range<usize>) -> Option<usize> {
+    if let Values::Boolean(_) = points.values.values() {
+        return boolean_mode(points, range);
+    }
     let order = sorted(points, range);
     let first = *order.first()?;
     let (mut most, mut run) = ((first, 0, points.times[first]), (first, 0, points.times[first]));
@@ -179,12 +160,20 @@ fn mode(points: &Points, range: Range<usize>) -> Option<usize> {
     Some(most.0)
 }
 
-/// The nearest rank.
+/// The place of a truth value that is at least as frequent as the other; of `true` if both are.
+fn boolean_mode(points: &Points, range: Range<usize>) -> Option<usize> {
+    let holds = |index: &usize| value(points, *index) == ValueRef::Boolean(true);
+    let yes = range.clone().filter(holds).count();
+    let wanted = yes >= range.len() - yes;
+    range.into_iter().find(|index| holds(index) == wanted)
+}
+
+/// The nearest rank; none below the first or past the last.
 fn percentile(points: &Points, range: Range<usize>, percent: f64) -> Option<usize> {
     let order = sorted(points, range);
     let rank = (order.len() as f64 * percent / 100.0 + 0.5).floor() - 1.0;
     let rank = usize::try_from(super::points::truncate(rank)).ok()?;
-    order.get(rank.min(order.len() - 1)).copied()
+    order.get(rank).copied()
 }
 
 /// The places of the first of each value, in order of time, then of value.
@@ -276,18 +265,17 @@ mod tests {
             (Reducer::Mode, Some(4.0)),
             (Reducer::Stddev, Some(2.316_606_713_852_541)),
             (Reducer::CountDistinct, Some(4.0)),
-            (Reducer::Integral { unit_ns: 1 }, Some(23.5)),
         ];
         for (f, want) in cases {
             assert_eq!(run(f, &POINTS), [(100, want)], "{f:?}");
         }
-        assert_eq!(run(Reducer::Stddev, &POINTS[..1]), [(100, None)]);
+        assert!(run(Reducer::Stddev, &POINTS[..1])[0].1.is_some_and(f64::is_nan));
     }
 
     #[test]
     fn percentiles_are_the_nearest_rank() {
         let cases = [(0.0, None), (8.0, None), (9.0, Some((1, 2.0))), (50.0, Some((3, 4.0)))];
-        let cases = cases.into_iter().chain([(100.0, Some((6, 9.0))), (150.0, Some((6, 9.0)))]);
+        let cases = cases.into_iter().chain([(100.0, Some((6, 9.0))), (150.0, None)]);
         for (percent, want) in cases {
             let got = run(Reducer::Percentile(percent), &POINTS);
             assert_eq!(got, want.map(|(at, v)| (at, Some(v))).into_iter().collect::<Vec<_>>());

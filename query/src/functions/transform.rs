@@ -4,8 +4,13 @@ use std::collections::VecDeque;
 
 use stripchart_core::{FieldType, FieldValue, ValueRef};
 
+use super::holt_winters::{Ask, HoltWinters};
+use super::integral::integral;
 use super::points::Points;
+use super::technical::Technical;
+use crate::QueryError;
 use crate::ast::BinaryOp;
+use crate::window::Windows;
 
 /// What is computed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -15,15 +20,56 @@ pub(crate) enum Transform {
     Elapsed { unit_ns: i64 },
     MovingAverage(usize),
     CumulativeSum,
+    Technical(Technical),
+    Integral { unit_ns: i64 },
+    HoltWinters(HoltWinters),
+}
+
+/// Where the points lie that a function is to be computed over.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Stretch {
+    pub windows: Option<Windows>,
+    /// The bounds of time, both inside.
+    pub start: i64,
+    pub last: i64,
+    /// Whether time runs forward.
+    pub ascending: bool,
 }
 
 impl Transform {
+    /// What it is called where its argument is refused.
+    pub(crate) fn words(self) -> &'static str {
+        match self {
+            Transform::Derivative { .. } => "derivative",
+            Transform::Difference { .. } => "difference",
+            // InfluxDB's message of a forecast says so.
+            Transform::Elapsed { .. } | Transform::HoltWinters(_) => "elapsed",
+            Transform::MovingAverage(_) => "moving average",
+            Transform::CumulativeSum => "cumulative sum",
+            Transform::Technical(f) => f.indicator.words(),
+            Transform::Integral { .. } => "integral",
+        }
+    }
+
+    /// Whether a window more is computed, so that the first row has something before it.
+    pub(crate) fn looks_back(self) -> bool {
+        !matches!(
+            self,
+            Transform::CumulativeSum | Transform::Integral { .. } | Transform::HoltWinters(_)
+        )
+    }
+
     /// The type of the answer over values of `field_type`; `None` if the function does not take them.
     pub(crate) fn output(self, field_type: FieldType) -> Option<FieldType> {
         match self {
             Transform::Elapsed { .. } => Some(FieldType::Integer),
-            Transform::Derivative { .. } | Transform::MovingAverage(_) => {
-                field_type.is_numeric().then_some(FieldType::Float)
+            Transform::Derivative { .. }
+            | Transform::MovingAverage(_)
+            | Transform::Integral { .. } => field_type.is_numeric().then_some(FieldType::Float),
+            Transform::Technical(_) => Technical::output(field_type),
+            Transform::HoltWinters(_) => {
+                let takes = matches!(field_type, FieldType::Float | FieldType::Integer);
+                takes.then_some(FieldType::Float)
             }
             Transform::Difference { .. } | Transform::CumulativeSum => {
                 field_type.is_numeric().then_some(field_type)
@@ -33,7 +79,14 @@ impl Transform {
 }
 
 /// The answer over `points`, which are in order of time, ascending or not. Null points are passed over.
-pub(crate) fn transform(f: Transform, points: &Points, ascending: bool) -> Points {
+///
+/// `ask` is asked for memory beyond that of the answer, and whether to go on.
+pub(crate) fn transform(
+    f: Transform,
+    points: &Points,
+    stretch: Stretch,
+    ask: &mut Ask<'_>,
+) -> Result<Points, QueryError> {
     let output = f.output(points.field_type()).unwrap_or(FieldType::Float);
     let mut out = Points::new(output, &[]);
     let valid = (0..points.len()).filter_map(|i| Some((points.times[i], points.values.get(i)?)));
@@ -41,7 +94,7 @@ pub(crate) fn transform(f: Transform, points: &Points, ascending: bool) -> Point
         Transform::Derivative { unit_ns, non_negative } => pairs(valid, |before, now| {
             let rise = difference(now.1, before.1)?.as_ref().as_f64()?;
             let elapsed = now.0.saturating_sub(before.0);
-            let elapsed = if ascending { elapsed } else { elapsed.saturating_neg() };
+            let elapsed = if stretch.ascending { elapsed } else { elapsed.saturating_neg() };
             if non_negative && rise < 0.0 {
                 return None;
             }
@@ -72,8 +125,14 @@ pub(crate) fn transform(f: Transform, points: &Points, ascending: bool) -> Point
         }
         Transform::MovingAverage(n) => moving_average(valid, n, &mut out),
         Transform::CumulativeSum => cumulative_sum(valid, &mut out),
+        Transform::Technical(f) => f.run(valid, &mut out),
+        Transform::Integral { unit_ns } => {
+            let whole = points.field_type() != FieldType::Float;
+            integral(valid, unit_ns, stretch, whole, &mut out);
+        }
+        Transform::HoltWinters(f) => return f.forecast(points, ask),
     }
-    out
+    Ok(out)
 }
 
 /// Calls `each` with neighbours; of points at one instant only the first counts.
@@ -141,7 +200,8 @@ mod tests {
             points.push(*at, Some(ValueRef::Integer(*value)));
         }
         let ascending = values.is_sorted_by_key(|point| point.0);
-        let out = transform(f, &points, ascending);
+        let stretch = Stretch { windows: None, start: 0, last: 100, ascending };
+        let out = transform(f, &points, stretch, &mut |_| Ok(())).unwrap();
         (0..out.len()).map(|i| (out.times[i], out.values.get_f64(i).unwrap())).collect()
     }
 

@@ -2,10 +2,12 @@
 
 use crate::QueryError;
 use crate::ast::{Call, Expr, Fill, Select, VarRef};
-use crate::functions::MathFunction;
+use crate::functions::{Indicator, MathFunction};
 use crate::window::Windows;
 
 use super::go_type;
+
+mod series;
 
 /// What the select list turned out to hold.
 #[derive(Debug, Default)]
@@ -69,6 +71,18 @@ fn is_literal(expr: &Expr) -> bool {
     }
 }
 
+/// Whether the expression is a number that can be reckoned out at once.
+fn is_constant_number(expr: &Expr) -> bool {
+    match expr {
+        Expr::Paren(inner) => is_constant_number(inner),
+        Expr::Binary(binary) => {
+            is_constant_number(&binary.left) && is_constant_number(&binary.right)
+        }
+        Expr::Number(_) | Expr::Integer(_) | Expr::Unsigned(_) => true,
+        _ => false,
+    }
+}
+
 impl Compiled {
     fn expr(&mut self, expr: &Expr) -> Checked {
         match expr {
@@ -94,6 +108,9 @@ impl Compiled {
             Expr::Distinct(_) => {
                 self.calls += 1;
                 self.distinct(1, true, false)
+            }
+            Expr::Binary(_) if is_constant_number(expr) => {
+                error("field must contain at least one variable")
             }
             Expr::Binary(_) if is_literal(expr) => {
                 error("cannot perform a binary expression on two literals")
@@ -141,6 +158,7 @@ impl Compiled {
                 self.transform(call)
             }
             "moving_average" => self.moving_average(call),
+            "holt_winters" | "holt_winters_with_fit" => self.holt_winters(call),
             "integral" => {
                 self.arity(call, 1, 2)?;
                 match call.args.get(1) {
@@ -151,7 +169,10 @@ impl Compiled {
                 self.only_selectors = false;
                 self.symbol(&call.name, &call.args[0])
             }
-            _ => self.function(call),
+            name => match Indicator::from_name(name) {
+                Some(indicator) => self.technical(indicator, call),
+                None => self.function(call),
+            },
         }
     }
 
@@ -160,9 +181,6 @@ impl Compiled {
             "max" | "min" | "first" | "last" => {}
             "count" | "sum" | "mean" | "median" | "mode" | "stddev" | "spread" => {
                 self.only_selectors = false;
-            }
-            name if KNOWN_ELSEWHERE.contains(&name) => {
-                return Err(QueryError::unsupported(format!("function {name}()")));
             }
             name => return error(format!("undefined function {name}()")),
         }
@@ -407,18 +425,3 @@ impl Compiled {
         Ok(())
     }
 }
-
-/// InfluxDB's functions that this engine does not have.
-const KNOWN_ELSEWHERE: [&str; 11] = [
-    "holt_winters",
-    "holt_winters_with_fit",
-    "exponential_moving_average",
-    "double_exponential_moving_average",
-    "triple_exponential_moving_average",
-    "triple_exponential_derivative",
-    "relative_strength_index",
-    "kaufmans_efficiency_ratio",
-    "kaufmans_adaptive_moving_average",
-    "chande_momentum_oscillator",
-    "count_hll",
-];

@@ -4,17 +4,21 @@
 //! | --- | --- |
 //! | `compile` | checks the select list by its text alone |
 //! | `time` | takes the time bounds out of the condition |
+//! | `call` | tells which function is meant |
+//! | `types` | reckons the types of expressions |
 //! | `schema` | finds the sources' fields and tags, expands wildcards, names columns |
 //! | `node` | expressions with names resolved to slots |
 //! | here | puts it together |
 //!
 //! The order of the checks is InfluxDB's, so that of several mistakes the same one is reported.
 
+mod call;
 mod compile;
 mod node;
 mod schema;
 mod select;
 pub(crate) mod time;
+mod types;
 
 use std::sync::Arc;
 
@@ -53,10 +57,10 @@ pub(crate) struct Plan {
     pub time_name: String,
     pub columns: Vec<OutputColumn>,
     /// Fields and tags selected, by themselves or beside a selector.
-    pub refs: Vec<Reference>,
+    pub refs: Arc<[Reference]>,
     /// The functions, each once however often it is written.
     pub calls: Vec<Call>,
-    pub condition: Option<Condition>,
+    pub condition: Option<Arc<Condition>>,
 }
 
 impl Plan {
@@ -70,7 +74,7 @@ impl Plan {
 #[derive(Debug)]
 pub(crate) enum PlannedSource {
     Measurement { view: Arc<View>, name: String, fields: Vec<FieldInfo> },
-    Subquery(Box<Plan>),
+    Subquery(Arc<Plan>),
 }
 
 /// What stands in windows without points.
@@ -88,6 +92,8 @@ pub(crate) enum FillMode {
 pub(crate) struct OutputColumn {
     pub name: String,
     pub node: Node,
+    /// The type that a query around this one takes its values to have; `None` is unknown.
+    pub declared: Option<FieldType>,
     pub unit: Option<Unit>,
 }
 
@@ -190,7 +196,7 @@ impl Call {
         match self {
             Call::Aggregate { f: Aggregate::Count, .. } => None,
             Call::Aggregate { .. } => field,
-            Call::Reduce { f: Reducer::CountDistinct | Reducer::Integral { .. }, .. } => None,
+            Call::Reduce { f: Reducer::CountDistinct, .. } => None,
             Call::Reduce { .. } => field,
             Call::Transform { f, input } => {
                 let unit = match &**input {
@@ -201,7 +207,10 @@ impl Call {
                     Transform::Derivative { unit_ns: 1_000_000_000, .. } => {
                         unit.and_then(per_second)
                     }
-                    Transform::Derivative { .. } | Transform::Elapsed { .. } => None,
+                    Transform::Derivative { .. }
+                    | Transform::Elapsed { .. }
+                    | Transform::Integral { .. } => None,
+                    Transform::Technical(f) => unit.filter(|_| f.indicator.is_average()),
                     _ => unit,
                 }
             }

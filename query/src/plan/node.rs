@@ -88,7 +88,13 @@ impl Condition {
         Ok(Condition { node, refs })
     }
 
+    /// The expression.
+    pub(crate) fn node(&self) -> &Node {
+        &self.node
+    }
+
     /// Whether a row fulfils it.
+    #[cfg(test)]
     pub(crate) fn holds<'a>(&'a self, value: impl Fn(usize) -> Option<ValueRef<'a>>) -> bool {
         let lookup = |slot| match slot {
             Slot::Ref(index) => value(index),

@@ -40,8 +40,9 @@ impl Schema {
                 }
                 PlannedSource::Subquery(plan) => {
                     for column in &plan.columns {
-                        let field_type = super::select::node_type(&column.node, plan);
-                        schema.add_field(&column.name, field_type);
+                        if let Some(field_type) = column.declared {
+                            schema.add_field(&column.name, field_type);
+                        }
                     }
                     schema.tags.extend(plan.dimensions.iter().cloned());
                 }

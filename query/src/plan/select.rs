@@ -6,16 +6,18 @@ use std::sync::Arc;
 use stripchart_core::{FieldType, FieldValue, Timestamp, Unit};
 use stripchart_storage::{Db, View};
 
+use super::call::{aggregate_of, reducer_of, transform_of};
 use super::compile::{check, is_time};
 use super::node::literal;
 use super::schema::column_names;
 use super::time::{MAX_TIME, MIN_TIME, TimeBounds, parse_instant, split_condition};
+use super::types::{Known, type_of};
 use super::{
     Call, Condition, FillMode, Node, OutputColumn, Plan, PlannedSource, Reference, ReferenceKind,
     Schema, Slot, TransformInput,
 };
 use crate::ast::{self, DataType, Expr, Fill, MeasurementName, Select, Source, VarRef};
-use crate::functions::{Aggregate, MathFunction, Reducer, Transform};
+use crate::functions::{MathFunction, Reducer};
 use crate::window::Windows;
 use crate::zone::Zone;
 use crate::{ExecuteOptions, QueryError};
@@ -114,10 +116,11 @@ impl<'a> Planner<'a> {
         };
         let listed = listed_columns(fields, select.target.is_some());
         let names = column_names(&listed);
+        let types = declared_types(&listed, &schema, inherited.is_some())?;
         let mut output = Vec::new();
-        for ((expr, _), name) in listed.iter().zip(names) {
+        for (((expr, _), name), declared) in listed.iter().zip(names).zip(types) {
             let node = columns.node(expr)?;
-            output.push(OutputColumn { name, node, unit: None });
+            output.push(OutputColumn { name, node, declared, unit: None });
         }
         let fill = fill_mode(select.fill, inherited.is_some() && !columns.calls.is_empty());
         let start = bounds.min.unwrap_or(MIN_TIME);
@@ -135,9 +138,9 @@ impl<'a> Planner<'a> {
             soffset: select.soffset,
             time_name: time_name(select),
             columns: output,
-            refs: columns.refs,
+            refs: columns.refs.into(),
             calls: columns.calls,
-            condition,
+            condition: condition.map(Arc::new),
             sources,
         };
         for index in 0..plan.columns.len() {
@@ -239,7 +242,7 @@ impl<'a> Planner<'a> {
             match source {
                 Source::Subquery(select) => {
                     let plan = self.select(select, Some(inherited))?;
-                    planned.push(PlannedSource::Subquery(Box::new(plan)));
+                    planned.push(PlannedSource::Subquery(Arc::new(plan)));
                 }
                 Source::Measurement(measurement) => {
                     let view =
@@ -336,6 +339,27 @@ fn listed_columns(fields: Vec<ast::Field>, has_target: bool) -> Vec<(Expr, Optio
     listed
 }
 
+/// What type each column is said to have; `None` is unknown. In a subquery, InfluxDB lets operands pass that do not go
+/// together: their result is null.
+fn declared_types(
+    listed: &[(Expr, Option<String>)],
+    schema: &Schema,
+    in_subquery: bool,
+) -> Result<Vec<Option<FieldType>>, QueryError> {
+    let mut types = Vec::with_capacity(listed.len());
+    for (expr, _) in listed {
+        let known = match type_of(expr, schema) {
+            Err(_) if in_subquery => None,
+            known => known?,
+        };
+        types.push(known.map(|known| match known {
+            Known::Value(field_type) => field_type,
+            Known::Tag => FieldType::String,
+        }));
+    }
+    Ok(types)
+}
+
 /// Gathers the slots that the select list needs.
 struct Columns<'a> {
     schema: &'a Schema,
@@ -404,6 +428,12 @@ impl Columns<'_> {
         let planned = match transform_of(call, self.windows) {
             Some(f) => {
                 let input = match call.args.first() {
+                    Some(Expr::Call(inner)) if MathFunction::from_name(&inner.name).is_some() => {
+                        return Err(QueryError::invalid(format!(
+                            "unsupported call: {}",
+                            inner.name
+                        )));
+                    }
                     Some(Expr::Call(inner)) => TransformInput::Call(self.call(inner)?),
                     Some(argument) => TransformInput::Field(self.argument(argument)),
                     None => return Err(missing_argument(call)),
@@ -414,11 +444,7 @@ impl Columns<'_> {
         };
         let field = planned.field();
         if matches!(field.kind, ReferenceKind::Field(_)) && planned.output().is_none() {
-            let found = field.kind.field_type();
-            return Err(QueryError::invalid(format!(
-                "unsupported {} iterator type: *query.{found}InterruptIterator",
-                call.name
-            )));
+            return Err(unsupported_type(&planned, call));
         }
         Ok(planned)
     }
@@ -454,9 +480,6 @@ impl Columns<'_> {
         if let Some(f) = aggregate_of(&call.name) {
             return Ok(Call::Aggregate { f, field });
         }
-        if call.name == "integral" && self.windows.is_some() {
-            return Err(QueryError::unsupported("integral() with GROUP BY time()"));
-        }
         let tags = call.args.iter().skip(1).filter_map(|arg| match arg {
             Expr::Variable(variable) => Some(variable.name.clone()),
             _ => None,
@@ -465,80 +488,26 @@ impl Columns<'_> {
     }
 }
 
+/// InfluxDB names the Go type of what the function was to go through.
+fn unsupported_type(planned: &Call, call: &ast::Call) -> QueryError {
+    let (words, found, wrapper) = match planned {
+        Call::Transform { f, input } => match &**input {
+            TransformInput::Call(inner @ Call::Reduce { f: Reducer::Distinct, .. }) => {
+                (f.words(), inner.output(), "Interval")
+            }
+            TransformInput::Call(inner) => (f.words(), inner.output(), "Interrupt"),
+            TransformInput::Field(field) => (f.words(), Some(field.kind.field_type()), "Interrupt"),
+        },
+        _ => (call.name.as_str(), Some(planned.field().kind.field_type()), "Interrupt"),
+    };
+    let found = found.unwrap_or(FieldType::Float);
+    QueryError::invalid(format!(
+        "unsupported {words} iterator type: *query.{found}{wrapper}Iterator"
+    ))
+}
+
 fn missing_argument(call: &ast::Call) -> QueryError {
     QueryError::invalid(format!("expected field argument in {}()", call.name))
-}
-
-fn aggregate_of(name: &str) -> Option<Aggregate> {
-    Some(match name {
-        "count" => Aggregate::Count,
-        "sum" => Aggregate::Sum,
-        "mean" => Aggregate::Mean,
-        "min" => Aggregate::Min,
-        "max" => Aggregate::Max,
-        "first" => Aggregate::First,
-        "last" => Aggregate::Last,
-        "spread" => Aggregate::Spread,
-        _ => return None,
-    })
-}
-
-fn reducer_of(call: &ast::Call) -> Result<Reducer, QueryError> {
-    let count = || match call.args.last() {
-        Some(Expr::Integer(n)) => usize::try_from(*n).unwrap_or(0),
-        _ => 0,
-    };
-    Ok(match call.name.as_str() {
-        "median" => Reducer::Median,
-        "mode" => Reducer::Mode,
-        "stddev" => Reducer::Stddev,
-        "distinct" => Reducer::Distinct,
-        "percentile" => Reducer::Percentile(match call.args.get(1) {
-            Some(Expr::Number(percent)) => *percent,
-            Some(Expr::Integer(percent)) => *percent as f64,
-            _ => return Err(QueryError::invalid("expected float argument in percentile()")),
-        }),
-        "integral" => Reducer::Integral { unit_ns: unit_argument(call, NANOS_PER_SEC) },
-        "sample" => Reducer::Sample(count()),
-        "top" => Reducer::Top(count()),
-        "bottom" => Reducer::Bottom(count()),
-        name => return Err(QueryError::invalid(format!("undefined function {name}()"))),
-    })
-}
-
-const NANOS_PER_SEC: i64 = 1_000_000_000;
-
-fn unit_argument(call: &ast::Call, default: i64) -> i64 {
-    match call.args.get(1) {
-        Some(Expr::Duration(duration)) => duration.nanos(),
-        _ => default,
-    }
-}
-
-fn transform_of(call: &ast::Call, windows: Option<Windows>) -> Option<Transform> {
-    // The derivative of an aggregate is per window unless it says otherwise.
-    let per = match (call.args.first(), windows) {
-        (Some(Expr::Call(_)), Some(windows)) => windows.interval_ns,
-        _ => NANOS_PER_SEC,
-    };
-    let n = match call.args.get(1) {
-        Some(Expr::Integer(n)) => usize::try_from(*n).unwrap_or(1),
-        _ => 1,
-    };
-    Some(match call.name.as_str() {
-        "derivative" => {
-            Transform::Derivative { unit_ns: unit_argument(call, per), non_negative: false }
-        }
-        "non_negative_derivative" => {
-            Transform::Derivative { unit_ns: unit_argument(call, per), non_negative: true }
-        }
-        "difference" => Transform::Difference { non_negative: false },
-        "non_negative_difference" => Transform::Difference { non_negative: true },
-        "elapsed" => Transform::Elapsed { unit_ns: unit_argument(call, 1) },
-        "moving_average" => Transform::MovingAverage(n),
-        "cumulative_sum" => Transform::CumulativeSum,
-        _ => return None,
-    })
 }
 
 /// The type of a column's values.
@@ -549,9 +518,8 @@ pub(crate) fn node_type(node: &Node, plan: &Plan) -> FieldType {
         Node::Literal(value) => value.field_type(),
         Node::Regex(_) => FieldType::String,
         Node::Math(function, args) => {
-            let types: Vec<FieldType> = args.iter().map(|arg| node_type(arg, plan)).collect();
-            let first = types.first().copied().unwrap_or(FieldType::Float);
-            function.output(first, types.get(1).copied())
+            let first = args.first().map_or(FieldType::Float, |arg| node_type(arg, plan));
+            function.output(first)
         }
         Node::Binary(op, left, right) => {
             let (left, right) = (node_type(left, plan), node_type(right, plan));

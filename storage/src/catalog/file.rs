@@ -23,6 +23,7 @@ use super::{Catalog, Database, Meaning, Measurement, PolicyId, RetentionPolicy, 
 use crate::ReadError;
 use crate::bytes::{Bad, Reader, put_len, put_str, put_varint, put_zigzag};
 use crate::codec::{take_type, type_id};
+use crate::crc;
 use crate::rollup::Rollup;
 use crate::vfs::Vfs;
 use crate::whole::{self, Written};
@@ -87,7 +88,7 @@ fn decode_file(path: &Path, bytes: &[u8]) -> Result<Checkpoint, ReadError> {
     };
     let stored = Reader::new(&bytes[end..]).u32().map_err(bad)?;
     let computed = crc32c::crc32c(&bytes[..end]);
-    if stored != computed {
+    if !crc::holds(stored, computed) {
         let found = format!("{stored:08x}");
         return Err(ReadError::corrupt(path, end as u64, "the checksum of the file", found));
     }

@@ -73,38 +73,74 @@ pub(super) fn get(bytes: &[u8], at: usize, width: u32) -> u64 {
 }
 
 /// Unpacks as many values as `out` has places, the first of them beginning at bit `at`; zeros past the end.
+///
+/// Eight values are `width` bytes, so what stands where in them is the same for all eights; and few bits mean that one word has several
+/// values, which vector units shift apart at once.
 #[inline(always)]
 pub(super) fn unpack(bytes: &[u8], at: usize, width: u32, out: &mut [u64]) {
-    let step = width as usize;
-    // As many as an unaligned word can be read for.
-    let whole = match (bytes.len() * 8).checked_sub(at + 64) {
-        Some(room) if width <= 56 => (room / step.max(1) + 1).min(out.len()),
-        _ => 0,
-    };
-    let (fast, slow) = out.split_at_mut(whole);
-    let mut bit = at;
-    for value in fast {
-        let word = bytes.get(bit / 8..).and_then(|rest| rest.first_chunk::<8>());
-        *value = u64::from_le_bytes(*word.unwrap_or(&[0; 8])) >> (bit % 8) & mask(width);
-        bit += step;
-    }
-    if width > 56 {
-        for value in slow {
-            *value = get(bytes, bit, width);
-            bit += step;
+    let bytes = bytes.get(at / 8..).unwrap_or_default();
+    let shift = at % 8;
+    match width {
+        0 => out.fill(0),
+        1..=7 => unpack_by::<8>(bytes, shift, width, out),
+        8..=14 => unpack_by::<4>(bytes, shift, width, out),
+        15..=28 => unpack_by::<2>(bytes, shift, width, out),
+        29..=57 => unpack_by::<1>(bytes, shift, width, out),
+        _ => {
+            for (index, value) in out.iter_mut().enumerate() {
+                *value = get(bytes, shift + index * width as usize, width);
+            }
         }
-        return;
     }
-    // The last few, from a copy with room behind it.
-    let mut end = [0; 24];
-    let rest = bytes.get(bit / 8..).unwrap_or_default();
-    let len = rest.len().min(16);
-    end[..len].copy_from_slice(&rest[..len]);
-    let mut bit = bit % 8;
-    for value in slow {
-        let word = end.get(bit / 8..).and_then(|rest| rest.first_chunk::<8>());
-        *value = u64::from_le_bytes(*word.unwrap_or(&[0; 8])) >> (bit % 8) & mask(width);
-        bit += step;
+}
+
+/// The same where a word that begins at a byte has `N` values, wherever in that byte they begin.
+#[inline(always)]
+fn unpack_by<const N: usize>(bytes: &[u8], shift: usize, width: u32, out: &mut [u64]) {
+    let (eights, last) = out.as_chunks_mut::<8>();
+    let whole = eights.len();
+    for (index, values) in eights.iter_mut().enumerate() {
+        *values = eight::<N>(bytes, index, shift, width);
+    }
+    if !last.is_empty() {
+        let values = eight::<N>(bytes, whole, shift, width);
+        let len = last.len();
+        last.copy_from_slice(&values[..len]);
+    }
+}
+
+/// Eight values, `index` eights past the first.
+#[inline(always)]
+fn eight<const N: usize>(bytes: &[u8], index: usize, shift: usize, width: u32) -> [u64; 8] {
+    let step = width as usize;
+    let mut values = [0; 8];
+    let (parts, _) = values.as_chunks_mut::<N>();
+    for (part, values) in parts.iter_mut().enumerate() {
+        let bit = shift + part * N * step;
+        let word = word(bytes, index * step + bit / 8) >> (bit % 8);
+        for (place, value) in values.iter_mut().enumerate() {
+            *value = word >> (place * step) & mask(width);
+        }
+    }
+    values
+}
+
+/// The 64 bits from a byte on; zeros past the end.
+#[inline(always)]
+pub(super) fn word(bytes: &[u8], at: usize) -> u64 {
+    if let Some(word) = bytes.get(at..).and_then(|rest| rest.first_chunk::<8>()) {
+        return u64::from_le_bytes(*word);
+    }
+    let missing = (at + 8).saturating_sub(bytes.len()).min(8);
+    match bytes.last_chunk::<8>() {
+        Some(_) if missing == 8 => 0,
+        Some(word) => u64::from_le_bytes(*word) >> (8 * missing),
+        None => {
+            let mut word = [0; 8];
+            let rest = bytes.get(at..).unwrap_or_default();
+            word[..rest.len()].copy_from_slice(rest);
+            u64::from_le_bytes(word)
+        }
     }
 }
 
@@ -146,10 +182,22 @@ mod tests {
             let mut got = vec![0; values.len()];
             unpack(&out[1..], 0, width, &mut got);
             assert_eq!(got, values);
-            let skip = 5 * width as usize;
-            unpack(&out[1..], skip, width, &mut got[..100]);
-            assert_eq!(got[..100], values[5..105]);
-            assert_eq!(get(&out, 8 + skip, width), values[5]);
+            for first in [1, 2, 3, 5, 8, 140, 148] {
+                let skip = first * width as usize;
+                let some = &mut got[..(values.len() - first).min(100)];
+                unpack(&out[1..], skip, width, some);
+                assert_eq!(*some, values[first..first + some.len()], "{width} {first}");
+                assert_eq!(get(&out, 8 + skip, width), values[first]);
+            }
+            // What was cut off is zero.
+            for cut in 0..out.len() {
+                let mut got = vec![7; values.len()];
+                unpack(&out[1..cut.max(1)], 0, width, &mut got);
+                let whole = (cut.max(1) - 1) * 8 / (width as usize).max(1);
+                let whole = whole.min(values.len());
+                assert_eq!(got[..whole], values[..whole], "{width} {cut}");
+                assert!(got.iter().skip(whole + 1).all(|v| *v == 0 || width == 0), "{width} {cut}");
+            }
         }
     }
 }

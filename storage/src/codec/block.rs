@@ -30,6 +30,7 @@ pub(crate) struct Scratch {
     ints: Vec<i64>,
     uints: Vec<u64>,
     floats: Vec<f64>,
+    sums: Vec<i64>,
 }
 
 /// A block of a numeric field that was read but not decoded.
@@ -70,6 +71,7 @@ pub(crate) struct Decoded<'s> {
 )]
 impl<'a> NumberBlock<'a> {
     /// Reads what stands before the values of a column of `rows` rows, as `encode_column` wrote it.
+    #[inline]
     pub(crate) fn parse(bytes: &'a [u8], field_type: FieldType, rows: usize) -> Result<Self, Bad> {
         let mut reader = Reader::new(bytes);
         if !field_type.is_numeric() {
@@ -90,6 +92,16 @@ impl<'a> NumberBlock<'a> {
         };
         reader.end()?;
         Ok(NumberBlock { field_type, rows, values, present, coded })
+    }
+
+    /// A block of known values, given their bits: every row has one.
+    pub(crate) fn known(field_type: FieldType, words: Vec<i64>) -> Self {
+        let (rows, ints) = (words.len(), IntBlock::Known(words));
+        let coded = match field_type {
+            FieldType::Float => Coded::Floats(FloatBlock::Bits(ints)),
+            _ => Coded::Ints(ints),
+        };
+        NumberBlock { field_type, rows, values: rows, present: None, coded }
     }
 
     /// Rows, those without a value included.
@@ -163,21 +175,61 @@ impl<'a> NumberBlock<'a> {
         scratch: &mut Scratch,
     ) -> Result<Aggregate, Bad> {
         let extremes = which.contains(Aggregates::MIN) || which.contains(Aggregates::MAX);
-        if !extremes && let Some(sum) = self.sum() {
+        if !extremes
+            && which.contains(Aggregates::SUM)
+            && let Some(sum) = self.sum(scratch)
+        {
             return Ok(Aggregate { count: self.values, sum, min: None, max: None });
         }
         Ok(self.decode_into(scratch)?.aggregate(0..self.rows, which))
     }
 
-    /// The sum, where it takes no decoding to natural order.
-    fn sum(&self) -> Option<Sum> {
+    /// Shows the sums of the rows between `marks`, which ascend, one fewer than marks, in order, if they can be told without bringing
+    /// the values into their order: for ranges of some dozen rows and more by far the quickest way. Every row must have a value.
+    /// Sums of decimals are exact but for one rounding.
+    pub(crate) fn sums(
+        &self,
+        marks: &[usize],
+        scratch: &mut Scratch,
+        show: impl FnMut(Sum),
+    ) -> bool {
+        self.present.is_none() && self.sums_of_values(marks, scratch, show)
+    }
+
+    /// The same, rows without a value not counted.
+    fn sums_of_values(
+        &self,
+        marks: &[usize],
+        scratch: &mut Scratch,
+        mut show: impl FnMut(Sum),
+    ) -> bool {
+        scratch.sums.resize(marks.len(), 0);
+        let sums = scratch.sums.as_mut_slice();
         match &self.coded {
-            Coded::Floats(floats) => floats.sum(),
-            Coded::Ints(ints) if self.field_type == FieldType::Integer => {
-                ints.sum().map(Sum::Integer)
+            Coded::Floats(floats) => floats.sums(marks, sums, show),
+            Coded::Ints(ints) => {
+                if !ints.sums(marks, sums) {
+                    return false;
+                }
+                let signed = self.field_type == FieldType::Integer;
+                for pair in sums.windows(2) {
+                    let sum = pair[1].wrapping_sub(pair[0]);
+                    show(if signed {
+                        Sum::Integer(sum)
+                    } else {
+                        Sum::Unsigned(sum.cast_unsigned())
+                    });
+                }
+                true
             }
-            Coded::Ints(ints) => ints.sum().map(|sum| Sum::Unsigned(sum.cast_unsigned())),
         }
+    }
+
+    /// The sum, where it takes no decoding to natural order.
+    fn sum(&self, scratch: &mut Scratch) -> Option<Sum> {
+        let mut all = None;
+        self.sums_of_values(&[0, self.values], scratch, |sum| all = Some(sum));
+        all
     }
 }
 

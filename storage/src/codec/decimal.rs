@@ -68,6 +68,22 @@ impl Scale {
         }
     }
 
+    /// What stands for a sum of integers of up to 53 bits: the float next to it, and next to what that is off by. Of one integer it is what
+    /// [`Scale::float`] gives, and nothing more.
+    pub(super) fn sum(self, int: i128) -> (f64, f64) {
+        let at = usize::from(self.digits);
+        // What 53 bits do not hold of an integer of a hundred.
+        let high = float_of(int);
+        let low = float_of(int - int_of(high));
+        if self.multiply {
+            let sum = high * FRACTIONS[at];
+            (sum, high.mul_add(FRACTIONS[at], -sum) + low * FRACTIONS[at])
+        } else {
+            let sum = high / POWERS[at];
+            (sum, ((-sum).mul_add(POWERS[at], high) + low) / POWERS[at])
+        }
+    }
+
     /// The integer that stands for `value`, if one does.
     fn int(self, value: f64) -> Option<i64> {
         let scaled = value * POWERS[usize::from(self.digits)];
@@ -99,6 +115,16 @@ fn rounded(value: f64) -> i64 {
 )]
 fn truncated(value: f64) -> i64 {
     value as i64
+}
+
+fn float_of(int: i128) -> f64 {
+    // Nearly always, and far quicker.
+    i64::try_from(int).map_or(int as f64, |int| int as f64)
+}
+
+#[expect(clippy::cast_possible_truncation, reason = "an integer that was made a float just now")]
+fn int_of(value: f64) -> i128 {
+    if value.abs() < 9e18 { i128::from(value as i64) } else { value as i128 }
 }
 
 /// Values as integers, and the places of those that are not.
@@ -263,6 +289,18 @@ mod tests {
     }
 
     #[test]
+    fn sums_are_decimals_and_what_rounding_took_away() {
+        let scale = |digits, multiply| Scale { digits, multiply };
+        assert_eq!(scale(0, false).sum((1 << 63) - 1), (2f64.powi(63), -1.0));
+        assert_eq!(scale(0, false).sum((1 << 100) + 1), (2f64.powi(100), 1.0));
+        assert_eq!(scale(2, false).sum(0), (0.0, 0.0));
+        // A tenth of three, and how far the float is below it.
+        let (sum, lost) = scale(1, false).sum(3);
+        assert_eq!((sum, sum + lost), (0.3, 0.3));
+        assert!((1.1e-17..1.12e-17).contains(&lost), "{lost}");
+    }
+
+    #[test]
     fn what_is_odd_among_decimals_is_listed() {
         let mut values: Vec<f64> = (0..100).map(|n| f64::from(n) / 10.0).collect();
         values[3] = f64::NAN;
@@ -278,6 +316,13 @@ mod tests {
             let scale = Scale { digits, multiply: false };
             let x = (int >> shift) as f64;
             prop_assert_eq!(scale.apply(x, true).to_bits(), scale.apply(x, false).to_bits());
+        }
+
+        #[test]
+        fn a_sum_of_one_is_the_value(int in -(1i64 << 53)..1 << 53, shift in 0..53u32, digits in 0..=MAX_DIGITS, multiply: bool) {
+            let scale = Scale { digits, multiply };
+            let (sum, lost) = scale.sum(i128::from(int >> shift));
+            prop_assert_eq!(sum + lost, scale.float(int >> shift));
         }
     }
 }

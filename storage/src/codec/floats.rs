@@ -9,12 +9,12 @@ use super::ints::{IntBlock, encode_ints_with};
 use super::lanes::{self, Group};
 use super::{Effort, MAX_VALUES};
 use crate::bytes::{Bad, Reader, put_len, put_zigzag};
-use crate::partials::{Number, Sum};
+use crate::partials::Sum;
 
-const RAW: u8 = 0;
-const DECIMAL: u8 = 1;
-const BITS: u8 = 2;
-const PATCHED: u8 = 3;
+pub(super) const RAW: u8 = 0;
+pub(super) const DECIMAL: u8 = 1;
+pub(super) const BITS: u8 = 2;
+pub(super) const PATCHED: u8 = 3;
 
 /// Appends `values`, which may be none.
 pub(super) fn encode_floats(values: &[f64], effort: Effort, out: &mut Vec<u8>) {
@@ -81,6 +81,7 @@ pub(super) struct Patches<'a> {
 }
 
 impl<'a> FloatBlock<'a> {
+    #[inline]
     pub(super) fn read(reader: &mut Reader<'a>, n: usize) -> Result<FloatBlock<'a>, Bad> {
         if n > MAX_VALUES {
             return reader.bad("fewer values", n.to_string());
@@ -133,32 +134,34 @@ impl<'a> FloatBlock<'a> {
             FloatBlock::Decimal { scale, ints, patches } => {
                 decode_decimals(*scale, ints, into);
                 if let Some(patches) = patches {
-                    patches.apply(into);
+                    patches.apply(0, into);
                 }
             }
         }
     }
 
-    /// The sum, where it takes no decoding to natural order.
-    pub(super) fn sum(&self) -> Option<Sum> {
-        let FloatBlock::Decimal { scale, ints: IntBlock::Frame(frame), patches: None } = self
-        else {
-            return None;
-        };
-        let sums = FloatSums {
-            to: ToFloat::new(*scale, frame),
-            sums: [[0.0; GROUP]; 4],
-            lost: [[0.0; GROUP]; 4],
-        };
-        let FloatSums { sums, lost, .. } = walk(frame, sums);
-        let mut all = Sum::Float { sum: 0.0, lost: lost.as_flattened().iter().sum() };
-        sums.as_flattened().iter().for_each(|sum| all.add(Number::Float(*sum)));
-        Some(all)
+    /// The sums of the rows between `marks`, which ascend, one fewer than marks, where they take no decoding to natural order.
+    ///
+    /// They are sums of the decimals that stand for the values, exact but for one rounding, and so as far from the sum of the values as
+    /// those are from their decimals: what statistics have. `sums` is memory to compute in.
+    pub(super) fn sums(
+        &self,
+        marks: &[usize],
+        sums: &mut [i64],
+        mut show: impl FnMut(Sum),
+    ) -> bool {
+        let FloatBlock::Decimal { scale, ints, patches: None } = self else { return false };
+        let Some(whole) = ints.whole_sums(marks, sums) else { return false };
+        for (marks, sums) in marks.windows(2).zip(sums.windows(2)) {
+            let (sum, lost) = scale.sum(whole.between((marks[0], marks[1]), (sums[0], sums[1])));
+            show(Sum::Float { sum, lost });
+        }
+        true
     }
 }
 
 impl<'a> Patches<'a> {
-    fn read(reader: &mut Reader<'a>, n: usize) -> Result<Patches<'a>, Bad> {
+    pub(super) fn read(reader: &mut Reader<'a>, n: usize) -> Result<Patches<'a>, Bad> {
         let count = reader.count(n)?;
         let places = reader.take(packed_len(count, place_width(n)))?;
         let away = reader.clone();
@@ -168,12 +171,14 @@ impl<'a> Patches<'a> {
         Ok(Patches { n, count, places, away })
     }
 
-    fn apply(&self, values: &mut [f64]) {
+    /// Mends `values`, of which the first stands at `from` in the block.
+    pub(super) fn apply(&self, from: usize, values: &mut [f64]) {
         let (width, mut away) = (place_width(self.n), self.away.clone());
         for index in 0..self.count {
             let place = get(self.places, index * width as usize, width);
             let away = away.zigzag().unwrap_or(0).cast_unsigned();
-            if let Some(value) = usize::try_from(place).ok().and_then(|at| values.get_mut(at)) {
+            let at = usize::try_from(place).ok().and_then(|at| at.checked_sub(from));
+            if let Some(value) = at.and_then(|at| values.get_mut(at)) {
                 *value = f64::from_bits(value.to_bits().wrapping_add(away));
             }
         }
@@ -281,66 +286,6 @@ impl Visitor for NaturalFloats<'_> {
         for (out, distance) in out.iter_mut().zip(distances) {
             *out = self.to.float(*distance);
         }
-    }
-}
-
-/// Compensated sums side by side, in lane order.
-struct FloatSums {
-    to: ToFloat,
-    sums: Row<f64, 4>,
-    lost: Row<f64, 4>,
-}
-
-impl FrameKernel for FloatSums {
-    #[inline(always)]
-    fn fused(&mut self, fused: bool) {
-        self.to.fused = fused;
-    }
-}
-
-/// Knuth's sum of two, eight at a time: what rounding takes away is exact.
-#[inline(always)]
-fn two_sum(sums: &mut Group<f64>, lost: &mut Group<f64>, values: Group<f64>) {
-    let totals = lanes::zip(*sums, values, |sum, value| sum + value);
-    let shadows = lanes::zip(totals, *sums, |total, sum| total - sum);
-    let low = lanes::zip(*sums, lanes::zip(totals, shadows, |t, s| t - s), |sum, s| sum - s);
-    let high = lanes::zip(values, shadows, |value, shadow| value - shadow);
-    *lost = lanes::zip(*lost, lanes::zip(low, high, |a, b| a + b), |lost, more| lost + more);
-    *sums = totals;
-}
-
-impl Visitor for FloatSums {
-    #[inline(always)]
-    fn tile<T: Word, const G: usize>(
-        &mut self,
-        _: usize,
-        tile: &mut Tile<T, G>,
-        starts: &Row<T, G>,
-    ) {
-        let to = self.to;
-        for group in 0..G {
-            let (mut sums, mut lost) = ([0.0; GROUP], [0.0; GROUP]);
-            for row in &*tile {
-                let values = to.floats(lanes::add(row[group], starts[group]));
-                two_sum(&mut sums, &mut lost, values);
-            }
-            two_sum(&mut self.sums[group], &mut self.lost[group], sums);
-            self.lost[group] = lanes::zip(self.lost[group], lost, |a, b| a + b);
-        }
-    }
-
-    #[inline(always)]
-    fn rest(&mut self, _: usize, distances: &[u64]) {
-        let (groups, rest) = distances.as_chunks::<GROUP>();
-        for group in groups {
-            let values = self.to.floats(*group);
-            two_sum(&mut self.sums[0], &mut self.lost[0], values);
-        }
-        let mut last = [0.0; GROUP];
-        for (value, distance) in last.iter_mut().zip(rest) {
-            *value = self.to.float(*distance);
-        }
-        two_sum(&mut self.sums[0], &mut self.lost[0], last);
     }
 }
 

@@ -60,17 +60,20 @@ pub(super) struct Frame<'a> {
     pub(super) base: i64,
     pub(super) divisor: i64,
     first_step: u64,
-    low: u64,
-    width: u32,
-    exceptions: Option<Exceptions<'a>>,
+    pub(super) low: u64,
+    pub(super) width: u32,
+    pub(super) exceptions: Option<Exceptions<'a>>,
     /// The bitmap and the common distance.
-    bitmap: Option<(&'a [u8], u64)>,
-    packed: &'a [u8],
+    pub(super) bitmap: Option<(&'a [u8], u64)>,
+    pub(super) packed: &'a [u8],
 }
 
+/// Exceptions that are read at a time.
+pub(super) const SOME: usize = 64;
+
 #[derive(Debug, Clone, Copy)]
-struct Exceptions<'a> {
-    count: usize,
+pub(super) struct Exceptions<'a> {
+    pub(super) count: usize,
     place_width: u32,
     places: &'a [u8],
     high_width: u32,
@@ -85,9 +88,22 @@ impl Exceptions<'_> {
 
     fn high(&self, index: usize) -> u64 {
         let zigzag = get(self.highs, index * self.high_width as usize, self.high_width);
-        let zigzag = zigzag.wrapping_add(1);
-        zigzag >> 1 ^ (zigzag & 1).wrapping_neg()
+        high_of(zigzag)
     }
+
+    /// Reads places and high parts from exception `from` on, as many as there is room for.
+    #[inline(always)]
+    pub(super) fn read(&self, from: usize, places: &mut [u64], highs: &mut [u64]) {
+        unpack(self.places, from * self.place_width as usize, self.place_width, places);
+        unpack(self.highs, from * self.high_width as usize, self.high_width, highs);
+        highs.iter_mut().for_each(|high| *high = high_of(*high));
+    }
+}
+
+#[inline(always)]
+const fn high_of(coded: u64) -> u64 {
+    let zigzag = coded.wrapping_add(1);
+    zigzag >> 1 ^ (zigzag & 1).wrapping_neg()
 }
 
 /// Bits of a place among `n`.
@@ -103,6 +119,7 @@ pub(super) fn tiled_len(n: usize, width: u32) -> usize {
 
 impl<'a> Frame<'a> {
     /// Reads what follows `id`.
+    #[inline]
     pub(super) fn read(id: u8, reader: &mut Reader<'a>, n: usize) -> Result<Frame<'a>, Bad> {
         let order = id & ORDER;
         let span = match id >> SPAN_SHIFT & 3 {
@@ -435,54 +452,6 @@ impl Visitor for Natural<'_> {
     }
 }
 
-/// Sum of the distances.
-struct Sums {
-    small: bool,
-    sum: i64,
-}
-
-impl FrameKernel for Sums {}
-
-impl Visitor for Sums {
-    #[inline(always)]
-    fn tile<T: Word, const G: usize>(
-        &mut self,
-        _: usize,
-        tile: &mut Tile<T, G>,
-        starts: &Row<T, G>,
-    ) {
-        let mut total = 0i64;
-        let mut count = |value: i64| total = total.wrapping_add(value);
-        if self.small {
-            let mut sums = [[T::default(); GROUP]; G];
-            for row in tile {
-                for group in 0..G {
-                    sums[group] = lanes::add(sums[group], row[group]);
-                }
-            }
-            sums.as_flattened().iter().for_each(|sum| count(sum.widen()));
-            starts.as_flattened().iter().for_each(|start| count(start.widen().wrapping_mul(32)));
-        } else {
-            let mut sums = [[0i64; GROUP]; G];
-            for row in tile {
-                for group in 0..G {
-                    let values = lanes::add(row[group], starts[group]);
-                    sums[group] = lanes::zip(sums[group], values, |s, v| s.wrapping_add(v.widen()));
-                }
-            }
-            sums.as_flattened().iter().for_each(|sum| count(*sum));
-        }
-        self.sum = self.sum.wrapping_add(total);
-    }
-
-    #[inline(always)]
-    fn rest(&mut self, _: usize, distances: &[u64]) {
-        for distance in distances {
-            self.sum = self.sum.wrapping_add(distance.cast_signed());
-        }
-    }
-}
-
 impl Frame<'_> {
     /// Decodes into `out`, which has a place for every value.
     pub(super) fn decode(&self, out: &mut [i64]) {
@@ -492,13 +461,6 @@ impl Frame<'_> {
     /// Whether the distances fit 32 bits.
     pub(super) fn is_narrow(&self) -> bool {
         self.span != Span::Any && self.bitmap.is_none()
-    }
-
-    /// The sum of all values; it wraps around.
-    pub(super) fn sum(&self) -> i64 {
-        let sum = walk(self, Sums { small: self.span == Span::Small, sum: 0 }).sum;
-        let n = i64::try_from(self.n).unwrap_or(0);
-        self.base.wrapping_mul(n).wrapping_add(sum.wrapping_mul(self.divisor))
     }
 }
 
@@ -513,17 +475,16 @@ mod tests {
     use crate::codec::tests::shapes;
     use crate::codec::{Effort, encode_ints_with};
 
-    /// Writes values into memory of its own, and adds them up.
-    struct Both {
+    /// Writes values into memory of its own.
+    struct Own {
         base: i64,
         divisor: i64,
         values: Vec<i64>,
-        sums: Sums,
     }
 
-    impl FrameKernel for Both {}
+    impl FrameKernel for Own {}
 
-    impl Visitor for Both {
+    impl Visitor for Own {
         #[inline(always)]
         fn tile<T: Word, const G: usize>(
             &mut self,
@@ -531,14 +492,12 @@ mod tests {
             tile: &mut Tile<T, G>,
             starts: &Row<T, G>,
         ) {
-            self.sums.tile(at, tile, starts);
             let out = &mut self.values;
             Natural { base: self.base, divisor: self.divisor, out }.tile(at, tile, starts);
         }
 
         #[inline(always)]
         fn rest(&mut self, at: usize, distances: &[u64]) {
-            self.sums.rest(at, distances);
             let out = &mut self.values;
             Natural { base: self.base, divisor: self.divisor, out }.rest(at, distances);
         }
@@ -555,16 +514,10 @@ mod tests {
                 continue;
             }
             let frame = Frame::read(id, &mut reader, values.len()).unwrap();
-            let visitor = || Both {
-                base: frame.base,
-                divisor: frame.divisor,
-                values: vec![0; values.len()],
-                sums: Sums { small: frame.span == Span::Small, sum: 0 },
-            };
-            let seen = dispatch::run_each(|| Walk { frame: &frame, visitor: visitor() });
-            for both in &seen {
-                assert!(both.values == values, "{frame:?}");
-                assert_eq!(both.sums.sum, seen[0].sums.sum);
+            let visitor =
+                || Own { base: frame.base, divisor: frame.divisor, values: vec![0; values.len()] };
+            for own in dispatch::run_each(|| Walk { frame: &frame, visitor: visitor() }) {
+                assert!(own.values == values, "{frame:?}");
             }
         }
     }

@@ -96,6 +96,7 @@ pub(super) enum IntBlock<'a> {
 }
 
 impl<'a> IntBlock<'a> {
+    #[inline]
     pub(super) fn read(reader: &mut Reader<'a>, n: usize) -> Result<IntBlock<'a>, Bad> {
         if n > MAX_VALUES {
             return reader.bad("fewer values", n.to_string());
@@ -178,12 +179,85 @@ impl<'a> IntBlock<'a> {
         show(0, &values);
     }
 
-    /// The sum, where it takes no decoding to natural order; it wraps around.
-    pub(super) fn sum(&self) -> Option<i64> {
+    /// For each of `marks`, which ascend, the sum of the values before it, where that takes no decoding to natural order. Sums wrap around.
+    /// `sums` has as many places.
+    pub(super) fn sums(&self, marks: &[usize], sums: &mut [i64]) -> bool {
         match self {
-            IntBlock::Frame(frame) => Some(frame.sum()),
+            IntBlock::Frame(frame) if frame.has_sums() => {
+                frame.sums(marks, sums);
+                let value = |rows: i64, sum: i64| {
+                    frame.base.wrapping_mul(rows).wrapping_add(sum.wrapping_mul(frame.divisor))
+                };
+                each_mark(marks, sums, frame.n, value);
+            }
+            IntBlock::Steps { n, first, step } => {
+                let value = |rows: i64, _| {
+                    let steps = rows.wrapping_mul(rows.wrapping_sub(1)) / 2;
+                    first.wrapping_mul(rows).wrapping_add(step.wrapping_mul(steps))
+                };
+                each_mark(marks, sums, *n, value);
+            }
+            IntBlock::Known(values) => {
+                let (mut sum, mut from) = (0i64, 0);
+                for (mark, place) in marks.iter().zip(sums) {
+                    let rows = values.get(from..(*mark).min(values.len())).unwrap_or_default();
+                    sum = rows.iter().fold(sum, |sum, value| sum.wrapping_add(*value));
+                    *place = sum;
+                    from = (*mark).max(from);
+                }
+            }
+            _ => return false,
+        }
+        true
+    }
+
+    /// The same with all digits; `None` where one might be missing, or a value might have more than 53 bits.
+    pub(super) fn whole_sums(&self, marks: &[usize], sums: &mut [i64]) -> Option<Whole> {
+        match self {
+            IntBlock::Frame(frame) if frame.has_sums() && frame.has_whole_sums() => {
+                frame.sums(marks, sums);
+                Some(Whole { rows: frame.n, base: frame.base, divisor: frame.divisor })
+            }
+            IntBlock::Steps { n, first, step: 0 } if first.unsigned_abs() < 1 << 53 => {
+                sums.fill(0);
+                Some(Whole { rows: *n, base: *first, divisor: 1 })
+            }
+            IntBlock::Known(values) => {
+                let bits = values.iter().fold(0, |bits, value| bits | (value ^ value >> 63));
+                let room = bits >> 53 == 0
+                    && bits.leading_zeros() >= values.len().checked_ilog2().unwrap_or(0) + 2;
+                (room && self.sums(marks, sums)).then_some(Whole {
+                    rows: values.len(),
+                    base: 0,
+                    divisor: 1,
+                })
+            }
             _ => None,
         }
+    }
+}
+
+/// From a sum of distances that did not wrap around to that of the values.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Whole {
+    rows: usize,
+    base: i64,
+    divisor: i64,
+}
+
+impl Whole {
+    /// The sum of the rows between two marks, given the sums of distances before them.
+    pub(super) fn between(&self, marks: (usize, usize), sums: (i64, i64)) -> i128 {
+        let rows = marks.1.min(self.rows).saturating_sub(marks.0) as u64;
+        let distances = i128::from(sums.1) - i128::from(sums.0);
+        i128::from(self.base) * i128::from(rows) + i128::from(self.divisor) * distances
+    }
+}
+
+/// Puts in the place of each sum what `value` makes of it and the number of rows.
+fn each_mark(marks: &[usize], sums: &mut [i64], n: usize, value: impl Fn(i64, i64) -> i64) {
+    for (mark, sum) in marks.iter().zip(sums) {
+        *sum = value(i64::try_from((*mark).min(n)).unwrap_or(i64::MAX), *sum);
     }
 }
 

@@ -183,7 +183,7 @@ pub(super) fn unpack<T: Word, const G: usize>(bytes: &[u8], width: u32, tile: &m
 
 /// Reads every word once. Words are loaded before any is stored: bytes and tile might overlap for all that the compiler knows.
 #[inline(always)]
-fn unpack_plane<const G: usize>(
+pub(super) fn unpack_plane<const G: usize>(
     words: &[[u8; 4 * GROUP]],
     width: u32,
     mut put: impl FnMut(usize, usize, Group<u32>),

@@ -20,6 +20,7 @@
 //! texts      0            dictionary                      count, texts, integers (indexes)
 //! column     0            every row has a value           values
 //!            1            some have                       bitmap of rows, values of those that have
+//!            2            computed from other fields      see `derived`; in segments only
 //! ```
 //!
 //! A scale is the digits after the point, 0 to 18, and in bit 5 whether to multiply by `10^-digits` rather than divide by `10^digits`.
@@ -36,11 +37,14 @@ mod bits;
 mod block;
 mod coded;
 mod decimal;
+mod derived;
 mod floats;
 mod frame;
 mod ints;
 mod lanes;
 mod plan;
+mod range;
+mod sums;
 mod tans;
 mod text;
 
@@ -54,12 +58,14 @@ pub(crate) use self::aggregate::{Aggregate, aggregate_values};
 pub(crate) use self::bits::pack;
 use self::bits::{put_bits, take_bits};
 pub(crate) use self::block::{NumberBlock, Numbers, Scratch};
+pub(crate) use self::derived::{Derived, Divisor, Order, Rule};
 use self::floats::{decode_floats, encode_floats};
 #[allow(
     unused_imports,
     reason = "which of them a module needs changes with the log and the head"
 )]
 pub(crate) use self::ints::{decode_ints, decode_ints_into, encode_ints, encode_ints_with};
+pub(crate) use self::range::decode_column_rows;
 pub(crate) use self::text::MAX_TEXT;
 use self::text::{decode_texts, encode_texts};
 use crate::bytes::{Bad, Reader};

@@ -24,13 +24,18 @@ pub(super) fn encode_texts<'a>(texts: impl Iterator<Item = &'a str>, out: &mut V
     encode_ints(&indexes, out);
 }
 
-pub(super) fn decode_texts(reader: &mut Reader<'_>, n: usize) -> Result<Strings, Bad> {
+/// Reads what stands before the indexes: the different texts.
+pub(super) fn dictionary<'a>(reader: &mut Reader<'a>) -> Result<Vec<&'a str>, Bad> {
     match reader.u8()? {
         TEXT_DICTIONARY => {}
         other => return reader.bad("a text codec", other.to_string()),
     }
     let count = reader.count(reader.rest())?;
-    let list = (0..count).map(|_| reader.str()).collect::<Result<Vec<_>, _>>()?;
+    (0..count).map(|_| reader.str()).collect()
+}
+
+pub(super) fn decode_texts(reader: &mut Reader<'_>, n: usize) -> Result<Strings, Bad> {
+    let list = dictionary(reader)?;
     let mut strings = Strings::default();
     let mut total = 0;
     for index in decode_ints(reader, n)? {

@@ -29,6 +29,8 @@ pub(super) struct Plan {
     pub(super) whole: Option<usize>,
     /// Rows inside the range, in order.
     pub(super) spans: Vec<Span>,
+    /// Where the spans, which follow one another, begin, and where the last ends.
+    pub(super) marks: Vec<usize>,
     /// For each cell its bucket, `None` if it lies outside the range, and its rows; empty if a cell is in two buckets or there
     /// are none.
     pub(super) cells: Vec<(Option<usize>, usize)>,
@@ -88,12 +90,14 @@ impl Plan {
             times,
             whole: None,
             spans: Vec::new(),
+            marks: Vec::new(),
             cells: Vec::new(),
             stamps: OnceLock::new(),
         };
         plan.whole = bucket_of(edges, first).filter(|b| first >= range.0 && last < edges[b + 1]);
         if let Some(bucket) = plan.whole {
             plan.spans.push(Span { bucket, from: 0, to: times.rows });
+            plan.marks = vec![0, times.rows];
             // Times of single rows are asked for by decoding, and not always by statistics.
             return Ok(plan);
         }
@@ -104,6 +108,8 @@ impl Plan {
             }
             Form::Block(_) => spans_of(plan.stamps(segment)?, edges, range),
         };
+        let begins = plan.spans.first().map(|span| span.from);
+        plan.marks = begins.into_iter().chain(plan.spans.iter().map(|span| span.to)).collect();
         if let Some(cell_ns) = times.cell_ns() {
             let rows = match times.form {
                 Form::Steps(_) => Times::cell_rows(&times.regular().unwrap_or_default(), cell_ns),

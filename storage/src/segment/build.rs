@@ -8,7 +8,7 @@ use super::PAGE;
 use super::Part;
 use super::page::{NewBlock, NewNumbers};
 use super::times::{self, Times};
-use crate::codec::{Effort, aggregate_values, encode_column_with, encode_ints_with};
+use crate::codec::{Derived, Effort, aggregate_values, encode_column_with, encode_ints_with};
 use crate::partials::{Aggregates, Number};
 use crate::rows::index as u32_of;
 
@@ -90,11 +90,12 @@ impl TimesBuilder {
 }
 
 /// Appends the block of a column of `rows` rows to `out`, unless it needs none; what is known of it. `cells` are the rows that
-/// cells but the first begin at; `None` if the rows are of several series.
+/// cells but the first begin at; `None` if the rows are of several series. Of a `derived` column nothing but the rule is stored.
 pub(super) fn put_block(
     column: &Column,
     rows: usize,
     cells: Option<&[usize]>,
+    derived: Option<&Derived>,
     effort: Effort,
     out: &mut Vec<u8>,
 ) -> NewBlock {
@@ -120,7 +121,10 @@ pub(super) fn put_block(
     }
     if !constant {
         let start = out.len();
-        encode_column_with(column, rows, effort, out);
+        match derived {
+            Some(derived) => derived.write(out),
+            None => encode_column_with(column, rows, effort, out),
+        }
         block.len = u32_of(out.len() - start);
         block.crc = crc32c::crc32c(&out[start..]);
     }
@@ -181,4 +185,11 @@ fn numbers_in(values: &Values, cells: Option<&[usize]>) -> Option<NewNumbers> {
         sum: all.sum.total(),
         cells: sums.collect(),
     })
+}
+
+/// The rows that cells but the first begin at.
+pub(super) fn cells_of(timestamps: &[i64]) -> Vec<usize> {
+    let times = Times::of(timestamps, Part::default);
+    let cell_ns = times.and_then(|times| times.cell_ns());
+    cell_ns.map_or_else(Vec::new, |ns| Times::cell_rows(timestamps, ns))
 }

@@ -100,6 +100,25 @@ impl<'a> Dictionary<'a> {
         Ok(found)
     }
 
+    /// How many texts come before the first that is not `before`; those that are come first.
+    pub(crate) fn partition_point(&self, before: impl Fn(&[u8]) -> bool) -> Result<usize, Bad> {
+        let (mut low, mut high) = (0, self.texts.div_ceil(RUN));
+        while low < high {
+            let middle = usize::midpoint(low, high);
+            if before(self.head(middle)?) { low = middle + 1 } else { high = middle }
+        }
+        let Some(run) = low.checked_sub(1) else { return Ok(0) };
+        let mut end = run * RUN;
+        self.walk(run, &mut Vec::new(), |number, text| {
+            let passed = before(text);
+            if passed {
+                end = number + 1;
+            }
+            Ok(passed)
+        })?;
+        Ok(end)
+    }
+
     /// Appends text number `number` to `out`.
     pub(crate) fn text(&self, number: usize, out: &mut String) -> Result<(), Bad> {
         if number >= self.texts {
@@ -186,6 +205,10 @@ mod tests {
                 .unwrap();
             assert_eq!(seen, texts);
             assert_eq!(dictionary.find(""), Ok(None));
+            for wanted in ["", "hóst_1", "hóst_55", "hóst_9999", "z"] {
+                let want = texts.partition_point(|text| text.as_str() < wanted);
+                assert_eq!(dictionary.partition_point(|text| text < wanted.as_bytes()), Ok(want));
+            }
             assert!(dictionary.text(count, &mut String::new()).is_err());
         }
         let (texts, bytes) = sample(1000);
@@ -199,6 +222,7 @@ mod tests {
         let read = |bytes: &[u8]| {
             let dictionary = Dictionary::new(bytes, 40)?;
             dictionary.find("hóst_7")?;
+            dictionary.partition_point(|text| text < "hóst_7".as_bytes())?;
             dictionary.for_each(|_, _| Ok(()))
         };
         for at in 0..bytes.len() {

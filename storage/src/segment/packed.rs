@@ -11,6 +11,8 @@
 //! What is equal everywhere, or grows by one from row to row, costs the bytes of its base and no bits. A page that describes a
 //! single block, as those of many small tables do, has no widths at all.
 
+use std::ops::RangeInclusive;
+
 use crate::bytes::{Bad, Reader, low_byte, put_varint, put_zigzag};
 
 /// Marks a width: the number of the row is added.
@@ -41,6 +43,71 @@ impl<'a> Packed<'a> {
     /// Whether all rows have the same value, and which.
     pub(crate) const fn constant(&self) -> Option<i64> {
         if self.width == 0 && self.slope == 0 { Some(self.base) } else { None }
+    }
+}
+
+impl Packed<'_> {
+    /// Shows the rows before `end` in order, up to 64 at a time: number of the first, and values.
+    #[inline]
+    fn for_each(&self, end: usize, mut show: impl FnMut(usize, &[i64])) {
+        let mut values = [0i64; 64];
+        for from in (0..end).step_by(64) {
+            let values = &mut values[..(end - from).min(64)];
+            self.take(from, values);
+            show(from, values);
+        }
+    }
+
+    /// The rows from `from` on.
+    #[inline]
+    fn take(&self, from: usize, into: &mut [i64]) {
+        let width = self.width as usize;
+        let first = from * width;
+        let last = (from + into.len()).saturating_sub(1) * width / 8;
+        // Words can be read for all of them, as in nearly all rows but the last few.
+        if self.slope == 0
+            && (1..=56).contains(&width)
+            && let Some(bytes) = self.bits.get(first / 8..last + 8)
+        {
+            let (mask, mut bit) = (u64::MAX >> (64 - width), first % 8);
+            for value in into {
+                let word = bytes.get(bit / 8..).and_then(|rest| rest.first_chunk::<8>());
+                let bits = u64::from_le_bytes(*word.unwrap_or(&[0; 8])) >> (bit % 8) & mask;
+                *value = self.base.wrapping_add(bits.cast_signed());
+                bit += width;
+            }
+            return;
+        }
+        for (row, value) in (from..).zip(into) {
+            *value = self.get(row);
+        }
+    }
+
+    /// The sum of the rows before `end`, and how many of them are not zero; both wrap around.
+    pub(crate) fn sum_before(&self, end: usize) -> (u64, usize) {
+        let (mut sum, mut some) = (0u64, 0);
+        self.for_each(end, |_, values| {
+            sum = values.iter().fold(sum, |sum, v| sum.wrapping_add(v.cast_unsigned()));
+            some += values.iter().filter(|v| **v != 0).count();
+        });
+        (sum, some)
+    }
+
+    /// The rows before `end` whose value is in `wanted`, in order.
+    pub(crate) fn rows_in(&self, wanted: RangeInclusive<i64>, end: usize) -> Vec<usize> {
+        let mut rows = Vec::new();
+        if wanted.is_empty() {
+            return rows;
+        }
+        // One comparison for both ends.
+        let (low, span) = (*wanted.start(), wanted.end().wrapping_sub(*wanted.start()));
+        let inside = |v: &i64| v.wrapping_sub(low).cast_unsigned() <= span.cast_unsigned();
+        self.for_each(end, |from, values| {
+            if values.iter().filter(|v| inside(v)).count() > 0 {
+                rows.extend((from..).zip(values).filter(|(_, v)| inside(v)).map(|(row, _)| row));
+            }
+        });
+        rows
     }
 }
 
@@ -174,6 +241,18 @@ mod tests {
         for (packed, column) in read.iter().zip(columns) {
             let got: Vec<i64> = (0..rows).map(|row| packed.get(row)).collect();
             assert_eq!(got, column);
+        }
+        for (packed, column) in read.iter().zip(columns) {
+            for end in [0, rows / 2, rows] {
+                let part = &column[..end];
+                let sum = part.iter().fold(0u64, |sum, v| sum.wrapping_add(v.cast_unsigned()));
+                let some = part.iter().filter(|v| **v != 0).count();
+                assert_eq!(packed.sum_before(end), (sum, some));
+                for wanted in [0..=0, -3..=5, i64::MIN..=i64::MAX, i64::MAX..=i64::MAX] {
+                    let all = (0..end).filter(|row| wanted.contains(&column[*row]));
+                    assert!(all.eq(packed.rows_in(wanted.clone(), end)), "{wanted:?}");
+                }
+            }
         }
         for cut in 0..out.len() {
             let mut reader = Reader::new(&out[..cut]);

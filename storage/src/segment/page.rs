@@ -27,6 +27,7 @@ use super::packed::{Packed, put_columns, take_columns};
 use super::{PAGE, Part};
 use crate::bytes::{Bad, Reader, put_varint};
 use crate::partials::{Number, Sum};
+use crate::rows::index;
 
 const COLUMNS: usize = 12;
 const KIND_INTEGERS: u8 = 0;
@@ -282,12 +283,7 @@ impl<'a> FieldPage<'a> {
 
     /// Where the values of a group of `rows` rows are.
     pub(crate) fn stored(&self, group: usize, rows: usize) -> Result<Stored, Bad> {
-        let mut before = (0u64, 0);
-        for earlier in 0..group.min(self.groups) {
-            let len = self.len(earlier);
-            before = (before.0.wrapping_add(len), before.1 + usize::from(len > 0));
-        }
-        self.stored_after(group, rows, before)
+        self.stored_after(group, rows, self.columns[0].sum_before(group.min(self.groups)))
     }
 
     /// The same, given bytes and number of the blocks before.
@@ -312,6 +308,62 @@ impl<'a> FieldPage<'a> {
         };
         let crc = Reader::new(self.rest.get(blocks * 4..).unwrap_or_default()).u32()?;
         Ok(Stored::Block(Part { offset: self.offset.wrapping_add(bytes), len, crc }))
+    }
+
+    /// What a writer would know of a group of `rows` rows of one series, but for the block itself. `cells` are the rows that its cells but
+    /// the first begin at.
+    pub(super) fn described(
+        &self,
+        group: usize,
+        rows: usize,
+        cells: &[usize],
+    ) -> Result<NewBlock, Bad> {
+        let values = self.values(group, rows);
+        let mut block = NewBlock { rows: index(rows), ..NewBlock::default() };
+        if values == 0 {
+            return Ok(block);
+        }
+        block.values = index(values);
+        let (first, last) = (self.first_row(group), self.last_row(group, rows));
+        let (min, max) = (self.min_row(group), self.max_row(group));
+        if first.max(last).max(min).max(max) >= rows {
+            return bad("statistics of the block's rows", format!("rows {first} to {last}"));
+        }
+        (block.first_row, block.last_row) = (index(first), index(last));
+        if !self.kind.field_type.is_numeric() {
+            return Ok(block);
+        }
+        block.numbers = Some(NewNumbers {
+            min: (self.min(group), index(min)),
+            max: (self.max(group), index(max)),
+            first: self.first(group),
+            last: self.last(group),
+            sum: self.sum(group, values).total(),
+            cells: self.cells_of(group, cells)?,
+        });
+        Ok(block)
+    }
+
+    /// Sum and rows of each inner cell of a group but the last, if they are known.
+    fn cells_of(&self, group: usize, ends: &[usize]) -> Result<Vec<(Number, u32)>, Bad> {
+        let inner = self.cells(group);
+        if inner == 0 {
+            return Ok(Vec::new());
+        }
+        if inner != ends.len() {
+            return bad("sums of the cells of the block", format!("{inner} of {}", ends.len()));
+        }
+        let blocks = (0..self.groups).filter(|group| self.len(*group) > 0).count();
+        let cells = |to: usize| (0..to).fold(0usize, |sum, at| sum.saturating_add(self.cells(at)));
+        let sums = self.cell_sums(blocks, cells(self.groups))?;
+        let before = cells(group);
+        let mut from = 0;
+        let cells = ends.iter().enumerate().map(|(at, to)| {
+            let rows = to.saturating_sub(from);
+            from = *to;
+            (self.cell_sum(sums.get(before + at), group, rows).total(), index(rows))
+        });
+        Ok(cells.collect())
     }
 
     pub(crate) fn min(&self, group: usize) -> Number {

@@ -2,7 +2,10 @@
 //!
 //! A test is asked once per distinct value of its key, whatever number of series has it. What is left per series is looking up a
 //! bit by the number of its value. Conditions `key = value` narrow the series first: by halving where the values ascend with
-//! the series, or where the key has its series in order.
+//! the series, or where the key has its series in order; else by one pass over packed numbers. So do beginnings of values, which are
+//! neighbours in a dictionary, and one of several. Where that leaves few series, tests are asked of these alone.
+
+use std::ops::RangeInclusive;
 
 use stripchart_core::{KeyRef, SeriesKey};
 
@@ -23,17 +26,30 @@ pub(crate) struct TableView<'s> {
     pub(crate) table: &'s Table,
 }
 
+/// Series whose tags are looked up one by one.
+const FEW: usize = 4;
+
+/// Appends a tag to a key, unless it has no value.
+fn put_tag(name: &str, value: &str, key: &mut String) {
+    if !value.is_empty() {
+        key.push('\0');
+        key.push_str(name);
+        key.push('\0');
+        key.push_str(value);
+    }
+}
+
 /// Numbers of values, 0 for none.
 #[derive(Debug)]
 enum Values {
     Bits(Vec<u64>),
-    One(i64),
+    Between(RangeInclusive<i64>),
 }
 
 impl Values {
     fn contains(&self, value: i64) -> bool {
         match self {
-            Values::One(one) => *one == value,
+            Values::Between(range) => range.contains(&value),
             Values::Bits(bits) => usize::try_from(value)
                 .is_ok_and(|v| bits.get(v / 64).is_some_and(|word| word >> (v % 64) & 1 == 1)),
         }
@@ -42,6 +58,14 @@ impl Values {
     fn none(values: usize) -> Vec<u64> {
         vec![0; values.div_ceil(64) + 1]
     }
+}
+
+/// Series that a filter leaves, in order.
+#[derive(Debug)]
+struct Narrowed {
+    series: Vec<usize>,
+    /// Whether it accepts all of them.
+    exact: bool,
 }
 
 /// A filter with its tests answered.
@@ -169,7 +193,7 @@ impl<'s> TableView<'s> {
         let Some(key) = self.key(name) else { return Ok(Plan::Always(value.is_empty())) };
         let number = if value.is_empty() { Some(0) } else { self.number(key, value)? };
         match number {
-            Some(number) => Ok(Plan::Leaf(self.column(key)?, Values::One(number))),
+            Some(number) => Ok(Plan::Leaf(self.column(key)?, Values::Between(number..=number))),
             None => Ok(Plan::Always(false)),
         }
     }
@@ -183,6 +207,14 @@ impl<'s> TableView<'s> {
             TagFilter::All => Plan::Always(true),
             TagFilter::Equal { key, value } => self.equal(key, value)?,
             TagFilter::NotEqual { key, value } => not(self.equal(key, value)?),
+            TagFilter::Prefix { prefix, .. } if prefix.is_empty() => Plan::Always(true),
+            TagFilter::Prefix { key, prefix } => match self.key(key) {
+                None => Plan::Always(false),
+                Some(key) => {
+                    let numbers = self.beginning(key, prefix)?;
+                    Plan::Leaf(self.column(key)?, Values::Between(numbers))
+                }
+            },
             TagFilter::Matches { key, test } => self.leaf(key, &**test)?,
             TagFilter::NotMatches { key, test } => not(self.leaf(key, &**test)?),
             TagFilter::And(filters) => Plan::And(all(filters)?),
@@ -191,89 +223,189 @@ impl<'s> TableView<'s> {
         })
     }
 
-    /// The series that have a value, if they can be found without looking at all.
-    fn narrowed(&self, name: &str, value: &str) -> Result<Option<Vec<usize>>, ReadError> {
-        let Some(key) = self.key(name) else { return Ok(Some(Vec::new())) };
-        let Some(number) = self.number(key, value)? else { return Ok(Some(Vec::new())) };
+    /// The numbers of the values that begin with `prefix`.
+    fn beginning(&self, key: &KeyColumn, prefix: &str) -> Result<RangeInclusive<i64>, ReadError> {
+        let (dictionary, prefix) = (self.dictionary(key)?, prefix.as_bytes());
+        let bad = |bad| self.bad(bad);
+        let from = dictionary.partition_point(|text| text < prefix).map_err(bad)?;
+        let to = dictionary.partition_point(|text| text < prefix || text.starts_with(prefix));
+        let number = |at: usize| i64::try_from(at).unwrap_or(i64::MAX);
+        // Numbers begin at 1.
+        Ok(number(from + 1)..=number(to.map_err(bad)?))
+    }
+
+    /// The series that `filter` accepts, or some more, in order; `None` if it cannot be told without looking at all.
+    fn narrow(&self, filter: &TagFilter) -> Result<Option<Narrowed>, ReadError> {
+        let exactly = |series| Ok(Some(Narrowed { series, exact: true }));
+        match filter {
+            TagFilter::Equal { key, value } if !value.is_empty() => {
+                let Some(key) = self.key(key) else { return exactly(Vec::new()) };
+                match self.number(key, value)? {
+                    Some(number) => self.having(key, number..=number),
+                    None => exactly(Vec::new()),
+                }
+            }
+            TagFilter::Prefix { key, prefix } if !prefix.is_empty() => match self.key(key) {
+                Some(key) => self.having(key, self.beginning(key, prefix)?),
+                None => exactly(Vec::new()),
+            },
+            TagFilter::And(filters) => {
+                let mut best: Option<Narrowed> = None;
+                for filter in filters {
+                    if let Some(found) = self.narrow(filter)?
+                        && best.as_ref().is_none_or(|best| found.series.len() < best.series.len())
+                    {
+                        best = Some(found);
+                    }
+                }
+                let only = filters.len() == 1;
+                Ok(best.map(|best| Narrowed { exact: best.exact && only, ..best }))
+            }
+            TagFilter::Or(filters) if !filters.is_empty() => {
+                let mut all = Narrowed { series: Vec::new(), exact: true };
+                for filter in filters {
+                    let Some(found) = self.narrow(filter)? else { return Ok(None) };
+                    all.exact &= found.exact;
+                    all.series.extend(found.series);
+                }
+                all.series.sort_unstable();
+                all.series.dedup();
+                Ok(Some(all))
+            }
+            _ => Ok(None),
+        }
+    }
+
+    /// The series whose value of a key has one of these numbers.
+    fn having(
+        &self,
+        key: &'s KeyColumn,
+        numbers: RangeInclusive<i64>,
+    ) -> Result<Option<Narrowed>, ReadError> {
         let column = self.column(key)?;
-        if column.constant().is_some() {
+        if column.constant().is_some_and(|number| numbers.contains(&number)) {
             return Ok(None);
         }
-        let series = |order: Option<Packed<'_>>, at: usize| match order {
+        let order = self.table.order(self.segment, key)?;
+        if order.is_none() && !key.ascending {
+            let series = column.rows_in(numbers, self.table.series);
+            return Ok(Some(Narrowed { series, exact: true }));
+        }
+        let series = |at: usize| match order {
             None => at,
             Some(order) => usize::try_from(order.get(at)).unwrap_or(usize::MAX),
         };
-        let order = self.table.order(self.segment, key)?;
-        if order.is_none() && !key.ascending {
-            return Ok(None);
-        }
         let first = |from: i64| {
             let (mut low, mut high) = (0, self.table.series);
             while low < high {
                 let middle = usize::midpoint(low, high);
-                let value = column.get(series(order, middle));
-                if value < from { low = middle + 1 } else { high = middle }
+                if column.get(series(middle)) < from { low = middle + 1 } else { high = middle }
             }
             low
         };
-        let found = (first(number)..first(number + 1)).map(|at| series(order, at));
-        Ok(Some(found.filter(|series| *series < self.table.series).collect()))
+        let found = (first(*numbers.start())..first(numbers.end().saturating_add(1))).map(series);
+        let mut found: Vec<usize> = found.filter(|at| *at < self.table.series).collect();
+        found.sort_unstable();
+        Ok(Some(Narrowed { series: found, exact: true }))
+    }
+
+    /// How many values the tests of a filter would be asked about.
+    fn asked(&self, filter: &TagFilter) -> usize {
+        match filter {
+            TagFilter::Matches { key, .. } | TagFilter::NotMatches { key, .. } => {
+                self.value_count(key)
+            }
+            TagFilter::And(filters) | TagFilter::Or(filters) => {
+                filters.iter().map(|filter| self.asked(filter)).sum()
+            }
+            TagFilter::Not(filter) => self.asked(filter),
+            _ => 0,
+        }
     }
 
     /// The numbers of the series that `filter` accepts, in order of their keys.
     pub(crate) fn select(&self, filter: &TagFilter) -> Result<Vec<usize>, ReadError> {
-        let mut narrowed: Option<Vec<usize>> = None;
-        for (key, value) in filter.required() {
-            if let Some(found) = self.narrowed(key, value)?
-                && narrowed.as_ref().is_none_or(|best| found.len() < best.len())
-            {
-                narrowed = Some(found);
-            }
+        let Some(Narrowed { mut series, exact }) = self.narrow(filter)? else {
+            let plan = self.plan(filter)?;
+            return Ok((0..self.table.series).filter(|series| plan.accepts(*series)).collect());
+        };
+        if exact || series.is_empty() {
+            return Ok(series);
         }
-        if narrowed.as_ref().is_some_and(Vec::is_empty) {
-            return Ok(Vec::new());
+        if self.asked(filter) > series.len() {
+            // Fewer keys than values.
+            let keys = self.keys(&series)?;
+            let accepted = keys.iter().map(|key| filter.accepts(key.as_ref()));
+            let mut accepted = accepted.collect::<Vec<bool>>().into_iter();
+            series.retain(|_| accepted.next().unwrap_or_default());
+            return Ok(series);
         }
         let plan = self.plan(filter)?;
-        Ok(match narrowed {
-            Some(series) => series.into_iter().filter(|series| plan.accepts(*series)).collect(),
-            None => (0..self.table.series).filter(|series| plan.accepts(*series)).collect(),
-        })
+        series.retain(|series| plan.accepts(*series));
+        Ok(series)
     }
 
     /// The keys of `series`, which are in order.
     pub(crate) fn keys(&self, series: &[usize]) -> Result<Vec<SeriesKey>, ReadError> {
-        let mut columns = Vec::new();
-        for key in &self.table.keys {
-            columns.push((self.root.key_name(key.key), self.texts(key, series)?));
-        }
+        let mut names: Vec<(&str, &KeyColumn)> =
+            self.table.keys.iter().map(|key| (self.root.key_name(key.key), key)).collect();
         // In a key the tags stand sorted.
-        columns.sort_unstable_by_key(|(name, _)| *name);
+        names.sort_unstable_by_key(|(name, _)| *name);
+        if series.len() <= FEW {
+            return self.few_keys(&names, series);
+        }
+        let mut columns = Vec::with_capacity(names.len());
+        for (name, key) in names {
+            columns.push((name, self.texts(key, series)?));
+        }
         let mut text = String::new();
         let mut keys = Vec::with_capacity(series.len());
         for at in 0..series.len() {
             text.clear();
             text.push_str(self.name);
             for (name, values) in &columns {
-                let value = values.get(at);
-                if !value.is_empty() {
-                    text.push('\0');
-                    text.push_str(name);
-                    text.push('\0');
-                    text.push_str(value);
-                }
+                put_tag(name, values.get(at), &mut text);
             }
-            match KeyRef::parse(&text) {
-                Ok(key) => keys.push(key.into()),
-                Err(error) => {
-                    return self.table.damaged(
-                        self.segment,
-                        "the key of a series",
-                        error.to_string(),
-                    );
-                }
-            }
+            keys.push(self.parsed(&text)?);
         }
         Ok(keys)
+    }
+
+    /// The same, reaching for each value by itself.
+    fn few_keys(
+        &self,
+        names: &[(&str, &'s KeyColumn)],
+        series: &[usize],
+    ) -> Result<Vec<SeriesKey>, ReadError> {
+        let mut tags = Vec::with_capacity(names.len());
+        for (name, key) in names {
+            tags.push((*name, self.column(key)?, self.dictionary(key)?));
+        }
+        let (mut text, mut value, mut keys) = (String::new(), String::new(), Vec::new());
+        for series in series {
+            text.clear();
+            text.push_str(self.name);
+            for (name, column, dictionary) in &tags {
+                let number = column.get(*series);
+                if number != 0 {
+                    let number = usize::try_from(number - 1).unwrap_or(usize::MAX);
+                    value.clear();
+                    dictionary.text(number, &mut value).map_err(|bad| self.bad(bad))?;
+                    put_tag(name, &value, &mut text);
+                }
+            }
+            keys.push(self.parsed(&text)?);
+        }
+        Ok(keys)
+    }
+
+    fn parsed(&self, text: &str) -> Result<SeriesKey, ReadError> {
+        match KeyRef::parse(text) {
+            Ok(key) => Ok(key.into()),
+            Err(error) => {
+                self.table.damaged(self.segment, "the key of a series", error.to_string())
+            }
+        }
     }
 
     /// The value of a key for each of `series`.

@@ -8,6 +8,7 @@
 //!
 //! A column of equal steps has no block: it is its first time, its step and its rows. Any other is a block of integers.
 
+use std::ops::Range;
 use std::sync::Arc;
 
 use super::packed::{Packed, put_columns, take_columns};
@@ -57,6 +58,23 @@ impl Times {
             at = at.wrapping_add(step);
         }
         Some(times)
+    }
+
+    /// The rows from `start` to before `end`, if that is known without the block.
+    pub(crate) fn rows_between(&self, start: i64, end: i64) -> Option<Range<usize>> {
+        let Form::Steps(step) = self.form else { return None };
+        let row = |time: i64| {
+            if time <= self.bounds.0 {
+                return 0;
+            }
+            if time > self.bounds.1 || step <= 0 {
+                return self.rows;
+            }
+            let row = time.abs_diff(self.bounds.0).div_ceil(step.cast_unsigned());
+            usize::try_from(row).unwrap_or(self.rows).min(self.rows)
+        };
+        let from = row(start);
+        Some(from..row(end).max(from))
     }
 
     /// The width of the cells that sums within a block are kept for, in nanoseconds: a round duration that has at least
@@ -204,6 +222,28 @@ mod tests {
             }
         }
         assert!(Times::of(&[], &mut block).is_none());
+    }
+
+    #[test]
+    fn rows_of_equal_steps_are_found_as_if_listed() {
+        let lists: [&[i64]; 5] =
+            [&[5], &[-10, 0, 10, 20], &[0, 1, 2], &[i64::MIN, 0], &[i64::MAX - 7, i64::MAX]];
+        for list in lists {
+            let times = Times::of(list, Part::default).unwrap();
+            let Form::Steps(_) = times.form else { continue };
+            let probes = [i64::MIN, -11, -10, -9, 0, 1, 4, 5, 6, 9, 20, 21, i64::MAX - 1, i64::MAX];
+            for start in probes {
+                for end in probes {
+                    let from = list.partition_point(|at| *at < start);
+                    let to = list.partition_point(|at| *at < end).max(from);
+                    assert_eq!(
+                        times.rows_between(start, end),
+                        Some(from..to),
+                        "{list:?} {start} {end}"
+                    );
+                }
+            }
+        }
     }
 
     #[test]

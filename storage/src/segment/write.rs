@@ -3,20 +3,23 @@
 //! What stays in memory until the end: for each series the numbers of its tag values, for each timestamp column and group of rows
 //! some twenty bytes, and the distinct tag values.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use stripchart_core::{FieldType, KeyRef};
+use stripchart_core::{Column, FieldType, KeyRef};
 
-use super::build::{TimesBuilder, put_block};
+use super::build::{TimesBuilder, cells_of, put_block};
+use super::copy::Copied;
 use super::dictionary::put_dictionary;
 use super::intern::Interner;
 use super::packed::{put_bits, put_columns, width_of};
 use super::page::{self, NewBlock};
 use super::root::NewRoot;
+use super::siblings::Siblings;
 use super::table::{ASCENDING, NewKey, NewPage, NewTable, ORDERED, order_width};
-use super::times::{self, Times};
+use super::times;
 use super::{Footer, GROUP_ROWS, MAX_GROUP_ROWS, PAGE, Part, file_name, header};
 use crate::ReadError;
 use crate::catalog::PolicyId;
@@ -25,7 +28,7 @@ use crate::rows::{ColumnBuilder, Rows, Wanted, index as u32_of};
 use crate::vfs::{AppendFile, Vfs};
 
 /// Series with fewer rows share blocks with their neighbours.
-const SHORT_ROWS: usize = 128;
+pub(crate) const SHORT_ROWS: usize = 128;
 /// Bytes of blocks that are gathered before they are written, at the end of a page.
 const STRIPE: usize = 4 << 20;
 /// Blocks whose description lies in the record of their table, at most.
@@ -98,6 +101,7 @@ struct TableBuffer {
     /// Numbers of the timestamp columns.
     runs: Vec<u32>,
     short: ShortSeries,
+    siblings: Siblings,
     fields: Vec<FieldBuffer>,
 }
 
@@ -117,6 +121,51 @@ struct ShortSeries {
     /// Of the first of them.
     cells: Vec<usize>,
     columns: Vec<ColumnBuilder>,
+}
+
+/// Some rows of a series.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum PartOfSeries<'r> {
+    /// To be encoded.
+    Rows(&'r Rows),
+    /// A group that is taken over as it is.
+    Copied(&'r Copied),
+}
+
+impl PartOfSeries<'_> {
+    fn timestamps(&self) -> &[i64] {
+        match self {
+            PartOfSeries::Rows(rows) => &rows.timestamps,
+            PartOfSeries::Copied(copied) => &copied.timestamps,
+        }
+    }
+
+    fn len(&self) -> usize {
+        self.timestamps().len()
+    }
+
+    /// The rows that have a value, if some have none.
+    fn with_values(&self) -> Option<Rows> {
+        match self {
+            PartOfSeries::Rows(rows) => rows.with_values(),
+            PartOfSeries::Copied(_) => None,
+        }
+    }
+}
+
+/// Rows cut into groups.
+fn groups_of(rows: &Rows) -> impl Iterator<Item = Cow<'_, Rows>> {
+    let mut from = 0;
+    std::iter::from_fn(move || {
+        let left = rows.len() - from;
+        let len = if left <= MAX_GROUP_ROWS { left } else { GROUP_ROWS };
+        let whole = len == rows.len();
+        let group = || rows.range(from, from + len);
+        let group =
+            (len > 0).then(|| if whole { Cow::Borrowed(rows) } else { Cow::Owned(group()) });
+        from += len;
+        group
+    })
 }
 
 impl SegmentWriter {
@@ -176,17 +225,31 @@ impl SegmentWriter {
     /// come sorted by key. A failure is reported by what is called next.
     pub(crate) fn series(&mut self, key: KeyRef<'_>, rows: &Rows) {
         if self.failed.is_none()
-            && let Err(error) = self.try_series(key, rows)
+            && let Err(error) = self.try_series(key, &[PartOfSeries::Rows(rows)])
         {
             self.failed = Some(error);
         }
     }
 
-    fn try_series(&mut self, key: KeyRef<'_>, rows: &Rows) -> Result<(), ReadError> {
+    /// The same of a series whose rows are given in parts, in order of time.
+    pub(crate) fn series_of_parts(
+        &mut self,
+        key: KeyRef<'_>,
+        parts: &[PartOfSeries<'_>],
+    ) -> Result<(), ReadError> {
+        self.try_series(key, parts)
+    }
+
+    fn try_series(&mut self, key: KeyRef<'_>, parts: &[PartOfSeries<'_>]) -> Result<(), ReadError> {
         let Some(table) = &mut self.table else { return Ok(()) };
-        let with_values = rows.with_values();
-        let rows = with_values.as_ref().unwrap_or(rows);
-        let (Some(first), Some(last)) = (rows.timestamps.first(), rows.timestamps.last()) else {
+        let with_values: Vec<Option<Rows>> = parts.iter().map(PartOfSeries::with_values).collect();
+        let parts = parts.iter().zip(&with_values).map(|(part, fewer)| match fewer {
+            Some(fewer) => PartOfSeries::Rows(fewer),
+            None => *part,
+        });
+        let parts: Vec<PartOfSeries<'_>> = parts.filter(|part| part.len() > 0).collect();
+        let times = || parts.iter().flat_map(|part| part.timestamps());
+        let (Some(first), Some(last)) = (times().next(), times().next_back()) else {
             return Ok(());
         };
         let (low, high) = self.bounds.unwrap_or((*first, *last));
@@ -203,20 +266,25 @@ impl SegmentWriter {
             table.put_tag(key, self.values[key].intern(value));
         }
         let effort = self.identity.effort;
-        let mut from = 0;
-        while from < rows.len() {
-            let left = rows.len() - from;
-            let len = if left <= MAX_GROUP_ROWS { left } else { GROUP_ROWS };
-            let part = (len < rows.len()).then(|| rows.range(from, from + len));
-            let group = part.as_ref().unwrap_or(rows);
-            let times = self.times.put(&group.timestamps, effort);
-            table.put_rows(group, times, effort, rows.len() < SHORT_ROWS);
-            from += len;
+        let all: usize = parts.iter().map(PartOfSeries::len).sum();
+        for part in &parts {
+            match part {
+                PartOfSeries::Copied(copied) => {
+                    let times = self.times.put(&copied.timestamps, effort);
+                    table.put_copied(copied, times, effort);
+                }
+                PartOfSeries::Rows(rows) => {
+                    for group in groups_of(rows) {
+                        let times = self.times.put(&group.timestamps, effort);
+                        table.put_rows(&group, times, effort, all < SHORT_ROWS);
+                    }
+                }
+            }
         }
         table.series += 1;
-        table.rows += rows.len() as u64;
+        table.rows += all as u64;
         self.series += 1;
-        self.rows += rows.len() as u64;
+        self.rows += all as u64;
         if table.is_stripe() {
             self.write_stripe(false)?;
         }
@@ -437,6 +505,7 @@ impl TableBuffer {
             groups: Vec::new(),
             runs: Vec::new(),
             short: ShortSeries::default(),
+            siblings: Siblings::default(),
             fields: wanted.iter().map(|_| FieldBuffer::default()).collect(),
             wanted,
         }
@@ -463,12 +532,7 @@ impl TableBuffer {
         if !short {
             self.groups.push([u32_of(self.series), first_run, 1, u32_of(rows.len())]);
             let cells = cells_of(&rows.timestamps);
-            let columns = rows.columns.iter().zip(&mut self.fields);
-            for (column, field) in columns {
-                let block = put_block(column, rows.len(), Some(&cells), effort, &mut field.bytes);
-                field.blocks.push(block);
-            }
-            return;
+            return self.put_blocks(&rows.columns, rows.len(), Some(&cells), effort);
         }
         let pending = &mut self.short;
         if pending.runs == 0 {
@@ -483,6 +547,19 @@ impl TableBuffer {
         pending.runs += 1;
     }
 
+    /// Adds a group of rows of the series at hand whose blocks are known.
+    fn put_copied(&mut self, copied: &Copied, times: u32, effort: Effort) {
+        self.end_short(effort);
+        let first_run = u32_of(self.runs.len());
+        self.runs.push(times);
+        let rows = u32_of(copied.timestamps.len());
+        self.groups.push([u32_of(self.series), first_run, 1, rows]);
+        for ((block, bytes), field) in copied.blocks.iter().zip(&mut self.fields) {
+            field.bytes.extend_from_slice(bytes);
+            field.blocks.push(block.clone());
+        }
+    }
+
     /// Ends the group of short series.
     fn end_short(&mut self, effort: Effort) {
         let ShortSeries { rows, runs, cells, columns } = std::mem::take(&mut self.short);
@@ -493,9 +570,22 @@ impl TableBuffer {
         let first_run = u32_of(self.runs.len() - runs);
         let first_series = u32_of(self.series - runs);
         self.groups.push([first_series, first_run, u32_of(runs), u32_of(rows)]);
-        for (column, field) in columns.into_iter().zip(&mut self.fields) {
-            let cells = (runs == 1).then_some(cells.as_slice());
-            let block = put_block(&column.finish(), rows, cells, effort, &mut field.bytes);
+        let cells = (runs == 1).then_some(cells.as_slice());
+        let columns: Vec<Column> = columns.into_iter().map(ColumnBuilder::finish).collect();
+        self.put_blocks(&columns, rows, cells, effort);
+    }
+
+    /// Adds the blocks of a group.
+    fn put_blocks(
+        &mut self,
+        columns: &[Column],
+        rows: usize,
+        cells: Option<&[usize]>,
+        effort: Effort,
+    ) {
+        let derived = self.siblings.of(columns, rows);
+        for ((column, field), derived) in columns.iter().zip(&mut self.fields).zip(&derived) {
+            let block = put_block(column, rows, cells, derived.as_ref(), effort, &mut field.bytes);
             field.blocks.push(block);
         }
     }
@@ -513,10 +603,4 @@ impl TableBuffer {
         let blocks: usize = self.fields.iter().map(|field| field.blocks.len()).sum();
         bytes >= STRIPE || blocks * size_of::<NewBlock>() >= STRIPE
     }
-}
-
-fn cells_of(timestamps: &[i64]) -> Vec<usize> {
-    let times = Times::of(timestamps, Part::default);
-    let cell_ns = times.and_then(|times| times.cell_ns());
-    cell_ns.map_or_else(Vec::new, |ns| Times::cell_rows(timestamps, ns))
 }
