@@ -9,6 +9,7 @@
 //! neither sends nor takes anything for a while is hung up on. A client that goes away stops its query.
 
 mod answer;
+mod bodies;
 mod patience;
 
 use std::error::Error;
