@@ -301,6 +301,21 @@ impl Engine {
     }
 }
 
+impl Engine {
+    /// Plans `select` and begins to run it; chunks of raw rows will have at most `rows` rows.
+    fn execution<'c>(
+        &self,
+        select: &Select,
+        options: &ExecuteOptions<'c>,
+        rows: usize,
+    ) -> Result<Execution<'c>, QueryError> {
+        let plan = Planner::new(&self.db, options).select(select, None)?;
+        let until = options.deadline.map(Until::Lent);
+        let budget = Budget::new(&options.limits, options.cancel, until);
+        Execution::new(Arc::new(plan), budget, rows)
+    }
+}
+
 /// What the modules of the statements ask of the engine.
 impl Engine {
     /// What people have set.
@@ -343,21 +358,6 @@ fn with_running<'o>(
         running,
         cancel: running.map(RunningQuery::cancel).or(options.cancel),
         ..options.clone()
-    }
-}
-
-impl Engine {
-    /// Plans `select` and begins to run it; chunks of raw rows will have at most `rows` rows.
-    fn execution<'c>(
-        &self,
-        select: &Select,
-        options: &ExecuteOptions<'c>,
-        rows: usize,
-    ) -> Result<Execution<'c>, QueryError> {
-        let plan = Planner::new(&self.db, options).select(select, None)?;
-        let until = options.deadline.map(Until::Lent);
-        let budget = Budget::new(&options.limits, options.cancel, until);
-        Execution::new(Arc::new(plan), budget, rows)
     }
 }
 

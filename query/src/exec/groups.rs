@@ -20,6 +20,8 @@ pub(super) struct Group {
     /// The values of the tags grouped by.
     pub tag_values: Vec<String>,
     pub inputs: Vec<Input>,
+    /// The place of its first series among all, in the order in which they are stored: reading goes by it.
+    pub place: usize,
 }
 
 /// A rough count of the bytes that a series takes while it is looked at, its key aside.
@@ -77,7 +79,8 @@ fn grouped(plan: &Plan, inputs: Vec<(Arc<str>, Input)>) -> Vec<Group> {
     for same in order.chunk_by(|a, b| key(*a) == key(*b)) {
         let tag_values = key(same[0]).1.iter().map(|value| (*value).to_owned()).collect();
         let name = Arc::clone(&inputs[same[0]].0);
-        groups.push((same.to_vec(), Group { name, tag_values, inputs: Vec::new() }));
+        groups
+            .push((same.to_vec(), Group { name, tag_values, inputs: Vec::new(), place: same[0] }));
     }
     let mut inputs: Vec<Option<Input>> = inputs.into_iter().map(|(_, input)| Some(input)).collect();
     let filled = groups.into_iter().map(|(places, mut group)| {

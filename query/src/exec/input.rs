@@ -229,11 +229,12 @@ impl Reader {
             Some(condition) => condition.select(&self.condition_cells, &self.columns, rows),
         };
         if let Blocks::Scan { rest: Some(rest), .. } = &self.blocks {
+            let all = self.times.first().copied().zip(self.times.last().copied());
             if let Some(chosen) = chosen.take() {
                 keep(&chosen, &mut self.times, &mut self.columns);
             }
             if !self.times.is_empty() {
-                let columns = rest.read(&self.times, budget)?;
+                let columns = rest.read(&self.times, all, budget)?;
                 self.columns.extend(columns);
             }
         }
@@ -371,11 +372,22 @@ pub(crate) fn inclusive(first: i64, last: i64) -> TimeRange {
 }
 
 impl Rest {
-    /// The columns at `times`, which are in the order of the scan; null where a row has none of them.
-    fn read(&self, times: &[i64], budget: &Budget<'_>) -> Result<Vec<Column>, QueryError> {
+    /// The columns at `times`, which are in the order of the scan; null where a row has none of them. They were chosen out
+    /// of a block that reaches over `all`.
+    fn read(
+        &self,
+        times: &[i64],
+        all: Option<(i64, i64)>,
+        budget: &Budget<'_>,
+    ) -> Result<Vec<Column>, QueryError> {
         let (Some(a), Some(b)) = (times.first(), times.last()) else { return Ok(Vec::new()) };
         let names: Vec<&str> = self.names.iter().map(String::as_str).collect();
-        let range = inclusive(*a.min(b), *a.max(b));
+        let (mut a, mut b) = (*a, *b);
+        // Cutting a block costs a copy of it; only what leaves out the most is worth that.
+        if let Some(all) = all.filter(|all| a.abs_diff(b) > all.0.abs_diff(all.1) / 2) {
+            (a, b) = all;
+        }
+        let range = inclusive(a.min(b), a.max(b));
         let mut parts: Vec<Vec<Column>> = Vec::new();
         let mut found: Vec<Vec<usize>> = Vec::new();
         let mut done = 0;
