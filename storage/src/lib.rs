@@ -153,6 +153,8 @@ mod plan;
 #[cfg(feature = "engine")]
 mod quarantine;
 #[cfg(feature = "engine")]
+mod reads;
+#[cfg(feature = "engine")]
 mod record;
 #[cfg(feature = "engine")]
 mod recover;
@@ -209,6 +211,7 @@ pub use crate::{
     options::{DbBuilder, SyncPolicy},
     partials::{Aggregates, Number, Partials},
     quarantine::Quarantined,
+    reads::Reads,
     rolled::{RolledPart, RolledSeries, RolledView},
     rollup::Rollup,
     scan::{Direction, RowBlock, SeriesScan},

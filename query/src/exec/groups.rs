@@ -65,6 +65,22 @@ pub(super) fn of(plan: &Plan, budget: &Budget<'_>) -> Result<Vec<Group>, QueryEr
     Ok(groups)
 }
 
+/// The groups that the series of one measurement make, by name and then by tags.
+pub(super) fn of_measurement(
+    plan: &Plan,
+    source: &PlannedSource,
+    budget: &Budget<'_>,
+) -> Result<Vec<Group>, QueryError> {
+    let PlannedSource::Measurement { name, .. } = source else { return Ok(Vec::new()) };
+    let name: Arc<str> = name.as_str().into();
+    let found = stored(plan, source, budget)?;
+    budget.series(found.len())?;
+    let inputs = found.into_iter().map(|input| (Arc::clone(&name), input)).collect();
+    let mut groups = grouped(plan, inputs);
+    limit_series(plan, &mut groups);
+    Ok(groups)
+}
+
 /// Puts inputs of one name and tags together, by name and then by tags; within a group they stay as they come.
 fn grouped(plan: &Plan, inputs: Vec<(Arc<str>, Input)>) -> Vec<Group> {
     let width = plan.dimensions.len();

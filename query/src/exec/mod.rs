@@ -22,12 +22,16 @@ mod latest;
 mod merge;
 mod raw;
 mod rows;
+mod ways;
 
 use std::collections::VecDeque;
 use std::ops::ControlFlow;
 use std::sync::Arc;
 
 use stripchart_core::{Column, Frame, Values};
+
+pub(crate) use input::inclusive;
+pub(crate) use ways::{Way, ways};
 
 use aggregate::Scope;
 use groups::Group;

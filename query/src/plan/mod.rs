@@ -60,6 +60,8 @@ pub(crate) struct Plan {
     pub refs: Arc<[Reference]>,
     /// The functions, each once however often it is written.
     pub calls: Vec<Call>,
+    /// How each is written.
+    pub call_texts: Vec<String>,
     pub condition: Option<Arc<Condition>>,
 }
 

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use stripchart_core::{FieldType, FieldValue, Timestamp, Unit};
-use stripchart_storage::{Db, View};
+use stripchart_storage::{Db, Reads, View};
 
 use super::call::{aggregate_of, reducer_of, transform_of};
 use super::compile::{check, is_time};
@@ -27,6 +27,8 @@ pub(crate) struct Planner<'a> {
     db: &'a Db,
     options: &'a ExecuteOptions<'a>,
     views: BTreeMap<(String, Option<String>), Arc<View>>,
+    /// Counts what is read of the views.
+    reads: Option<Reads>,
 }
 
 /// What a subquery has from the query around it.
@@ -49,7 +51,13 @@ struct GroupBy {
 
 impl<'a> Planner<'a> {
     pub(crate) fn new(db: &'a Db, options: &'a ExecuteOptions<'a>) -> Self {
-        Planner { db, options, views: BTreeMap::new() }
+        Planner { db, options, views: BTreeMap::new(), reads: None }
+    }
+
+    /// The same, counting in `reads` what running the plan reads.
+    pub(crate) fn counted_by(mut self, reads: &Reads) -> Self {
+        self.reads = Some(reads.clone());
+        self
     }
 
     /// The view of a database and policy, those of the request where none are named.
@@ -71,7 +79,11 @@ impl<'a> Planner<'a> {
         if let Some(view) = self.views.get(&key) {
             return Ok(Arc::clone(view));
         }
-        let view = Arc::new(self.db.view(name, policy).map_err(QueryError::from_db)?);
+        let mut view = self.db.view(name, policy).map_err(QueryError::from_db)?;
+        if let Some(reads) = &self.reads {
+            view = view.counted_by(reads);
+        }
+        let view = Arc::new(view);
         self.views.insert(key, Arc::clone(&view));
         Ok(view)
     }
@@ -140,6 +152,7 @@ impl<'a> Planner<'a> {
             columns: output,
             refs: columns.refs.into(),
             calls: columns.calls,
+            call_texts: columns.call_keys,
             condition: condition.map(Arc::new),
             sources,
         };
