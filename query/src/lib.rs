@@ -49,7 +49,7 @@
 //! | execution | [`Engine`], [`ExecuteOptions`] | also a [`FrameSource`](stripchart_core::FrameSource), which charts ask |
 //! | protection | [`Limits`], [`Cancel`], [`Deadline`] | checked before and while a statement runs |
 //! | answers | [`StatementResult`], [`QueryError`] | frames, messages, or why not |
-//! | text | [`write_json`], [`JsonWriter`], [`write_csv`] | InfluxDB's, byte for byte |
+//! | text | [`write_json`], [`JsonWriter`], [`write_csv`], [`write_msgpack`] | InfluxDB's, byte for byte |
 //! | answers of any length | [`AnswerStream`], [`StreamOptions`] | text made while it is taken, in bounded memory |
 //!
 //! # What is answered
@@ -109,7 +109,7 @@ mod users;
 mod window;
 mod zone;
 
-pub use continuous::{ContinuousRun, Tick};
+pub use continuous::{ContinuousGuard, ContinuousRun, Tick};
 pub use engine::{Engine, ExecuteOptions};
 pub use error::QueryError;
 pub use limits::{Deadline, Limits};
@@ -119,6 +119,7 @@ pub use parse::{
 };
 pub use result::{
     FormatOptions, JsonWriter, Message, StatementResult, write_csv, write_error, write_json,
+    write_msgpack, write_msgpack_error,
 };
 pub use running::RunningQuery;
 pub use stream::{AnswerStream, StreamOptions, TextFormat};

@@ -20,6 +20,7 @@ use crate::partials::{Aggregates, Number, Run as Added, Sum};
 use crate::reads::FoldReads;
 use crate::rows::{Rows, Wanted};
 use crate::scan::{PieceRows, clusters, load_cluster};
+use crate::segment::ahead::Ahead;
 use crate::segment::cursor::Cursor;
 use crate::segment::derive::BlockAt;
 use crate::segment::page::{FieldPage, Stored};
@@ -217,6 +218,7 @@ struct FieldCursor<'v> {
     /// Its number, if the table has it.
     number: Option<usize>,
     page: Option<OpenPage<'v>>,
+    ahead: Ahead,
 }
 
 /// A page about a field's blocks.
@@ -239,6 +241,7 @@ impl<'v> TableCursor<'v> {
         let field = |w: &Wanted| FieldCursor {
             number: cursor.table.field(&w.name, w.field_type),
             page: None,
+            ahead: Ahead::default(),
         };
         let fields = wanted.iter().map(field).collect();
         Ok(TableCursor { segment, segment_at, table, cursor, fields })
@@ -457,12 +460,12 @@ impl<'v> Folder<'v> {
             Stored::Block(part) => part,
         };
         plan.know_times(segment)?;
-        let bytes = segment.part(part, "a block of values")?;
         self.reads.decoded += 1;
         self.reads.bytes += u64::from(part.len);
+        let bytes = open.fields[field].ahead.block(segment, part)?;
         let bad = |bad| segment.bad(part.offset, bad);
         let at = BlockAt { table: open.cursor.table, group: run.group as usize, rows, part };
-        let block = segment.number_block(&at, &bytes, into.field_type())?;
+        let block = segment.number_block(&at, bytes, into.field_type())?;
         if sums_only
             && run.alone()
             && aggregates.contains(Aggregates::SUM)

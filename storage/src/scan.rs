@@ -451,6 +451,7 @@ impl Iterator for SeriesScan {
             reads.add_rows(block.timestamps.len());
         }
         if result.is_err() {
+            self.left = Some(0);
             self.clusters.clear();
             self.open = None;
             self.rows = Rows::default();

@@ -9,6 +9,7 @@ use stripchart_storage::TagFilter;
 
 use super::Execution;
 use super::input::{Input, InputSource, StoredSource, inclusive};
+use super::rollups::{self, Rollups};
 use crate::QueryError;
 use crate::limits::Budget;
 use crate::plan::{Plan, PlannedSource, means_field};
@@ -133,7 +134,7 @@ fn stored(
     source: &PlannedSource,
     budget: &Budget<'_>,
 ) -> Result<Vec<Input>, QueryError> {
-    let PlannedSource::Measurement { view, name, fields } = source else {
+    let PlannedSource::Measurement { view, name, fields, rolled } = source else {
         return Ok(Vec::new());
     };
     if fields.is_empty() {
@@ -157,7 +158,11 @@ fn stored(
         budget.series_expected(count)?;
     }
     let found = view.series(name, &filter).map_err(QueryError::storage)?;
-    let of = Arc::new(StoredSource { view, fields: fields.clone() });
+    let rolled = match rolled {
+        Some(rolled) if rollups::suit(plan) => Some(Rollups::new(rolled, name, &filter)?),
+        _ => None,
+    };
+    let of = Arc::new(StoredSource { view, fields: fields.clone(), rolled });
     let mut inputs = Vec::with_capacity(found.len());
     for series in found {
         let decided = match &plan.condition {

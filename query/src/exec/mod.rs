@@ -21,6 +21,7 @@ mod input;
 mod latest;
 mod merge;
 mod raw;
+mod rollups;
 mod rows;
 mod ways;
 

@@ -52,9 +52,11 @@ pub(crate) fn ways(
     fields.sort();
     fields.dedup();
     let all = |suits: fn(&Plan, &Group) -> bool| groups.iter().all(|group| suits(plan, group));
+    let rollups = fold::rollups(plan, &groups);
     let way = match plan.calls.is_empty() {
         true if !groups.is_empty() && all(latest::suits) => Way::Newest,
         true => Way::Merge,
+        false if !rollups.is_empty() => Way::Rollups,
         false if all(fold::suits) => Way::Fold,
         false => Way::Points,
     };
@@ -64,6 +66,6 @@ pub(crate) fn ways(
         filtered: inputs().filter(|input| input.filtered).count(),
         fields,
         way,
-        rollups: Vec::new(),
+        rollups,
     })
 }

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use stripchart_core::{FieldType, FieldValue, Timestamp, Unit};
-use stripchart_storage::{Db, Reads, View};
+use stripchart_storage::{Db, Reads, RolledView, View};
 
 use super::call::{aggregate_of, reducer_of, transform_of};
 use super::compile::{check, is_time};
@@ -60,12 +60,12 @@ impl<'a> Planner<'a> {
         self
     }
 
-    /// The view of a database and policy, those of the request where none are named.
-    pub(crate) fn view(
-        &mut self,
-        database: Option<&str>,
-        policy: Option<&str>,
-    ) -> Result<Arc<View>, QueryError> {
+    /// The database and policy that are meant, those of the request where none are named.
+    fn names<'n>(
+        &'n self,
+        database: Option<&'n str>,
+        policy: Option<&'n str>,
+    ) -> Result<(&'n str, Option<&'n str>), QueryError> {
         let name = database.or(self.options.database).filter(|name| !name.is_empty());
         let name = name.ok_or(QueryError::DatabaseRequired)?;
         let policy = match (policy, database) {
@@ -74,7 +74,16 @@ impl<'a> Planner<'a> {
             // A database named without a policy means its own default.
             (None, Some(_)) => None,
         };
-        let policy = policy.filter(|policy| !policy.is_empty());
+        Ok((name, policy.filter(|policy| !policy.is_empty())))
+    }
+
+    /// The view of a database and policy, those of the request where none are named.
+    pub(crate) fn view(
+        &mut self,
+        database: Option<&str>,
+        policy: Option<&str>,
+    ) -> Result<Arc<View>, QueryError> {
+        let (name, policy) = self.names(database, policy)?;
         let key = (name.to_owned(), policy.map(str::to_owned));
         if let Some(view) = self.views.get(&key) {
             return Ok(Arc::clone(view));
@@ -86,6 +95,25 @@ impl<'a> Planner<'a> {
         let view = Arc::new(view);
         self.views.insert(key, Arc::clone(&view));
         Ok(view)
+    }
+
+    /// The view of a policy with its rollups, if it has some.
+    fn rolled(
+        &self,
+        database: Option<&str>,
+        policy: Option<&str>,
+    ) -> Result<Option<Arc<RolledView>>, QueryError> {
+        let (name, policy) = self.names(database, policy)?;
+        let catalog = self.db.catalog();
+        let found = catalog.database(name).and_then(|database| match policy {
+            Some(policy) => database.policy(policy),
+            None => Some(database.default_policy()),
+        });
+        if found.is_none_or(|policy| policy.rollups.is_empty()) {
+            return Ok(None);
+        }
+        let view = self.db.rolled_view(name, policy).map_err(QueryError::from_db)?;
+        Ok(Some(Arc::new(view)))
     }
 
     /// Plans `select`, a subquery if it inherits something.
@@ -264,10 +292,14 @@ impl<'a> Planner<'a> {
                         MeasurementName::Name(name) => vec![name.clone()],
                         MeasurementName::Regex(regex) => matching(&view, regex)?,
                     };
+                    let rolled =
+                        self.rolled(measurement.database.as_deref(), measurement.policy.as_deref());
+                    let rolled = rolled?;
                     planned.extend(names.into_iter().map(|name| PlannedSource::Measurement {
                         fields: view.fields(&name),
                         view: Arc::clone(&view),
                         name,
+                        rolled: rolled.clone(),
                     }));
                 }
             }
