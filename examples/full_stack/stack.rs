@@ -10,7 +10,7 @@ use axum::http::{Method, Request, Response, StatusCode};
 use stripchart_collector::{ClusterSampler, ClusterSamplerGuard, Sampler, SamplerGuard};
 use stripchart_core::{Clock, Timestamp};
 use stripchart_query::http::{Body, Guard, InfluxDb};
-use stripchart_query::{Cancel, Engine, Limits};
+use stripchart_query::{Cancel, ContinuousGuard, Engine, Limits, QueryError, Tick};
 use stripchart_render::page::{Page, PageRequest, Site};
 use stripchart_storage::{Background, Db, PolicyChange, PolicySpec, SyncPolicy};
 
@@ -46,6 +46,7 @@ pub(crate) struct Stack {
 struct Running {
     host: Option<SamplerGuard>,
     cluster: Option<ClusterSamplerGuard>,
+    _continuous: ContinuousGuard,
     _background: Background,
 }
 
@@ -92,7 +93,9 @@ impl Stack {
             .authentication(args.auth)
             .shared_secret(secret.trim().as_bytes());
         let limits = Limits { max_memory_bytes: Some(QUERY_BYTES), ..Limits::default() };
-        let running = Running { host, cluster, _background: db.spawn()? };
+        let continuous =
+            engine.spawn_continuous(Arc::new(now), limits.clone(), warn_of_continuous)?;
+        let running = Running { host, cluster, _continuous: continuous, _background: db.spawn()? };
         Ok(Stack {
             running: Mutex::new(Some(running)),
             influx: influx.limits(limits).build(),
@@ -219,4 +222,21 @@ fn http_response(page: Page) -> Response<Body> {
 
 fn now() -> Timestamp {
     SystemTime::now().into()
+}
+
+/// Prints why a continuous query failed: it is tried again when it is due, so this may come often.
+fn warn_of_continuous(tick: Result<Tick, QueryError>) {
+    match tick {
+        Ok(tick) => {
+            for run in tick.runs {
+                if let Some(error) = run.error {
+                    eprintln!(
+                        "warning: continuous query {} of {}: {error}",
+                        run.name, run.database
+                    );
+                }
+            }
+        }
+        Err(error) => eprintln!("warning: continuous queries: {error}"),
+    }
 }

@@ -108,7 +108,7 @@ mod users;
 mod window;
 mod zone;
 
-pub use continuous::{ContinuousRun, Tick};
+pub use continuous::{ContinuousGuard, ContinuousRun, Tick};
 pub use engine::{Engine, ExecuteOptions};
 pub use error::QueryError;
 pub use limits::{Deadline, Limits};

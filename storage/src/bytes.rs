@@ -55,6 +55,7 @@ impl<'a> Reader<'a> {
         }
     }
 
+    #[inline]
     fn array<const N: usize>(&mut self) -> Result<[u8; N], Bad> {
         let bytes = self.take(N)?;
         bytes.try_into().or_else(|_| self.bad("more bytes", "too few"))
@@ -69,6 +70,7 @@ impl<'a> Reader<'a> {
         Ok(u16::from_le_bytes(self.array()?))
     }
 
+    #[inline]
     pub(crate) fn u32(&mut self) -> Result<u32, Bad> {
         Ok(u32::from_le_bytes(self.array()?))
     }
@@ -98,12 +100,14 @@ impl<'a> Reader<'a> {
         self.bad("a number of at most 64 bits", "a longer one")
     }
 
+    #[inline]
     pub(crate) fn zigzag(&mut self) -> Result<i64, Bad> {
         let value = self.varint()?;
         Ok((value >> 1).cast_signed() ^ -((value & 1).cast_signed()))
     }
 
     /// A count of things that take at least one byte each, or of at most `max` that may take none.
+    #[inline]
     pub(crate) fn count(&mut self, max: usize) -> Result<usize, Bad> {
         let count = self.varint()?;
         match usize::try_from(count) {

@@ -19,6 +19,7 @@ use crate::codec::{Scratch, aggregate_values};
 use crate::partials::{Aggregates, Number, Run as Added, Sum};
 use crate::rows::{Rows, Wanted};
 use crate::scan::{PieceRows, clusters, load_cluster};
+use crate::segment::ahead::Ahead;
 use crate::segment::cursor::Cursor;
 use crate::segment::derive::BlockAt;
 use crate::segment::page::{FieldPage, Stored};
@@ -206,6 +207,7 @@ struct FieldCursor<'v> {
     /// Its number, if the table has it.
     number: Option<usize>,
     page: Option<OpenPage<'v>>,
+    ahead: Ahead,
 }
 
 /// A page about a field's blocks.
@@ -228,6 +230,7 @@ impl<'v> TableCursor<'v> {
         let field = |w: &Wanted| FieldCursor {
             number: cursor.table.field(&w.name, w.field_type),
             page: None,
+            ahead: Ahead::default(),
         };
         let fields = wanted.iter().map(field).collect();
         Ok(TableCursor { segment, segment_at, table, cursor, fields })
@@ -441,10 +444,10 @@ impl<'v> Folder<'v> {
             Stored::Block(part) => part,
         };
         plan.know_times(segment)?;
-        let bytes = segment.part(part, "a block of values")?;
+        let bytes = open.fields[field].ahead.block(segment, part)?;
         let bad = |bad| segment.bad(part.offset, bad);
         let at = BlockAt { table: open.cursor.table, group: run.group as usize, rows, part };
-        let block = segment.number_block(&at, &bytes, into.field_type())?;
+        let block = segment.number_block(&at, bytes, into.field_type())?;
         if sums_only
             && run.alone()
             && aggregates.contains(Aggregates::SUM)

@@ -110,9 +110,9 @@ impl Shared {
         let mut plan = Plan::new(&catalog, policy, batch, retention.horizon(now), known);
         {
             let (limits, catalog) = (&self.options.limits, &*catalog);
-            let head = Arc::clone(&self.version.read().active);
-            let head = &head.inner.read();
-            Asked { limits, catalog, policy, batch, head }.apply(&mut plan);
+            let tags = &*Arc::clone(&self.version.read().active);
+            let head = &tags.inner.read();
+            Asked { limits, catalog, policy, batch, head, tags }.apply(&mut plan);
         }
         let seq = if plan.rows > 0 {
             Some(self.log_and_apply(&mut ingest, policy, (batch, own), &plan, now)?)

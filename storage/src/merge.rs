@@ -190,7 +190,7 @@ fn parts_of(series: &Series, wanted: &[Wanted], effort: Effort) -> Result<Vec<Pa
         match copyable(&cluster, effort) {
             Some((segment, run)) if pending.may_end(run, clusters.is_empty()) => {
                 parts.extend(pending.take(wanted).map(Part::Rows));
-                parts.push(Part::Copied(segment.copy(run, wanted)?));
+                parts.push(Part::Copied(segment.copy_run(run, wanted)?));
             }
             _ => pending.push(load_cluster(cluster, wanted, all)?),
         }

@@ -445,6 +445,7 @@ impl Iterator for SeriesScan {
             None => self.advance(),
         };
         if result.is_err() {
+            self.left = Some(0);
             self.clusters.clear();
             self.open = None;
             self.rows = Rows::default();

@@ -80,6 +80,21 @@ impl Head {
         }
     }
 
+    /// How many values tag `key` has in the series of a table, and whether `value` is one of them. `inner` is this head's own.
+    pub(crate) fn tag_value(
+        &self,
+        inner: &HeadInner,
+        table: u32,
+        key: &str,
+        value: &str,
+    ) -> (usize, bool) {
+        if self.tags.read().is_behind(&inner.keys) {
+            self.tags.write().catch_up(&inner.keys, usize::MAX);
+        }
+        let tags = self.tags.read();
+        (tags.values_of(table, key), tags.having(&inner.keys, table, key, value).0 > 0)
+    }
+
     /// The tag keys of the series of `measurement`, in no order.
     pub(crate) fn tag_keys(&self, policy: PolicyId, measurement: &str) -> Vec<String> {
         self.index();

@@ -59,6 +59,8 @@ impl Located {
 impl Segment {
     /// The rows of a run from `start` to before `end`.
     pub(crate) fn locate(&self, run: &Run, (start, end): (i64, i64)) -> Result<Located, ReadError> {
+        // Its reader may have been away for long.
+        self.check()?;
         let times = self.times(run.times)?;
         let stamps = OnceLock::new();
         if start <= times.bounds.0 && times.bounds.1 < end {
@@ -91,6 +93,7 @@ impl Segment {
         if rows == (0..run.rows as usize) {
             return self.load(run, wanted);
         }
+        self.check()?;
         let table = self.table_at(run.table as usize)?.table;
         let part = Part { segment: self, table, run, rows };
         let timestamps = located.times(self, part.rows.clone())?;
