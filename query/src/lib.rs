@@ -46,7 +46,7 @@
 //! | what | type | in short |
 //! | --- | --- | --- |
 //! | the language | [`ast`], [`parse_query`], [`ParseError`] | all statements of InfluxQL; errors carry line and character |
-//! | queries in Rust | [`build`], [`Engine::fetch`], [`Engine::m4`] | the same as text, typed; and points for charts |
+//! | queries in Rust | [`build`] | the same as text, typed; and points for charts |
 //! | execution | [`Engine`], [`ExecuteOptions`] | also a [`FrameSource`](stripchart_core::FrameSource), which charts ask |
 //! | protection | [`Limits`], [`Cancel`], [`Deadline`] | checked before and while a statement runs |
 //! | answers | [`StatementResult`], [`QueryError`] | frames, messages, or why not |
@@ -91,6 +91,7 @@ mod delete;
 mod engine;
 mod error;
 mod exec;
+mod explain;
 mod functions;
 #[cfg(feature = "http")]
 pub mod http;
@@ -112,7 +113,7 @@ mod users;
 mod window;
 mod zone;
 
-pub use continuous::{ContinuousRun, Tick};
+pub use continuous::{ContinuousGuard, ContinuousRun, Tick};
 pub use engine::{Engine, ExecuteOptions};
 pub use error::QueryError;
 pub use limits::{Deadline, Limits};

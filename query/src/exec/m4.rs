@@ -25,7 +25,7 @@ pub(crate) fn m4(
     for column in &plan.columns {
         fields.extend(field_of(column, plan)?.map(|field| (column, field)));
     }
-    for Group { name, tag_values, inputs } in groups::of(plan, budget)? {
+    for Group { name, tag_values, inputs, .. } in groups::of(plan, budget)? {
         let tags: Vec<(String, String)> = plan.dimensions.iter().cloned().zip(tag_values).collect();
         for (column, field) in &fields {
             let partials = extremes(plan, field, &inputs, edges, budget)?;

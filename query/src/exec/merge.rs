@@ -25,8 +25,9 @@ struct Entry {
 }
 
 impl Entry {
-    fn key(self) -> (i64, u32) {
-        (self.time, self.rank)
+    /// Both in one number, so that one comparison does.
+    fn key(self) -> i128 {
+        i128::from(self.time) << 32 | i128::from(self.rank)
     }
 }
 
@@ -158,7 +159,7 @@ impl Merge {
             } else {
                 self.heap.swap_remove(0);
             }
-            self.sink(0, self.heap.len());
+            settle(&mut self.heap);
         } else if more {
             let entry = self.entry(current);
             self.heap.push(entry);
@@ -235,6 +236,32 @@ impl Merge {
         }
         false
     }
+}
+
+/// Moves the top of a heap without equals to where it belongs. Of two children the first is chosen by arithmetic, since
+/// no processor can guess it.
+fn settle(heap: &mut [Entry]) {
+    let Some(moved) = heap.first().copied() else { return };
+    let mut at = 0;
+    loop {
+        let left = 2 * at + 1;
+        let Some(pair) = heap.get(left..left + 2) else {
+            if let Some(child) = heap.get(left).copied()
+                && child.key() < moved.key()
+            {
+                heap[at] = child;
+                at = left;
+            }
+            break;
+        };
+        let child = left + usize::from(pair[1].key() < pair[0].key());
+        if moved.key() <= heap[child].key() {
+            break;
+        }
+        heap[at] = heap[child];
+        at = child;
+    }
+    heap[at] = moved;
 }
 
 /// Where rows at one instant are in the order of the readers.
