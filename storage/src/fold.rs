@@ -441,7 +441,7 @@ impl<'v> Folder<'v> {
             Stored::Block(part) => part,
         };
         plan.know_times(segment)?;
-        let bytes = segment.part(part, "a block of values")?;
+        let bytes = segment.block(part)?;
         let bad = |bad| segment.bad(part.offset, bad);
         let at = BlockAt { table: open.cursor.table, group: run.group as usize, rows, part };
         let block = segment.number_block(&at, &bytes, into.field_type())?;

@@ -25,6 +25,7 @@
 //! synced and renamed: one without a valid footer was damaged, not interrupted.
 
 mod build;
+mod checked;
 pub(crate) mod copy;
 pub(crate) mod cursor;
 pub(crate) mod derive;
@@ -47,6 +48,7 @@ use std::sync::{Arc, OnceLock};
 
 use stripchart_core::{Column, FieldType, Values};
 
+use self::checked::{Checked, Seen};
 use self::cursor::Cursor;
 use self::derive::BlockAt;
 use self::page::Stored;
@@ -166,6 +168,8 @@ pub(crate) struct Segment {
     root: OnceLock<Root>,
     /// What was found to be damaged first.
     damage: OnceLock<String>,
+    /// Blocks that had the right checksum.
+    checked: Checked,
 }
 
 /// A series of a segment: numbers of its table, and of the series in it.
@@ -227,7 +231,7 @@ impl Segment {
         }
         let bytes = file.len();
         let (path, root, damage) = (path.to_owned(), OnceLock::new(), OnceLock::new());
-        Ok(Segment { path, footer, bytes, file, root, damage })
+        Ok(Segment { path, footer, bytes, file, root, damage, checked: Checked::default() })
     }
 
     /// Bytes that must have the part's checksum.
@@ -237,6 +241,24 @@ impl Segment {
         if !crc::holds(part.crc, computed) {
             let found = format!("checksum {computed:08x} instead of {:08x}", part.crc);
             return self.corrupt(part.offset, what, found);
+        }
+        Ok(bytes)
+    }
+
+    /// The same, of a block that is mapped checked only when it is read for the first time: for readers that go over the same blocks again
+    /// and again. Short ones are checked always.
+    pub(crate) fn block(&self, part: Part) -> Result<Cow<'_, [u8]>, ReadError> {
+        let bytes = self.raw(part)?;
+        let seen = match bytes {
+            Cow::Borrowed(_) => self.checked.at(part, self.bytes),
+            Cow::Owned(_) => None,
+        };
+        if seen.as_ref().is_some_and(Seen::is_set) {
+            return Ok(bytes);
+        }
+        let bytes = self.part(part, "a block of values")?;
+        if let Some(seen) = seen {
+            seen.set();
         }
         Ok(bytes)
     }
