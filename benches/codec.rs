@@ -26,6 +26,8 @@ mod codec;
 mod dispatch;
 #[path = "../storage/src/partials.rs"]
 mod partials;
+#[path = "../storage/src/rows.rs"]
+mod rows;
 
 use std::collections::BTreeMap;
 use std::hint::black_box;

@@ -1,4 +1,16 @@
 //! The HTTP server: takes requests off the network and gives them to [`Stack::answer`], which knows no server.
+//!
+//! ```text
+//! connection -> head in time, body in time and not too large -> Stack::answer on a thread where it may block
+//!     <- head, then the body piece by piece, each made when the last has gone out; given up if nothing goes out
+//! ```
+//!
+//! A client costs memory and patience, both bounded: connections are counted, large bodies are few at a time, and whoever
+//! neither sends nor takes anything for a while is hung up on. A client that goes away stops its query.
+
+mod answer;
+mod bodies;
+mod patience;
 
 use std::error::Error;
 use std::fmt;
@@ -9,22 +21,33 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
-use axum::body::{Body, Bytes, to_bytes};
-use axum::extract::{Request, State};
-use axum::http::{Response, StatusCode};
+use hyper::server::conn::http1;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::server::graceful::GracefulShutdown;
+use hyper_util::service::TowerToHyperService;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::Semaphore;
 
 use crate::stack::Stack;
+use answer::Shared;
+use patience::Patient;
 
-/// Bytes of a request's body as it comes, InfluxDB's `max-body-size`; decompressed ones are limited by the handlers.
-const BODY_BYTES_MAX: usize = 25_000_000;
+/// Connections at a time; others wait to be accepted.
+const CONNECTIONS_MAX: usize = 512;
+/// How long the head of a request may take, and how long a connection may be idle between two requests.
+const HEAD_PATIENCE: Duration = Duration::from_secs(30);
+/// Lines of a head.
+const HEADERS_MAX: usize = 64;
+/// Bytes of a head, and of what is buffered of an answer.
+const BUFFER_BYTES: usize = 64 << 10;
 /// Requests answered at a time; the others wait. Answers are computed on threads of their own, a few milliseconds each.
 const ANSWERS_AT_A_TIME: usize = 4;
 /// How often it is looked whether something went wrong.
 const WARN_EVERY: Duration = Duration::from_secs(5);
-/// How long answers under way may take once a stop was asked for.
-const STOP_GRACE: Duration = Duration::from_secs(5);
+/// How long answers under way may take once a stop was asked for; if it is asked for again, no longer.
+const STOP_GRACE: Duration = Duration::from_secs(20);
+/// How long to wait before the next connection is accepted when the system has no descriptors left.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
 /// Why the address could not be taken.
 #[derive(Debug)]
@@ -75,30 +98,63 @@ pub(crate) fn serve(listener: TcpListener, stack: &Arc<Stack>) -> io::Result<()>
         .thread_name("http-answer")
         .max_blocking_threads(ANSWERS_AT_A_TIME)
         .build()?;
-    runtime.block_on(async {
+    let served = runtime.block_on(async {
         let listener = tokio::net::TcpListener::from_std(listener)?;
-        let shared =
-            Shared { stack: Arc::clone(stack), turns: Arc::new(Semaphore::new(ANSWERS_AT_A_TIME)) };
-        let app = Router::new().fallback(answer).with_state(shared);
-        let (stop, mut stopped) = tokio::sync::watch::channel(false);
-        let server = axum::serve(listener, app).with_graceful_shutdown(async move {
-            let _ = stopped.changed().await;
-        });
-        let server = tokio::spawn(async move { server.await });
-        let mut warn = tokio::time::interval(WARN_EVERY);
-        let mut stop_asked = pin!(asked_to_stop());
-        loop {
-            tokio::select! {
-                asked = &mut stop_asked => break asked?,
-                _ = warn.tick() => stack.print_warnings(),
+        let app = Router::new().fallback(answer::answer).with_state(Shared::new(stack));
+        let connections = GracefulShutdown::new();
+        {
+            let mut accepting = pin!(accept(&listener, &app, &connections));
+            let mut stop_asked = pin!(asked_to_stop());
+            let mut warn = tokio::time::interval(WARN_EVERY);
+            loop {
+                tokio::select! {
+                    asked = &mut stop_asked => break asked?,
+                    () = &mut accepting => {}
+                    _ = warn.tick() => stack.print_warnings(),
+                }
             }
         }
-        let _ = stop.send(true);
-        match tokio::time::timeout(STOP_GRACE, server).await {
-            Ok(ended) => ended.unwrap_or(Ok(())),
-            Err(_too_slow) => Ok(()),
+        drop(listener);
+        // Idle connections close at once; the others when their answer is out, or when the time is up.
+        tokio::select! {
+            _ = tokio::time::timeout(STOP_GRACE, connections.shutdown()) => {}
+            _ = asked_to_stop() => {}
         }
-    })
+        Ok(())
+    });
+    // Whoever still computes for a client that was given up is not waited for.
+    runtime.shutdown_background();
+    served
+}
+
+/// Accepts connections for ever.
+async fn accept(listener: &tokio::net::TcpListener, app: &Router, connections: &GracefulShutdown) {
+    let mut server = http1::Builder::new();
+    server
+        .timer(TokioTimer::new())
+        .header_read_timeout(HEAD_PATIENCE)
+        .max_headers(HEADERS_MAX)
+        .max_buf_size(BUFFER_BYTES);
+    let places = Arc::new(Semaphore::new(CONNECTIONS_MAX));
+    loop {
+        let Ok(place) = Arc::clone(&places).acquire_owned().await else { return };
+        let stream = match listener.accept().await {
+            Ok((stream, _)) => stream,
+            Err(_gone_or_no_descriptors) => {
+                tokio::time::sleep(ACCEPT_PAUSE).await;
+                continue;
+            }
+        };
+        let _ = stream.set_nodelay(true);
+        let io = TokioIo::new(Patient::new(stream));
+        let service = TowerToHyperService::new(app.clone());
+        let connection = connections.watch(server.serve_connection(io, service));
+        tokio::spawn(async move {
+            // Its end concerns nobody but the client, who sees it.
+            let _ = connection.await;
+            drop(place);
+        });
+    }
 }
 
 async fn asked_to_stop() -> io::Result<()> {
@@ -109,35 +165,4 @@ async fn asked_to_stop() -> io::Result<()> {
         _ = terminate.recv() => {}
     }
     Ok(())
-}
-
-#[derive(Clone)]
-struct Shared {
-    stack: Arc<Stack>,
-    turns: Arc<Semaphore>,
-}
-
-async fn answer(State(shared): State<Shared>, request: Request) -> Response<Body> {
-    let (head, body) = request.into_parts();
-    let Ok(body) = to_bytes(body, BODY_BYTES_MAX).await else {
-        return plain(StatusCode::PAYLOAD_TOO_LARGE, "{\"error\":\"Request Entity Too Large\"}\n");
-    };
-    // Only now: a client that sends slowly must not keep others from being answered.
-    let Ok(_turn) = shared.turns.acquire().await else {
-        return plain(StatusCode::SERVICE_UNAVAILABLE, "stopping");
-    };
-    let request = axum::http::Request::from_parts(head, body);
-    let stack = Arc::clone(&shared.stack);
-    match tokio::task::spawn_blocking(move || stack.answer(&request)).await {
-        Ok(response) => response.map(Body::from),
-        Err(_panicked) => {
-            plain(StatusCode::INTERNAL_SERVER_ERROR, "{\"error\":\"the answer failed\"}\n")
-        }
-    }
-}
-
-fn plain(status: StatusCode, text: &'static str) -> Response<Body> {
-    let mut response = Response::new(Body::from(Bytes::from_static(text.as_bytes())));
-    *response.status_mut() = status;
-    response
 }

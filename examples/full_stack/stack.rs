@@ -9,8 +9,8 @@ use axum::body::Bytes;
 use axum::http::{Method, Request, Response, StatusCode};
 use stripchart_collector::{ClusterSampler, ClusterSamplerGuard, Sampler, SamplerGuard};
 use stripchart_core::{Clock, Timestamp};
-use stripchart_query::http::{Guard, InfluxDb};
-use stripchart_query::{Engine, Limits};
+use stripchart_query::http::{Body, Guard, InfluxDb};
+use stripchart_query::{Cancel, ContinuousGuard, Engine, Limits, QueryError, Tick};
 use stripchart_render::page::{Page, PageRequest, Site};
 use stripchart_storage::{Background, Db, PolicyChange, PolicySpec, SyncPolicy};
 
@@ -46,6 +46,7 @@ pub(crate) struct Stack {
 struct Running {
     host: Option<SamplerGuard>,
     cluster: Option<ClusterSamplerGuard>,
+    _continuous: ContinuousGuard,
     _background: Background,
 }
 
@@ -81,12 +82,24 @@ impl Stack {
                 Some(sampler.spawn(sink, clock)?)
             }
         };
+        let secret = match &args.auth_secret {
+            Some(file) => std::fs::read_to_string(file)
+                .map_err(|error| format!("--auth-secret {}: {error}", file.display()))?,
+            None => String::new(),
+        };
+        let guard = Guard::new(args.allow_hosts.iter().cloned());
+        let influx = InfluxDb::builder(Arc::clone(&engine))
+            .guard(guard.clone())
+            .authentication(args.auth)
+            .shared_secret(secret.trim().as_bytes());
         let limits = Limits { max_memory_bytes: Some(QUERY_BYTES), ..Limits::default() };
-        let running = Running { host, cluster, _background: db.spawn()? };
+        let continuous =
+            engine.spawn_continuous(Arc::new(now), limits.clone(), warn_of_continuous)?;
+        let running = Running { host, cluster, _continuous: continuous, _background: db.spawn()? };
         Ok(Stack {
             running: Mutex::new(Some(running)),
-            influx: InfluxDb::builder(Arc::clone(&engine)).limits(limits).build(),
-            guard: Guard::new(args.allow_hosts.iter().cloned()),
+            influx: influx.limits(limits).build(),
+            guard,
             site: Site {
                 host_database: HOST_DATABASE.to_owned(),
                 cluster_database: CLUSTER_DATABASE.to_owned(),
@@ -101,22 +114,44 @@ impl Stack {
     }
 
     /// Answers a request, whatever server it came through.
-    pub(crate) fn answer(&self, request: &Request<Bytes>) -> Response<Bytes> {
+    ///
+    /// `gone` stops the work; a long body is made while it is taken.
+    pub(crate) fn answer(&self, request: &Request<Bytes>, gone: &Cancel) -> Response<Body> {
         if let Err(refusal) = self.guard.check(request) {
-            return refusal;
+            return refusal.map(Body::from);
         }
-        if let Some(response) = self.influx.respond(request, now()) {
+        if let Some(response) = self.influx.answer(request, now(), gone) {
             return response;
         }
         if !matches!(*request.method(), Method::GET | Method::HEAD) {
-            let mut response =
-                Response::new(Bytes::from_static(b"pages are only read: GET or HEAD\n"));
+            let mut response = Response::new(Body::from("pages are only read: GET or HEAD\n"));
             *response.status_mut() = StatusCode::METHOD_NOT_ALLOWED;
             return response;
+        }
+        if let Err(refusal) = self.may_see_pages(request) {
+            return *refusal;
         }
         let page_request =
             PageRequest::from_query(request.uri().query().unwrap_or_default(), now());
         http_response(self.site.respond(&*self.engine, request.uri().path(), &page_request))
+    }
+
+    /// Whether whoever asks may see pages: they may read all that pages show.
+    fn may_see_pages(&self, request: &Request<Bytes>) -> Result<(), Box<Response<Body>>> {
+        if !self.influx.authenticates() {
+            return Ok(());
+        }
+        let user = self.influx.who_asks(request, now())?;
+        let catalog = self.db.catalog();
+        let shown = [HOST_DATABASE, CLUSTER_DATABASE];
+        let mut shown = shown.into_iter().filter(|name| catalog.database(name).is_some());
+        if user.is_some_and(|user| shown.all(|name| user.may_read(name))) {
+            return Ok(());
+        }
+        let why = "pages are shown to users who may read the databases that they show\n";
+        let mut response = Response::new(Body::from(why));
+        *response.status_mut() = StatusCode::FORBIDDEN;
+        Err(Box::new(response))
     }
 
     /// Prints what went wrong since the last call, each thing once.
@@ -177,14 +212,31 @@ fn keep_for(db: &Db, database: &str, policy: &str, args: &Args) -> Result<(), Bo
     Ok(())
 }
 
-fn http_response(page: Page) -> Response<Bytes> {
+fn http_response(page: Page) -> Response<Body> {
     let mut response = Response::builder().status(page.status);
     for (name, value) in page.headers() {
         response = response.header(name, value);
     }
-    response.body(page.body.into()).unwrap_or_else(|_| Response::new(Bytes::new()))
+    response.body(Body::from(page.body)).unwrap_or_default()
 }
 
 fn now() -> Timestamp {
     SystemTime::now().into()
+}
+
+/// Prints why a continuous query failed: it is tried again when it is due, so this may come often.
+fn warn_of_continuous(tick: Result<Tick, QueryError>) {
+    match tick {
+        Ok(tick) => {
+            for run in tick.runs {
+                if let Some(error) = run.error {
+                    eprintln!(
+                        "warning: continuous query {} of {}: {error}",
+                        run.name, run.database
+                    );
+                }
+            }
+        }
+        Err(error) => eprintln!("warning: continuous queries: {error}"),
+    }
 }

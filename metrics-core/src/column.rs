@@ -48,6 +48,12 @@ impl Column {
         &self.values
     }
 
+    /// The values, taken out of the column.
+    #[must_use]
+    pub fn into_values(self) -> Values {
+        self.values
+    }
+
     /// Which rows have a value; `None` if all do.
     #[must_use]
     pub const fn validity(&self) -> Option<&Bitmap> {

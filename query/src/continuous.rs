@@ -10,9 +10,11 @@
 //! `FOR` says: InfluxDB's reckoning. Up to when each has run is kept with the data, so that after a stop all windows in between are computed, in
 //! slices, oldest first. What was computed is made durable before it is noted that it was; what is computed twice overwrites itself.
 //!
-//! Nothing runs by itself: whoever embeds the engine calls [`Engine::tick`] when its last answer said.
+//! Nothing runs by itself: whoever embeds the engine calls [`Engine::tick`] when its last answer said, or has
+//! [`Engine::spawn_continuous`] start a thread that does.
 
 mod schedule;
+mod thread;
 
 use std::collections::HashSet;
 use std::ops::ControlFlow;
@@ -31,6 +33,8 @@ use crate::zone::Zone;
 use crate::{Engine, ExecuteOptions, Limits, QueryError};
 use schedule::{Schedule, Span};
 
+pub use thread::ContinuousGuard;
+
 /// What continuous queries have done since the engine was made.
 #[derive(Debug, Default)]
 pub(crate) struct Counts {
@@ -38,6 +42,8 @@ pub(crate) struct Counts {
     failed: AtomicU64,
     /// Queries whose last run failed. Held while queries run, so that none runs twice at once.
     failing: Mutex<HashSet<(String, String)>>,
+    /// Rung when a query is created.
+    bell: thread::Bell,
 }
 
 impl Counts {
@@ -139,7 +145,11 @@ fn create(
         }
     })?;
     // One of that name may have gone with its database.
-    if created { forget_runs(engine, &name, &database) } else { Ok(()) }
+    if created {
+        forget_runs(engine, &name, &database)?;
+        engine.continuous_counts().bell.ring();
+    }
+    Ok(())
 }
 
 /// What names without a database or policy mean.
@@ -263,6 +273,9 @@ impl Engine {
                     failing.insert(key);
                 }
                 tick.runs.push(run);
+            } else if last.is_none() {
+                // Its first window is the one that has begun, however late the next call comes.
+                ran.insert(key, schedule.begun(now.nanos()));
             }
             let next = Timestamp::from_nanos(next);
             tick.next.at = Some(tick.next.at.map_or(next, |at| at.min(next)));

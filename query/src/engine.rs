@@ -8,14 +8,15 @@ use stripchart_storage::{Db, DbError};
 
 use crate::Cancel;
 use crate::ast::{Query, Select, Statement};
-use crate::limits::{Budget, Deadline, Limits};
+use crate::exec::Execution;
+use crate::limits::{Budget, Deadline, Limits, Until};
 use crate::password::Checker;
 use crate::plan::Planner;
 use crate::records::{Records, Store};
 use crate::running::{self, Registry, RunningQuery};
 use crate::users::{self, User};
 use crate::{ParseError, QueryError, StatementResult};
-use crate::{continuous, delete, into, manage, shards, show, subscriptions};
+use crate::{continuous, delete, explain, into, manage, shards, show, subscriptions};
 
 /// How a query is to be run.
 #[derive(Debug, Clone)]
@@ -240,6 +241,9 @@ impl Engine {
     ) -> Result<Vec<Frame>, QueryError> {
         match statement {
             Statement::ShowQueries => return Ok(vec![self.shared.registry.list(options.now)]),
+            Statement::Explain { analyze, select } => {
+                return Ok(vec![explain::run(self, select, *analyze, options)?]);
+            }
             Statement::KillQuery { id, .. } => {
                 self.shared.registry.kill(*id)?;
                 return Ok(Vec::new());
@@ -273,17 +277,15 @@ impl Engine {
         options: &ExecuteOptions<'_>,
         each: &mut dyn FnMut(Frame) -> ControlFlow<()>,
     ) -> Result<(), QueryError> {
-        let plan = Planner::new(&self.db, options).select(select, None)?;
-        let budget = Budget::new(&options.limits, options.cancel, options.deadline);
         let Some(target) = &select.target else {
-            let _ = crate::exec::run(&plan, &budget, options.chunk_rows, each)?;
+            let rows = options.chunk_rows.unwrap_or(usize::MAX);
+            let _ = self.execution(select, options, rows)?.for_each(each)?;
             return Ok(());
         };
         let mut copy = into::Copy::new(&self.db, target, options)?;
         let mut failure = None;
-        let _ = crate::exec::run(&plan, &budget, Some(into::ROWS), &mut |frame| match copy
-            .write(&frame)
-        {
+        let execution = self.execution(select, options, into::ROWS)?;
+        let _ = execution.for_each(&mut |frame| match copy.write(&frame) {
             Ok(()) => ControlFlow::Continue(()),
             Err(error) => {
                 failure = Some(error);
@@ -299,6 +301,21 @@ impl Engine {
                 .column(Column::new("written", Values::Integer(vec![copy.written()]))),
         );
         Ok(())
+    }
+}
+
+impl Engine {
+    /// Plans `select` and begins to run it; chunks of raw rows will have at most `rows` rows.
+    fn execution<'c>(
+        &self,
+        select: &Select,
+        options: &ExecuteOptions<'c>,
+        rows: usize,
+    ) -> Result<Execution<'c>, QueryError> {
+        let plan = Planner::new(&self.db, options).select(select, None)?;
+        let until = options.deadline.map(Until::Lent);
+        let budget = Budget::new(&options.limits, options.cancel, until);
+        Execution::new(Arc::new(plan), budget, rows)
     }
 }
 
@@ -344,6 +361,30 @@ fn with_running<'o>(
         running,
         cancel: running.map(RunningQuery::cancel).or(options.cancel),
         ..options.clone()
+    }
+}
+
+impl Engine {
+    /// Chooses points for a chart out of what `select` selects, for the columns between `edges`.
+    pub(crate) fn chosen_points(
+        &self,
+        select: Select,
+        edges: &[i64],
+        options: &ExecuteOptions<'_>,
+        each: &mut dyn FnMut(Frame) -> ControlFlow<()>,
+    ) -> Result<(), QueryError> {
+        let statement = Statement::Select(Box::new(select));
+        let begun = match options.running {
+            Some(_) => None,
+            None => Some(self.begin_statements(&[&statement], options)?),
+        };
+        let options = &with_running(options, begun.as_ref());
+        let Statement::Select(select) = &statement else { return Ok(()) };
+        let plan = Planner::new(&self.db, options).select(select, None)?;
+        let until = options.deadline.map(Until::Lent);
+        let budget = Budget::new(&options.limits, options.cancel, until);
+        let _ = crate::exec::m4(&plan, edges, &budget, each)?;
+        Ok(())
     }
 }
 

@@ -1,7 +1,10 @@
 //! Why a query was not answered.
 
+use std::any::Any;
 use std::error::Error;
 use std::fmt;
+
+use stripchart_storage::ReadError;
 
 /// Why a statement failed. Where InfluxDB has a text for it, that text is used to the letter.
 #[derive(Debug)]
@@ -81,7 +84,11 @@ impl QueryError {
     }
 
     pub(crate) fn storage(source: impl Error + Send + Sync + 'static) -> Self {
-        QueryError::Storage { source: Box::new(source) }
+        let cancelled = (&source as &dyn Any).downcast_ref::<ReadError>();
+        match cancelled {
+            Some(ReadError::Cancelled) => QueryError::Cancelled,
+            _ => QueryError::Storage { source: Box::new(source) },
+        }
     }
 }
 
@@ -101,7 +108,8 @@ impl fmt::Display for QueryError {
                 write!(f, "max-select-series limit exceeded: ({found}/{limit})")
             }
             QueryError::Points { found, limit } => {
-                write!(f, "max-select-point limit exceeded: ({found}/{limit})")
+                // Sic.
+                write!(f, "max-select-point limit exceeed: ({found}/{limit})")
             }
             QueryError::Memory { found, limit } => write!(
                 f,

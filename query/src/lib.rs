@@ -46,18 +46,22 @@
 //! | what | type | in short |
 //! | --- | --- | --- |
 //! | the language | [`ast`], [`parse_query`], [`ParseError`] | all statements of InfluxQL; errors carry line and character |
+//! | queries in Rust | [`build`] | the same as text, typed; and points for charts |
 //! | execution | [`Engine`], [`ExecuteOptions`] | also a [`FrameSource`](stripchart_core::FrameSource), which charts ask |
 //! | protection | [`Limits`], [`Cancel`], [`Deadline`] | checked before and while a statement runs |
 //! | answers | [`StatementResult`], [`QueryError`] | frames, messages, or why not |
-//! | text | [`write_json`], [`JsonWriter`], [`write_csv`] | InfluxDB's, byte for byte |
+//! | text | [`write_json`], [`JsonWriter`], [`write_csv`], [`write_msgpack`] | InfluxDB's, byte for byte |
+//! | answers of any length | [`AnswerStream`], [`StreamOptions`] | text made while it is taken, in bounded memory |
 //!
 //! # What is answered
 //!
 //! `SELECT` with arithmetic, `WHERE` on tags, fields and time, regular expressions, `GROUP BY` time, tags, `*` and
 //! patterns, `fill`, `ORDER BY time`, `LIMIT`, `OFFSET`, `SLIMIT`, `SOFFSET`, `tz`, subqueries and `INTO`; the functions count, sum, mean,
 //! median, mode, spread, stddev, integral, distinct, min, max, first, last, percentile, sample, top, bottom, derivative,
-//! non_negative_derivative, difference, non_negative_difference, elapsed, moving_average, cumulative_sum and the
-//! mathematical ones; `SHOW` databases, measurements, series, tag and field keys, tag values, retention policies and
+//! non_negative_derivative, difference, non_negative_difference, elapsed, moving_average, cumulative_sum, holt_winters and
+//! holt_winters_with_fit, those of technical analysis (exponential_moving_average, double_ and
+//! triple_exponential_moving_average, triple_exponential_derivative, relative_strength_index, chande_momentum_oscillator,
+//! kaufmans_efficiency_ratio, kaufmans_adaptive_moving_average) and the mathematical ones; `SHOW` databases, measurements, series, tag and field keys, tag values, retention policies and
 //! cardinalities; creating and dropping databases, creating, altering and dropping retention policies. What parses and is
 //! not answered fails with `not supported yet` and the name of what is missing; nothing is answered wrongly instead.
 //!
@@ -81,11 +85,13 @@
 //! None is on by default.
 
 pub mod ast;
+pub mod build;
 mod continuous;
 mod delete;
 mod engine;
 mod error;
 mod exec;
+mod explain;
 mod functions;
 #[cfg(feature = "http")]
 pub mod http;
@@ -101,12 +107,13 @@ mod result;
 mod running;
 mod shards;
 mod show;
+mod stream;
 mod subscriptions;
 mod users;
 mod window;
 mod zone;
 
-pub use continuous::{ContinuousRun, Tick};
+pub use continuous::{ContinuousGuard, ContinuousRun, Tick};
 pub use engine::{Engine, ExecuteOptions};
 pub use error::QueryError;
 pub use limits::{Deadline, Limits};
@@ -116,8 +123,10 @@ pub use parse::{
 };
 pub use result::{
     FormatOptions, JsonWriter, Message, StatementResult, write_csv, write_error, write_json,
+    write_msgpack, write_msgpack_error,
 };
 pub use running::RunningQuery;
+pub use stream::{AnswerStream, StreamOptions, TextFormat};
 pub use stripchart_storage::Cancel;
 pub use subscriptions::Subscription;
 pub use users::{AuthError, User};

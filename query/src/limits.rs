@@ -1,7 +1,8 @@
 //! What a query may use, and how it is stopped.
 
-use std::cell::Cell;
 use std::fmt;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use stripchart_core::{Clock, Timestamp};
 use stripchart_storage::Cancel;
@@ -51,36 +52,71 @@ impl fmt::Debug for Deadline<'_> {
     }
 }
 
-/// What a statement has used so far.
-#[derive(Debug)]
+/// When a statement is stopped, and by whose clock.
+#[derive(Clone)]
+pub(crate) enum Until<'a> {
+    Lent(Deadline<'a>),
+    Shared(Timestamp, Arc<dyn Clock>),
+}
+
+impl Until<'_> {
+    fn has_come(&self) -> bool {
+        match self {
+            Until::Lent(deadline) => deadline.clock.now() >= deadline.at,
+            Until::Shared(at, clock) => clock.now() >= *at,
+        }
+    }
+}
+
+impl fmt::Debug for Until<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Until::Lent(deadline) => deadline.fmt(f),
+            Until::Shared(at, _) => f.debug_struct("Until").field("at", at).finish_non_exhaustive(),
+        }
+    }
+}
+
+/// What a statement may use, and has used so far. Clones count together.
+#[derive(Debug, Clone)]
 pub(crate) struct Budget<'a> {
-    limits: &'a Limits,
-    cancel: Option<&'a Cancel>,
-    deadline: Option<Deadline<'a>>,
-    points: Cell<u64>,
-    memory: Cell<u64>,
-    series: Cell<u64>,
+    limits: Limits,
+    cancel: Option<Cancel>,
+    until: Option<Until<'a>>,
+    used: Arc<Used>,
+}
+
+#[derive(Debug, Default)]
+struct Used {
+    points: AtomicU64,
+    memory: AtomicU64,
+    series: AtomicU64,
 }
 
 impl<'a> Budget<'a> {
-    pub(crate) fn new(
-        limits: &'a Limits,
-        cancel: Option<&'a Cancel>,
-        deadline: Option<Deadline<'a>>,
-    ) -> Self {
-        let zero = || Cell::new(0);
-        Budget { limits, cancel, deadline, points: zero(), memory: zero(), series: zero() }
+    pub(crate) fn new(limits: &Limits, cancel: Option<&Cancel>, until: Option<Until<'a>>) -> Self {
+        Budget { limits: limits.clone(), cancel: cancel.cloned(), until, used: Arc::default() }
+    }
+
+    /// The limits.
+    pub(crate) fn limits(&self) -> &Limits {
+        &self.limits
+    }
+
+    /// The flag that ends it.
+    pub(crate) fn cancel(&self) -> Option<&Cancel> {
+        self.cancel.as_ref()
     }
 
     /// Counts rows read, and looks whether it is time to stop.
     pub(crate) fn rows(&self, rows: usize) -> Result<(), QueryError> {
-        if self.cancel.is_some_and(Cancel::is_cancelled) {
+        if self.cancel.as_ref().is_some_and(Cancel::is_cancelled) {
             return Err(QueryError::Cancelled);
         }
-        if self.deadline.is_some_and(|deadline| deadline.clock.now() >= deadline.at) {
+        if self.until.as_ref().is_some_and(Until::has_come) {
             return Err(QueryError::Deadline);
         }
-        let found = add(&self.points, rows);
+        let found = add(&self.used.points, rows);
         match self.limits.max_points {
             Some(limit) if found > limit => Err(QueryError::Points { found, limit }),
             _ => Ok(()),
@@ -88,38 +124,56 @@ impl<'a> Budget<'a> {
     }
 
     pub(crate) fn series(&self, series: usize) -> Result<(), QueryError> {
-        let found = add(&self.series, series);
+        let found = add(&self.used.series, series);
         match self.limits.max_series {
             Some(limit) if found > limit => Err(QueryError::Series { found, limit }),
             _ => Ok(()),
         }
     }
 
-    /// Asks for memory; what is asked for is returned by [`Budget::release`].
+    /// Looks whether `series` more would be too many, without counting them. What is listed may be fewer: only those
+    /// that have rows in the range of time.
+    pub(crate) fn series_expected(&self, series: u64) -> Result<(), QueryError> {
+        let found = self.used.series.load(Ordering::Relaxed).saturating_add(series);
+        match self.limits.max_series {
+            Some(limit) if found > limit => Err(QueryError::Series { found, limit }),
+            _ => Ok(()),
+        }
+    }
+
+    /// Asks for memory; what is asked for is returned by [`Budget::give_back`] or [`Budget::release`].
     pub(crate) fn memory(&self, bytes: u64) -> Result<(), QueryError> {
-        let found = self.memory.get().saturating_add(bytes);
+        let found = self.memory_used().saturating_add(bytes);
         match self.limits.max_memory_bytes {
             Some(limit) if found > limit => Err(QueryError::Memory { found, limit }),
             _ => {
-                self.memory.set(found);
+                self.release(found);
                 Ok(())
             }
         }
     }
 
+    /// Gives `bytes` back.
+    pub(crate) fn give_back(&self, bytes: u64) {
+        self.release(self.memory_used().saturating_sub(bytes));
+    }
+
     pub(crate) fn memory_used(&self) -> u64 {
-        self.memory.get()
+        self.used.memory.load(Ordering::Relaxed)
     }
 
     /// Gives memory back, down to what was used before.
     pub(crate) fn release(&self, before: u64) {
-        self.memory.set(before);
+        self.used.memory.store(before, Ordering::Relaxed);
     }
 }
 
-fn add(counter: &Cell<u64>, count: usize) -> u64 {
-    counter.set(counter.get().saturating_add(u64::try_from(count).unwrap_or(u64::MAX)));
-    counter.get()
+/// One thread adds; only whoever looks on is elsewhere.
+fn add(counter: &AtomicU64, count: usize) -> u64 {
+    let count = u64::try_from(count).unwrap_or(u64::MAX);
+    let found = counter.load(Ordering::Relaxed).saturating_add(count);
+    counter.store(found, Ordering::Relaxed);
+    found
 }
 
 #[cfg(test)]
@@ -139,10 +193,10 @@ mod tests {
         let clock = ManualClock::new(Timestamp::from_secs(5));
         let cancel = Cancel::new();
         let deadline = Deadline { at: Timestamp::from_secs(6), clock: &clock };
-        let budget = Budget::new(&limits, Some(&cancel), Some(deadline));
+        let budget = Budget::new(&limits, Some(&cancel), Some(Until::Lent(deadline)));
         assert!(budget.rows(10).is_ok());
         let error = budget.rows(1).unwrap_err().to_string();
-        assert_eq!(error, "max-select-point limit exceeded: (11/10)");
+        assert_eq!(error, "max-select-point limit exceeed: (11/10)");
         assert!(budget.memory(60).is_ok());
         assert!(matches!(budget.memory(60), Err(QueryError::Memory { found: 120, limit: 100 })));
         budget.release(0);

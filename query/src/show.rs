@@ -39,9 +39,15 @@ pub(crate) fn run(
         Statement::ShowTagValues { key, clauses } => tag_values(&of(clauses)?, key, clauses),
         Statement::ShowFieldKeys { clauses } => field_keys(&of(clauses)?, clauses),
         Statement::ShowSeries { clauses } => series(&of(clauses)?, clauses),
-        Statement::ShowCardinality { of: what, exact, clauses } => {
-            cardinality::show(&of(clauses)?, what, *exact, clauses)
-        }
+        Statement::ShowCardinality { of: what, exact, clauses } => match of(clauses) {
+            // InfluxDB's estimate does not ask whether there is such a database.
+            Err(QueryError::DatabaseNotFound { .. })
+                if cardinality::is_estimated(what, *exact, clauses) =>
+            {
+                Ok(cardinality::estimated(0))
+            }
+            scope => cardinality::show(&scope?, what, *exact, clauses),
+        },
         Statement::ShowStats { module } => stats::show(engine, module.as_deref()),
         Statement::ShowDiagnostics { module } => {
             Ok(diagnostics::show(module.as_deref(), options.now))

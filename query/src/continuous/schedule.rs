@@ -92,6 +92,11 @@ impl Schedule {
         })
     }
 
+    /// The last time at or before `now` at which it could have run.
+    pub(super) fn begun(self, now: i64) -> i64 {
+        self.runs.start(now)
+    }
+
     /// When it runs next after one at `now`, or, if it is not due yet, next.
     pub(super) fn next(self, last: Option<i64>, now: i64) -> i64 {
         last.map_or(i64::MIN, |last| self.runs.end(last)).max(self.runs.end(now))
@@ -115,9 +120,9 @@ mod tests {
         }
     }
 
-    /// Minutes.
-    fn due(schedule: Schedule, last: Option<i64>, now: f64) -> Option<(i64, i64)> {
-        let now = (now * MINUTE as f64).round() as i64;
+    /// Minutes; `now` in tenths of them.
+    fn due(schedule: Schedule, last: Option<i64>, now: i64) -> Option<(i64, i64)> {
+        let now = now * (MINUTE / 10);
         let span = schedule.due(last.map(|last| last * MINUTE), now, i64::MIN, false)?;
         Some((span.start / MINUTE, span.end / MINUTE))
     }
@@ -125,28 +130,28 @@ mod tests {
     #[test]
     fn each_window_is_computed_when_it_has_ended() {
         let ten = schedule("", "time(10m)");
-        assert_eq!(due(ten, Some(720), 729.9), None);
-        assert_eq!(due(ten, Some(720), 730.0), Some((720, 730)));
-        assert_eq!(due(ten, Some(720), 731.5), Some((720, 730)));
-        assert_eq!(due(ten, Some(720), 907.0), Some((720, 900)), "after a stop");
-        assert_eq!(due(ten, None, 725.0), None, "a new one waits for the end of a window");
-        assert_eq!(due(ten, None, 730.0), Some((720, 730)));
+        assert_eq!(due(ten, Some(720), 7299), None);
+        assert_eq!(due(ten, Some(720), 7300), Some((720, 730)));
+        assert_eq!(due(ten, Some(720), 7315), Some((720, 730)));
+        assert_eq!(due(ten, Some(720), 9070), Some((720, 900)), "after a stop");
+        assert_eq!(due(ten, None, 7250), None, "a new one waits for the end of a window");
+        assert_eq!(due(ten, None, 7300), Some((720, 730)));
         assert_eq!(ten.next(Some(720 * MINUTE), 725 * MINUTE), 730 * MINUTE);
-        assert_eq!(due(schedule("", "time(10m, 3m)"), Some(723), 734.0), Some((723, 733)));
+        assert_eq!(due(schedule("", "time(10m, 3m)"), Some(723), 7340), Some((723, 733)));
     }
 
     #[test]
     fn resampling_runs_more_often_or_reaches_further_back() {
         let often = schedule("RESAMPLE EVERY 1m", "time(10m)");
-        assert_eq!(due(often, Some(722), 723.0), Some((720, 730)));
-        assert_eq!(due(often, Some(729), 730.0), Some((720, 730)));
-        assert_eq!(due(often, Some(730), 731.0), Some((730, 740)));
+        assert_eq!(due(often, Some(722), 7230), Some((720, 730)));
+        assert_eq!(due(often, Some(729), 7300), Some((720, 730)));
+        assert_eq!(due(often, Some(730), 7310), Some((730, 740)));
         let back = schedule("RESAMPLE FOR 30m", "time(10m)");
-        assert_eq!(due(back, Some(720), 730.0), Some((700, 730)));
-        assert_eq!(due(back, None, 725.0), Some((700, 720)));
+        assert_eq!(due(back, Some(720), 7300), Some((700, 730)));
+        assert_eq!(due(back, None, 7250), Some((700, 720)));
         let seldom = schedule("RESAMPLE EVERY 1h", "time(10m)");
-        assert_eq!(due(seldom, Some(720), 779.0), None);
-        assert_eq!(due(seldom, Some(720), 780.0), Some((720, 780)));
+        assert_eq!(due(seldom, Some(720), 7790), None);
+        assert_eq!(due(seldom, Some(720), 7800), Some((720, 780)));
     }
 
     #[test]

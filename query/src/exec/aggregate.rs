@@ -56,7 +56,7 @@ impl<'a> Scope<'a> {
             }
             Call::Reduce { f, field, tags } => {
                 let points = self.reduce(*f, field, tags)?;
-                self.finish(call, points)
+                self.filled(call, points)
             }
         }
     }
@@ -87,15 +87,18 @@ impl<'a> Scope<'a> {
 
     /// The first instant that is read.
     fn read_start(&self) -> i64 {
-        if self.start > MIN_TIME { self.start } else { self.plan.read_start }
+        self.start.max(self.plan.read_start)
     }
 
-    fn wanted<'r>(&self, refs: &'r [Reference], ascending: bool) -> Wanted<'r>
-    where
-        'a: 'r,
-    {
-        let condition = self.plan.condition.as_ref();
-        Wanted { refs, condition, start: self.read_start(), last: self.last, ascending }
+    /// The last instant that is read.
+    fn read_last(&self) -> i64 {
+        self.last.min(self.plan.read_last)
+    }
+
+    fn wanted(&self, refs: Vec<Reference>, ascending: bool) -> Wanted {
+        let condition = self.plan.condition.clone();
+        let (start, last) = (self.read_start(), self.read_last());
+        Wanted { refs: refs.into(), condition, start, last, ascending, nulls: false }
     }
 
     /// All values of a field, merged in the order of the answer.
@@ -104,8 +107,8 @@ impl<'a> Scope<'a> {
         if !matches!(field.kind, ReferenceKind::Field(_)) {
             return Ok(points);
         }
-        let refs = [field.clone()];
-        let mut merge = Merge::new(self.inputs, self.wanted(&refs, self.plan.ascending), false);
+        let wanted = self.wanted(vec![field.clone()], self.plan.ascending);
+        let mut merge = Merge::new(self.inputs, &wanted, 1);
         while let Some(row) = merge.next(self.budget)? {
             if points.len().is_multiple_of(1024) {
                 self.budget.memory(Points::estimate_bytes(1024, 0))?;
@@ -115,11 +118,15 @@ impl<'a> Scope<'a> {
         Ok(points)
     }
 
-    /// In the order of the answer, with empty windows filled.
-    fn finish(&self, call: &Call, points: Points) -> Result<Points, QueryError> {
+    /// Ascending points in the order of the answer, with empty windows filled.
+    pub(crate) fn finish(&self, call: &Call, points: Points) -> Result<Points, QueryError> {
+        self.filled(call, if self.plan.ascending { points } else { points.reversed() })
+    }
+
+    /// Points in the order of the answer, with empty windows filled.
+    fn filled(&self, call: &Call, points: Points) -> Result<Points, QueryError> {
         let keeps_times = matches!(call, Call::Reduce { f, .. } if f.keeps_times());
         let several = matches!(call, Call::Reduce { f: Reducer::Distinct, .. });
-        let points = if self.plan.ascending { points } else { points.reversed() };
         let (Some(windows), false, false) = (self.plan.windows, keeps_times, several) else {
             return Ok(points);
         };
@@ -143,20 +150,27 @@ impl<'a> Scope<'a> {
 
     /// The buckets that have points, if any.
     fn buckets(&self) -> Result<Option<Buckets>, QueryError> {
+        let bounds = self.inputs.iter().filter_map(Input::time_bounds);
+        self.buckets_within(bounds.reduce(|a, b| (a.0.min(b.0), a.1.max(b.1))), BUCKET_BYTES)
+    }
+
+    /// The buckets that points between two times, both inside, may be in; each counts as `bytes` of memory.
+    pub(crate) fn buckets_within(
+        &self,
+        bounds: Option<(i64, i64)>,
+        bytes: u64,
+    ) -> Result<Option<Buckets>, QueryError> {
         let label = if self.start > MIN_TIME { self.start } else { 0 };
         let Some(windows) = self.plan.windows else {
-            return Ok(Some(Buckets::single(self.read_start(), self.last, label)));
+            return Ok(Some(Buckets::single(self.read_start(), self.read_last(), label)));
         };
-        let bounds = self.inputs.iter().filter_map(Input::time_bounds);
-        let Some((first, last)) = bounds.reduce(|a, b| (a.0.min(b.0), a.1.max(b.1))) else {
-            return Ok(None);
-        };
-        let (first, last) = (first.max(self.read_start()), last.min(self.last));
+        let Some((first, last)) = bounds else { return Ok(None) };
+        let (first, last) = (first.max(self.read_start()), last.min(self.read_last()));
         if first > last {
             return Ok(None);
         }
         let count = windows.count(windows.start(first), last);
-        self.budget.memory(count.saturating_mul(BUCKET_BYTES))?;
+        self.budget.memory(count.saturating_mul(bytes))?;
         Ok(Some(Buckets::windows(windows, first, last)))
     }
 
@@ -198,17 +212,29 @@ impl<'a> Scope<'a> {
         let field_type = field.kind.field_type();
         let mut partials = Partials::new(field_type, buckets.len(), parts(f));
         for input in self.inputs {
-            let InputSource::Stored { view, series, .. } = &input.source else { continue };
+            let InputSource::Stored { of, series } = &input.source else { continue };
             self.budget.rows(0)?;
-            view.fold(series, &field.name, buckets.edges(), &mut partials)
+            of.view
+                .fold(series, &field.name, buckets.edges(), &mut partials)
                 .map_err(QueryError::storage)?;
         }
+        self.add_folded(f, &partials, buckets, out);
+        Ok(())
+    }
+
+    /// Appends a point for each bucket that has some.
+    pub(crate) fn add_folded(
+        &self,
+        f: Aggregate,
+        partials: &Partials,
+        buckets: &Buckets,
+        out: &mut Points,
+    ) {
         for bucket in 0..buckets.len() {
-            let Some((at, value)) = folded(f, &partials, bucket) else { continue };
+            let Some((at, value)) = folded(f, partials, bucket) else { continue };
             let at = at.filter(|_| self.own_times()).unwrap_or(buckets.label(bucket));
             out.push(at, Some(value.as_ref()));
         }
-        Ok(())
     }
 
     /// Whether a selector's rows bear the points' own times.
@@ -241,16 +267,28 @@ impl<'a> Scope<'a> {
         mut each: impl FnMut(&Accumulator, i64),
     ) -> Result<(), QueryError> {
         let refs: Vec<Reference> = [field].into_iter().chain(self.aux()).cloned().collect();
+        let wanted = self.wanted(refs, true);
         let mut accumulators = vec![Accumulator::default(); buckets.len()];
-        for input in inputs {
-            let mut reader = super::input::Reader::new(input, self.wanted(&refs, true));
+        // Of points that are alike the first read is chosen; InfluxDB reads the last backwards, the first forward, and
+        // everything else in the order of the answer.
+        let forward = match f {
+            Aggregate::First => true,
+            Aggregate::Last => false,
+            _ => self.plan.ascending,
+        };
+        let mut order: Vec<&Input> = inputs.iter().collect();
+        if !forward {
+            order.reverse();
+        }
+        for input in order {
+            let mut reader = super::input::Reader::new(input, &wanted);
             while reader.advance(self.budget)? {
                 let (Some(value), Some(bucket)) = (reader.value(0), buckets.find(reader.time()))
                 else {
                     continue;
                 };
                 accumulators[bucket].update(f, reader.time(), value, || {
-                    (1..refs.len())
+                    (1..wanted.refs.len())
                         .map(|index| reader.value(index).and_then(ValueRef::to_field_value))
                         .collect()
                 });
@@ -291,15 +329,17 @@ impl<'a> Scope<'a> {
         Ok(out)
     }
 
-    /// All points of a field with their companions, in ascending order of time.
+    /// All points of a field with their companions, in the order of the answer.
     fn gather(&self, field: &Reference) -> Result<Points, QueryError> {
         let refs: Vec<Reference> = [field].into_iter().chain(self.aux()).cloned().collect();
         let mut points = Points::new(field.kind.field_type(), &self.aux_types());
-        let mut merge = Merge::new(self.inputs, self.wanted(&refs, true), false);
+        let columns = refs.len();
+        let wanted = self.wanted(refs, self.plan.ascending);
+        let mut merge = Merge::new(self.inputs, &wanted, 1);
         while let Some(row) = merge.next(self.budget)? {
             let Some(value) = row.value(0) else { continue };
             if points.len().is_multiple_of(1024) {
-                self.budget.memory(Points::estimate_bytes(1024, refs.len()))?;
+                self.budget.memory(Points::estimate_bytes(1024, columns))?;
             }
             points.times.push(row.time());
             crate::functions::push(&mut points.values, Some(value));
@@ -334,6 +374,9 @@ impl<'a> Scope<'a> {
         }
         let mut order: Vec<usize> = (0..points.len()).collect();
         order.sort_by_key(|index| points.times[*index]);
+        if !self.plan.ascending {
+            order.reverse();
+        }
         Ok(points.pick(order.into_iter()))
     }
 }
@@ -341,10 +384,11 @@ impl<'a> Scope<'a> {
 /// A rough count of the bytes that a bucket takes while it is computed.
 const BUCKET_BYTES: u64 = 160;
 
-/// Where the window that the point at `from` lies in ends.
+/// The place after the last point in the window that the point at `from` lies in.
 fn end_of(points: &Points, from: usize, windows: Windows) -> usize {
-    let end = windows.end(points.times[from]);
-    let inside = points.times[from..].iter().take_while(|at| **at < end).count();
+    let at = points.times[from];
+    let window = windows.start(at)..windows.end(at).max(at.saturating_add(1));
+    let inside = points.times[from..].iter().take_while(|at| window.contains(at)).count();
     from + inside.max(1)
 }
 
@@ -360,7 +404,7 @@ fn push(out: &mut Points, at: i64, accumulator: &Accumulator, f: Aggregate, fiel
 }
 
 /// What storage must compute.
-fn parts(f: Aggregate) -> Aggregates {
+pub(crate) fn parts(f: Aggregate) -> Aggregates {
     match f {
         Aggregate::Count => Aggregates::COUNT,
         Aggregate::Sum => Aggregates::COUNT | Aggregates::SUM,
@@ -374,7 +418,11 @@ fn parts(f: Aggregate) -> Aggregates {
 }
 
 /// The answer out of what storage computed, and the time of the point if it is one.
-fn folded(f: Aggregate, partials: &Partials, bucket: usize) -> Option<(Option<i64>, FieldValue)> {
+pub(crate) fn folded(
+    f: Aggregate,
+    partials: &Partials,
+    bucket: usize,
+) -> Option<(Option<i64>, FieldValue)> {
     let chosen = |(value, at): (ValueRef<'_>, i64)| Some((Some(at), value.to_field_value()?));
     match f {
         Aggregate::Count => {

@@ -2,32 +2,68 @@
 //!
 //! Rows of different series at one instant come in an order that InfluxDB's users see and its tests pin down: that of a
 //! binary heap as Go's `container/heap` keeps it, where the series just read goes back behind its equals. So the heap
-//! here does the same steps. Where the wanted columns are texts, those decide between equal instants first.
+//! here does the same steps. Where the wanted columns are texts, those decide between equal instants first; if they are
+//! tags, as mostly, they decide the same way every time, and a number for each series takes their place. If no two series
+//! have the same number there are no equals, and any heap will do: the row just read is replaced at the top then, which
+//! costs half.
 
 use stripchart_core::{FieldType, ValueRef};
 
-use super::input::{Input, Reader, Wanted};
+use super::input::{Input, InputSource, Reader, Wanted};
 use crate::QueryError;
 use crate::limits::Budget;
+use crate::plan::ReferenceKind;
+
+/// What the heap goes by.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Entry {
+    /// The row's time, so turned that the least goes first.
+    time: i64,
+    /// What decides between equal times.
+    rank: u32,
+    reader: u32,
+}
+
+impl Entry {
+    /// Both in one number, so that one comparison does.
+    fn key(self) -> i128 {
+        i128::from(self.time) << 32 | i128::from(self.rank)
+    }
+}
+
+/// Rows of one reader, to be handed out together.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Run {
+    pub reader: usize,
+    /// Rows of the reader's block, the last outside.
+    pub from: usize,
+    pub to: usize,
+}
 
 /// The rows of several inputs.
 #[derive(Debug)]
-pub(crate) struct Merge<'a> {
-    readers: Vec<Reader<'a>>,
-    /// The time of each reader's row, beside the reader's place: comparing needs no more, mostly.
-    heap: Vec<(i64, usize)>,
-    /// The reader whose row was handed out last.
-    current: Option<usize>,
-    /// The wanted names in the order in which they decide between equal instants.
+pub(crate) struct Merge {
+    readers: Vec<Reader>,
+    heap: Vec<Entry>,
+    /// The reader whose rows were handed out last, and how many.
+    current: Option<(usize, usize)>,
+    /// Of each reader what decides between it and others at equal times.
+    ranks: Vec<u32>,
+    /// The wanted names in the order in which they decide between equal instants, where ranks do not.
     deciders: Vec<usize>,
+    /// Whether no two readers have the same rank.
+    total: bool,
     ascending: bool,
     started: bool,
 }
 
-impl<'a> Merge<'a> {
-    /// Merges `inputs`, given in order of their keys. If `by_text`, texts decide between equal instants.
-    pub(crate) fn new(inputs: &[Input], wanted: Wanted<'a>, by_text: bool) -> Self {
-        let mut deciders: Vec<usize> = (0..wanted.refs.len()).filter(|_| by_text).collect();
+impl Merge {
+    /// Merges `inputs`, given in order of their keys. Of the wanted columns from `beside` on, texts decide between equal
+    /// instants, unless the rows are those of subqueries, which have been merged without them.
+    pub(crate) fn new(inputs: &[Input], wanted: &Wanted, beside: usize) -> Self {
+        let stored = inputs.iter().all(|i| matches!(i.source, InputSource::Stored { .. }));
+        let ranked = !inputs.is_empty() && inputs.iter().all(|input| input.ranked);
+        let mut deciders: Vec<usize> = (beside..wanted.refs.len()).filter(|_| stored).collect();
         deciders.sort_by_key(|index| &wanted.refs[*index].name);
         // The first that is no text decides nothing, and ends it.
         let texts = deciders
@@ -36,47 +72,123 @@ impl<'a> Merge<'a> {
         let texts = texts.count();
         deciders.truncate(texts);
         let reader = |input| Reader::new(input, wanted);
-        let readers = match wanted.ascending {
-            true => inputs.iter().map(reader).collect(),
-            false => inputs.iter().rev().map(reader).collect(),
-        };
+        let mut readers: Vec<Reader> = inputs.iter().map(reader).collect();
+        // The frames of a subquery come in the order of the answer already.
+        if !wanted.ascending && (stored || ranked) {
+            readers.reverse();
+        }
+        let ranks = if ranked { by_place(&readers) } else { ranks(&readers, wanted, &deciders) };
+        if ranks.is_some() {
+            deciders.clear();
+        }
+        let (ranks, distinct) = ranks.unwrap_or_else(|| (vec![0; readers.len()], 1));
+        let total = deciders.is_empty() && distinct >= readers.len();
         Merge {
             readers,
             heap: Vec::new(),
             current: None,
+            ranks,
             deciders,
+            total,
             ascending: wanted.ascending,
             started: false,
         }
     }
 
-    /// The next row, to be read off the reader.
-    pub(crate) fn next(&mut self, budget: &Budget<'_>) -> Result<Option<&Reader<'a>>, QueryError> {
-        if !self.started {
-            self.started = true;
-            for index in 0..self.readers.len() {
-                if self.readers[index].advance(budget)? {
-                    self.heap.push((self.readers[index].time(), index));
-                }
-            }
-            for at in (0..self.heap.len() / 2).rev() {
-                self.sink(at, self.heap.len());
-            }
-        } else if let Some(current) = self.current.take()
-            && self.readers[current].advance(budget)?
-        {
-            self.heap.push((self.readers[current].time(), current));
-            self.rise(self.heap.len() - 1);
-        }
-        self.current = self.pop();
-        Ok(self.current.map(|current| &self.readers[current]))
+    /// The readers, in the order that [`Run::reader`] counts them.
+    pub(crate) fn readers(&self) -> &[Reader] {
+        &self.readers
     }
 
-    fn pop(&mut self) -> Option<usize> {
+    /// The next row, to be read off the reader.
+    pub(crate) fn next(&mut self, budget: &Budget<'_>) -> Result<Option<&Reader>, QueryError> {
+        Ok(self.next_run(1, budget)?.map(|run| &self.readers[run.reader]))
+    }
+
+    /// The next rows, at most so many, all of one reader and of the block that it has now: to be read before this is
+    /// called again.
+    pub(crate) fn next_run(
+        &mut self,
+        most: usize,
+        budget: &Budget<'_>,
+    ) -> Result<Option<Run>, QueryError> {
+        if !self.started {
+            self.start(budget)?;
+        } else if let Some((current, rows)) = self.current.take() {
+            let more = self.readers[current].skip(rows, budget)?;
+            self.put_back(current, more);
+        }
+        let Some(top) = self.top() else { return Ok(None) };
+        let reader = top.reader as usize;
+        let rows = self.rows_before_others(reader, most).max(1);
+        self.current = Some((reader, rows));
+        let from = self.readers[reader].row();
+        Ok(Some(Run { reader, from, to: from + rows }))
+    }
+
+    fn start(&mut self, budget: &Budget<'_>) -> Result<(), QueryError> {
+        self.started = true;
+        for index in 0..self.readers.len() {
+            if self.readers[index].advance(budget)? {
+                let entry = self.entry(index);
+                self.heap.push(entry);
+            }
+        }
+        for at in (0..self.heap.len() / 2).rev() {
+            self.sink(at, self.heap.len());
+        }
+        Ok(())
+    }
+
+    fn entry(&self, reader: usize) -> Entry {
+        let time = self.turned(self.readers[reader].time());
+        let number = u32::try_from(reader).unwrap_or(u32::MAX);
+        Entry { time, rank: self.ranks[reader], reader: number }
+    }
+
+    /// A time, so that what goes first is less.
+    fn turned(&self, time: i64) -> i64 {
+        if self.ascending { time } else { !time }
+    }
+
+    /// Where no two are equal the row just handed out stays on top until the next is known.
+    fn put_back(&mut self, current: usize, more: bool) {
+        if self.total {
+            if more {
+                self.heap[0] = self.entry(current);
+            } else {
+                self.heap.swap_remove(0);
+            }
+            settle(&mut self.heap);
+        } else if more {
+            let entry = self.entry(current);
+            self.heap.push(entry);
+            self.rise(self.heap.len() - 1);
+        }
+    }
+
+    fn top(&mut self) -> Option<Entry> {
+        if self.total {
+            return self.heap.first().copied();
+        }
         let last = self.heap.len().checked_sub(1)?;
         self.heap.swap(0, last);
         self.sink(0, last);
-        self.heap.pop().map(|(_, reader)| reader)
+        self.heap.pop()
+    }
+
+    /// How many rows of a reader, which goes first, are before the first of any other; `most` if more are.
+    fn rows_before_others(&self, reader: usize, most: usize) -> usize {
+        let ahead = self.readers[reader].times_ahead();
+        let ahead = &ahead[..ahead.len().min(most)];
+        let others = if self.total {
+            // The reader itself is on top, the next are below it.
+            self.heap.get(1..3.min(self.heap.len())).unwrap_or_default()
+        } else {
+            self.heap.get(..1).unwrap_or_default()
+        };
+        let Some(next) = others.iter().map(|entry| entry.time).min() else { return ahead.len() };
+        ahead.iter().take_while(|time| self.turned(**time) < next).count()
     }
 
     fn rise(&mut self, mut at: usize) {
@@ -108,14 +220,11 @@ impl<'a> Merge<'a> {
 
     /// Whether the row at place `a` of the heap goes before that at `b`.
     fn before(&self, a: usize, b: usize) -> bool {
-        let ((a_time, a), (b_time, b)) = (self.heap[a], self.heap[b]);
-        if a_time != b_time {
-            return (a_time < b_time) == self.ascending;
+        let (a, b) = (self.heap[a], self.heap[b]);
+        if a.key() != b.key() || self.deciders.is_empty() {
+            return a.key() < b.key();
         }
-        if self.deciders.is_empty() {
-            return false;
-        }
-        let (a, b) = (&self.readers[a], &self.readers[b]);
+        let (a, b) = (&self.readers[a.reader as usize], &self.readers[b.reader as usize]);
         for index in &self.deciders {
             match (a.value(*index), b.value(*index)) {
                 (Some(ValueRef::String(a)), Some(ValueRef::String(b))) if a != b => {
@@ -127,4 +236,64 @@ impl<'a> Merge<'a> {
         }
         false
     }
+}
+
+/// Moves the top of a heap without equals to where it belongs. Of two children the first is chosen by arithmetic, since
+/// no processor can guess it.
+fn settle(heap: &mut [Entry]) {
+    let Some(moved) = heap.first().copied() else { return };
+    let mut at = 0;
+    loop {
+        let left = 2 * at + 1;
+        let Some(pair) = heap.get(left..left + 2) else {
+            if let Some(child) = heap.get(left).copied()
+                && child.key() < moved.key()
+            {
+                heap[at] = child;
+                at = left;
+            }
+            break;
+        };
+        let child = left + usize::from(pair[1].key() < pair[0].key());
+        if moved.key() <= heap[child].key() {
+            break;
+        }
+        heap[at] = heap[child];
+        at = child;
+    }
+    heap[at] = moved;
+}
+
+/// Where rows at one instant are in the order of the readers.
+fn by_place(readers: &[Reader]) -> Option<(Vec<u32>, usize)> {
+    let number = |place| u32::try_from(place).unwrap_or(u32::MAX);
+    Some(((0..readers.len()).map(number).collect(), readers.len()))
+}
+
+/// A number for each reader that stands for the tags which decide, and how many there are; `None` if it takes more than
+/// tags that all of them have.
+fn ranks(readers: &[Reader], wanted: &Wanted, deciders: &[usize]) -> Option<(Vec<u32>, usize)> {
+    let is_tag = |index: &usize| wanted.refs[*index].kind == ReferenceKind::Tag;
+    if !deciders.iter().all(is_tag) {
+        return None;
+    }
+    let mut keys: Vec<(Vec<&str>, usize)> = Vec::with_capacity(readers.len());
+    for (number, reader) in readers.iter().enumerate() {
+        let texts: Option<Vec<&str>> = deciders.iter().map(|index| reader.tag(*index)).collect();
+        keys.push((texts?, number));
+    }
+    keys.sort();
+    if !wanted.ascending {
+        keys.reverse();
+    }
+    let mut ranks = vec![0; readers.len()];
+    let mut rank = 0;
+    for (at, (texts, number)) in keys.iter().enumerate() {
+        if at > 0 && *texts != keys[at - 1].0 {
+            rank += 1;
+        }
+        ranks[*number] = rank;
+    }
+    let distinct = if keys.is_empty() { 0 } else { rank as usize + 1 };
+    Some((ranks, distinct))
 }

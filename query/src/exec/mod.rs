@@ -2,201 +2,195 @@
 //!
 //! ```text
 //! sources -> inputs (series whose tags fulfil the condition) -> groups (by measurement and tags grouped by)
-//!   raw:       rows of a group merged in time -> columns -> frame
-//!   functions: per function: storage's fold, or rows -> buckets or windows -> points -> filled
-//!              points of all functions side by side -> columns -> frame
+//!   raw:       rows of a group merged in time -> chunks; newest rows alone from what is known of blocks
+//!   functions: of many groups at once: storage's fold -> chunks
+//!              else, per group and function: rows -> buckets or windows -> points -> filled
+//!              points of all functions side by side -> chunks
 //! ```
 //!
-//! A group is finished before the next begins, so memory holds one group of the answer besides what the receiver
-//! keeps. A subquery is run first; its frames are then inputs like any series.
+//! An [`Execution`] is pulled: it works until it has a chunk, and does nothing until asked for the next. So an answer of
+//! any length needs the memory of what is being worked on, a block of each series that is merged, or a group of the
+//! answer. A subquery is run first; its frames are then inputs like any series.
 
 mod aggregate;
 mod fill;
+mod filter;
+mod fold;
+mod groups;
 mod input;
+mod latest;
+mod m4;
 mod merge;
 mod raw;
+mod rollups;
 mod rows;
+mod ways;
 
-use std::collections::BTreeMap;
+use std::collections::VecDeque;
 use std::ops::ControlFlow;
-use std::rc::Rc;
 use std::sync::Arc;
 
-use stripchart_core::{Frame, TimeRange, Timestamp};
+use stripchart_core::{Column, Frame, Values};
+
+pub(crate) use input::inclusive;
+pub(crate) use m4::m4;
+pub(crate) use ways::{Way, ways};
 
 use aggregate::Scope;
-use input::{Input, InputSource};
+use groups::Group;
+use raw::RawRows;
 use rows::align;
 
 use crate::QueryError;
 use crate::functions::Points;
 use crate::limits::Budget;
-use crate::plan::{Plan, PlannedSource, means_field};
+use crate::plan::Plan;
+use crate::result::chunk::{Cells, Chunk, ColumnHead, Head};
 
 /// Takes the frames of an answer one by one; says when it has enough.
 pub(crate) type Each<'a> = dyn FnMut(Frame) -> ControlFlow<()> + 'a;
 
-/// Series that make one series of the answer.
-#[derive(Debug, Default)]
-struct Group {
-    inputs: Vec<Input>,
+/// A planned `SELECT` being run.
+#[derive(Debug)]
+pub(crate) struct Execution<'c> {
+    plan: Arc<Plan>,
+    budget: Budget<'c>,
+    /// Rows of a chunk at most.
+    most: usize,
+    heads: Heads,
+    groups: VecDeque<Group>,
+    raw: Option<RawRows>,
+    /// Chunks that were made together and wait to be asked for.
+    ready: VecDeque<Chunk>,
+    /// Memory in use before the first group.
+    before: u64,
 }
 
-/// One series of the answer, to be computed.
-#[derive(Debug, Clone, Copy)]
-struct Series<'a> {
-    plan: &'a Plan,
-    budget: &'a Budget<'a>,
-    name: &'a str,
-    tags: &'a [(String, String)],
-    inputs: &'a [Input],
+/// What the heads of all series of an answer share.
+#[derive(Debug)]
+pub(crate) struct Heads {
+    tag_keys: Arc<[String]>,
+    columns: Arc<[ColumnHead]>,
 }
 
-/// Runs `plan`; raw rows come in frames of at most `chunk_rows`.
-pub(crate) fn run(
-    plan: &Plan,
-    budget: &Budget<'_>,
-    chunk_rows: Option<usize>,
-    each: &mut Each<'_>,
-) -> Result<ControlFlow<()>, QueryError> {
-    if plan.start > plan.last {
-        return Ok(ControlFlow::Continue(()));
+impl Heads {
+    fn of(plan: &Plan) -> Self {
+        let time = ColumnHead { name: plan.time_name.clone(), unit: None };
+        let columns = plan
+            .columns
+            .iter()
+            .map(|column| ColumnHead { name: column.name.clone(), unit: column.unit });
+        Heads {
+            tag_keys: plan.dimensions.clone().into(),
+            columns: std::iter::once(time).chain(columns).collect(),
+        }
     }
-    let groups = groups(plan, budget)?;
-    let mut order: Vec<_> = groups.into_iter().collect();
-    if !plan.ascending {
-        order.reverse();
+
+    fn head(&self, name: &Arc<str>, tag_values: Vec<String>) -> Arc<Head> {
+        Arc::new(Head {
+            name: Arc::clone(name),
+            tag_keys: Arc::clone(&self.tag_keys),
+            tag_values,
+            columns: Arc::clone(&self.columns),
+        })
     }
-    for ((name, values), group) in order {
-        let tags: Vec<(String, String)> = plan.dimensions.iter().cloned().zip(values).collect();
-        let series = Series { plan, budget, name: &name, tags: &tags, inputs: &group.inputs };
+}
+
+impl<'c> Execution<'c> {
+    /// Begins to run `plan`: finds its series and puts them into groups; chunks of raw rows will have at most `most` rows.
+    pub(crate) fn new(
+        plan: Arc<Plan>,
+        budget: Budget<'c>,
+        most: usize,
+    ) -> Result<Self, QueryError> {
+        let mut groups = VecDeque::new();
+        if plan.start <= plan.last {
+            groups = groups::of(&plan, &budget)?.into();
+        }
+        let heads = Heads::of(&plan);
         let before = budget.memory_used();
-        let flow = if plan.calls.is_empty() {
-            raw::run(&series, chunk_rows, each)?
-        } else {
-            match functions(&series)? {
-                Some(frame) => each(frame),
-                None => ControlFlow::Continue(()),
-            }
-        };
-        budget.release(before);
-        if flow.is_break() {
-            return Ok(flow);
-        }
+        let most = most.max(1);
+        let (raw, ready) = (None, VecDeque::new());
+        Ok(Execution { plan, budget, most, heads, groups, raw, ready, before })
     }
-    Ok(ControlFlow::Continue(()))
-}
 
-type Groups = BTreeMap<(String, Vec<String>), Group>;
-
-fn groups(plan: &Plan, budget: &Budget<'_>) -> Result<Groups, QueryError> {
-    let mut groups = Groups::new();
-    let mut add = |name: &str, input: Input| {
-        let values = plan.dimensions.iter().map(|tag| input.tag(tag).to_owned()).collect();
-        groups.entry((name.to_owned(), values)).or_default().inputs.push(input);
-    };
-    for source in &plan.sources {
-        match source {
-            PlannedSource::Measurement { .. } => {
-                let found = stored(plan, source)?;
-                budget.series(found.len())?;
-                for (name, input) in found {
-                    add(&name, input);
+    /// The next chunk; `None` at the end.
+    pub(crate) fn next(&mut self) -> Result<Option<Chunk>, QueryError> {
+        loop {
+            if let Some(chunk) = self.ready.pop_front() {
+                return Ok(Some(chunk));
+            }
+            if let Some(raw) = &mut self.raw {
+                if let Some(chunk) = raw.next(&self.plan, self.most, &self.budget)? {
+                    return Ok(Some(chunk));
                 }
+                self.raw = None;
             }
-            PlannedSource::Subquery(inner) => {
-                let filtered = plan.condition.is_some();
-                let _ = run(inner, budget, None, &mut |frame| {
-                    let name = frame.name.clone();
-                    let source = InputSource::Frame(Rc::new(frame));
-                    add(&name, Input { source, filtered });
-                    ControlFlow::Continue(())
-                })?;
+            self.budget.release(self.before);
+            self.budget.rows(0)?;
+            let Some(group) = self.groups.pop_front() else { return Ok(None) };
+            if latest::suits(&self.plan, &group) {
+                self.groups.push_front(group);
+                let (groups, ready) = (&mut self.groups, &mut self.ready);
+                latest::next(&self.plan, &self.budget, &self.heads, groups, ready)?;
+            } else if self.plan.calls.is_empty() {
+                let head = self.heads.head(&group.name, group.tag_values);
+                self.raw = RawRows::new(&self.plan, head, &group.inputs);
+            } else if fold::suits(&self.plan, &group) {
+                self.groups.push_front(group);
+                fold::next(
+                    &self.plan,
+                    &self.budget,
+                    &self.heads,
+                    &mut self.groups,
+                    &mut self.ready,
+                )?;
+            } else {
+                self.functions(group)?;
             }
         }
     }
-    limit_series(plan, &mut groups);
-    Ok(groups)
-}
 
-/// `SLIMIT` and `SOFFSET`, which InfluxDB applies to each measurement; an offset without a limit leaves nothing.
-fn limit_series(plan: &Plan, groups: &mut Groups) {
-    if plan.slimit.is_none() && plan.soffset == 0 {
-        return;
-    }
-    let (from, count) = (plan.soffset, plan.slimit.unwrap_or(0));
-    let mut seen: BTreeMap<String, u64> = BTreeMap::new();
-    groups.retain(|(name, _), _| {
-        let place = seen.entry(name.clone()).or_insert(0);
-        let kept = (from..from.saturating_add(count)).contains(place);
-        *place += 1;
-        kept
-    });
-}
-
-/// What may be read: what was asked for, and a window more on either side for functions that look at the one before.
-fn range_read(plan: &Plan) -> TimeRange {
-    let margin = plan.windows.as_ref().map_or(0, |windows| windows.interval_ns);
-    TimeRange::new(
-        Timestamp::from_nanos(plan.start.saturating_sub(margin)),
-        Timestamp::from_nanos(plan.last.saturating_add(margin).saturating_add(1)),
-    )
-}
-
-/// The series of a measurement whose tags do not already rule them out.
-fn stored(plan: &Plan, source: &PlannedSource) -> Result<Vec<(String, Input)>, QueryError> {
-    let PlannedSource::Measurement { view, name, fields } = source else {
-        return Ok(Vec::new());
-    };
-    if fields.is_empty() {
-        return Ok(Vec::new());
-    }
-    let shared: Rc<[_]> = fields.clone().into();
-    let has_field = |name: &str| fields.iter().any(|field| field.name == name);
-    let filter = match &plan.condition {
-        None => stripchart_storage::TagFilter::All,
-        Some(condition) => condition.tag_filter(&|index| {
-            let variable = &condition.refs[index];
-            !means_field(variable, has_field(&variable.name))
-        }),
-    };
-    let view = Arc::new(view.within(range_read(plan)));
-    let mut inputs = Vec::new();
-    for series in view.series(name, &filter).map_err(QueryError::storage)? {
-        let decided = match &plan.condition {
-            None => Some(true),
-            Some(condition) => condition.decided(&|index| {
-                let variable = &condition.refs[index];
-                let is_tag = !means_field(variable, has_field(&variable.name));
-                is_tag.then(|| Some(series.key().tag(&variable.name).unwrap_or("")))
-            }),
+    /// A row per window, or per point that a function chooses.
+    fn functions(&mut self, group: Group) -> Result<(), QueryError> {
+        let plan = &*self.plan;
+        let scope = Scope {
+            plan,
+            budget: &self.budget,
+            inputs: &group.inputs,
+            start: plan.start,
+            last: plan.last,
+            selector: plan.is_selector(),
         };
-        if decided == Some(false) {
-            continue;
+        let mut calls = Vec::with_capacity(plan.calls.len());
+        for call in &plan.calls {
+            calls.push(limited(plan, scope.points(call)?));
         }
-        let fields = Rc::clone(&shared);
-        let source = InputSource::Stored { view: Arc::clone(&view), series, fields };
-        inputs.push((name.clone(), Input { source, filtered: decided.is_none() }));
+        if let Some((times, columns)) = align(plan, calls) {
+            let head = self.heads.head(&group.name, group.tag_values);
+            self.ready.push_back(chunk(&head, times, columns));
+        }
+        Ok(())
     }
-    Ok(inputs)
+
+    /// Hands the frames of the answer to `each` until that says to stop.
+    pub(crate) fn for_each(mut self, each: &mut Each<'_>) -> Result<ControlFlow<()>, QueryError> {
+        while let Some(chunk) = self.next()? {
+            if each(chunk.into_frame()).is_break() {
+                return Ok(ControlFlow::Break(()));
+            }
+        }
+        Ok(ControlFlow::Continue(()))
+    }
 }
 
-/// A row per window, or per point that a function chooses.
-fn functions(series: &Series<'_>) -> Result<Option<Frame>, QueryError> {
-    let plan = series.plan;
-    let scope = Scope {
-        plan,
-        budget: series.budget,
-        inputs: series.inputs,
-        start: plan.start,
-        last: plan.last,
-        selector: plan.is_selector(),
-    };
-    let mut calls = Vec::with_capacity(plan.calls.len());
-    for call in &plan.calls {
-        calls.push(limited(plan, scope.points(call)?));
-    }
-    Ok(align(plan, series.name, series.tags, calls))
+/// A chunk of these columns.
+fn chunk(head: &Arc<Head>, times: Vec<i64>, columns: Vec<Column>) -> Chunk {
+    let rows = times.len();
+    let mut cells = Vec::with_capacity(columns.len() + 1);
+    cells.push(Cells::Values(Values::Time(times), None));
+    cells.extend(columns.into_iter().map(Cells::of));
+    Chunk { head: Arc::clone(head), rows, cells, series: Vec::new(), tags: None, partial: false }
 }
 
 /// `LIMIT` and `OFFSET`, which apply to each function by itself.
@@ -204,8 +198,14 @@ fn limited(plan: &Plan, points: Points) -> Points {
     if plan.limit.is_none() && plan.offset == 0 {
         return points;
     }
+    let (from, to) = limits_of(plan, points.len());
+    points.pick(from..to)
+}
+
+/// The rows that `LIMIT` and `OFFSET` leave of so many.
+fn limits_of(plan: &Plan, rows: usize) -> (usize, usize) {
     let from = usize::try_from(plan.offset).unwrap_or(usize::MAX);
     let count = plan.limit.map_or(usize::MAX, |limit| usize::try_from(limit).unwrap_or(usize::MAX));
-    let to = from.saturating_add(count).min(points.len());
-    points.pick(from.min(to)..to)
+    let to = from.saturating_add(count).min(rows);
+    (from.min(to), to)
 }

@@ -1,81 +1,336 @@
 //! A row per point: fields and tags as they are stored.
+//!
+//! Readers are merged in order of time, run by run; what a run has is copied column by column into the chunk. Only where
+//! a column is computed, or depends on rows before, are rows built one by one.
 
-use std::ops::ControlFlow;
+use std::sync::Arc;
 
-use super::input::{Reader, Wanted};
-use super::merge::Merge;
+use stripchart_core::{Bitmap, FieldType, Strings, ValueRef, Values};
+
+use super::input::{Input, Reader, Wanted};
+use super::merge::{Merge, Run};
 use super::rows::{Rows, State};
-use super::{Each, Series};
 use crate::QueryError;
-use crate::plan::{FillMode, Plan, ReferenceKind, Slot};
+use crate::functions::cast;
+use crate::limits::Budget;
+use crate::plan::{FillMode, Node, Plan, ReferenceKind, Slot};
+use crate::result::chunk::{Cells, Chunk, Head, TagTexts};
 
-/// Hands the rows of `series` to `each`, in frames of at most `chunk_rows`.
-pub(super) fn run(
-    series: &Series<'_>,
-    chunk_rows: Option<usize>,
-    each: &mut Each<'_>,
-) -> Result<ControlFlow<()>, QueryError> {
-    let (plan, budget) = (series.plan, series.budget);
-    // Tags alone select nothing.
-    if !plan.refs.iter().any(|reference| matches!(reference.kind, ReferenceKind::Field(_))) {
-        return Ok(ControlFlow::Continue(()));
-    }
-    let wanted = Wanted {
-        refs: &plan.refs,
-        condition: plan.condition.as_ref(),
-        start: plan.start,
-        last: plan.last,
-        ascending: plan.ascending,
-    };
-    let mut merge = Merge::new(series.inputs, wanted, true);
-    let mut rows = Rows::new(plan);
-    let mut state = needs_state(plan).then(|| State::new(plan));
-    let before = budget.memory_used();
-    let (mut skip, mut left) = (plan.offset, plan.limit.unwrap_or(u64::MAX));
-    while left > 0
-        && let Some(row) = merge.next(budget)?
-    {
-        if skip > 0 {
-            skip -= 1;
-            continue;
+/// Text in a chunk, from which on the next begins.
+const MAX_TEXT_BYTES: usize = 8 << 20;
+
+/// The rows of one series of the answer, chunk by chunk.
+#[derive(Debug)]
+pub(super) struct RawRows {
+    head: Arc<Head>,
+    merge: Merge,
+    /// A row has been looked at that is not handed out yet.
+    next: Option<Run>,
+    started: bool,
+    skip: u64,
+    left: u64,
+    layout: Layout,
+}
+
+/// How a row of the answer comes about.
+#[derive(Debug)]
+enum Layout {
+    /// Every column is a field or a tag as it is.
+    Plain { columns: Vec<Plain>, tags: Option<Arc<TagTexts>> },
+    /// Some are computed; rows may depend on those before.
+    Computed { state: Option<State> },
+}
+
+/// A column of the answer.
+#[derive(Debug, Clone, Copy)]
+enum Plain {
+    /// The values of this wanted name, of this type.
+    Field(usize, FieldType),
+    /// This one of the series' tags.
+    Tag(usize),
+    /// Nothing at all.
+    Null,
+}
+
+impl RawRows {
+    /// The rows of `inputs`; `None` if there are none, since tags alone select nothing.
+    pub(super) fn new(plan: &Plan, head: Arc<Head>, inputs: &[Input]) -> Option<RawRows> {
+        if !plan.refs.iter().any(|reference| matches!(reference.kind, ReferenceKind::Field(_))) {
+            return None;
         }
-        left -= 1;
-        // Only now is it known that the frame is not the last.
-        if chunk_rows.is_some_and(|chunk| rows.len() >= chunk) || rows.is_full() {
-            let full = std::mem::replace(&mut rows, Rows::new(plan));
-            let mut frame = full.finish(series.name, series.tags);
-            frame.partial = true;
-            if each(frame).is_break() {
-                return Ok(ControlFlow::Break(()));
+        let wanted = Wanted {
+            refs: Arc::clone(&plan.refs),
+            condition: plan.condition.clone(),
+            start: plan.start.max(plan.read_start),
+            last: plan.last.min(plan.read_last),
+            ascending: plan.ascending,
+            nulls: true,
+        };
+        let merge = Merge::new(inputs, &wanted, 0);
+        let layout = Layout::of(plan, merge.readers());
+        let (skip, left) = (plan.offset, plan.limit.unwrap_or(u64::MAX));
+        Some(RawRows { head, merge, next: None, started: false, skip, left, layout })
+    }
+
+    /// At most `most` rows; `None` at the end.
+    pub(super) fn next(
+        &mut self,
+        plan: &Plan,
+        most: usize,
+        budget: &Budget<'_>,
+    ) -> Result<Option<Chunk>, QueryError> {
+        if !self.started {
+            self.started = true;
+            self.find_next(most, budget)?;
+        }
+        if self.next.is_none() {
+            return Ok(None);
+        }
+        let mut chunk = match &mut self.layout {
+            Layout::Plain { .. } => self.plain(most, budget)?,
+            Layout::Computed { .. } => self.computed(plan, most, budget)?,
+        };
+        // Only now is it known whether the chunk is the last.
+        chunk.partial = self.next.is_some();
+        Ok(Some(chunk))
+    }
+
+    /// The next run, at most `most` rows, past what is skipped and up to what is left.
+    fn find_next(&mut self, most: usize, budget: &Budget<'_>) -> Result<(), QueryError> {
+        self.next = None;
+        while self.left > 0 {
+            let Some(run) = self.merge.next_run(most.max(1), budget)? else { break };
+            let rows = run.to - run.from;
+            let skipped = rows.min(usize::try_from(self.skip).unwrap_or(usize::MAX));
+            self.skip -= skipped as u64;
+            if skipped == rows {
+                continue;
             }
+            let kept = (rows - skipped).min(usize::try_from(self.left).unwrap_or(usize::MAX));
+            self.left -= kept as u64;
+            let from = run.from + skipped;
+            self.next = Some(Run { from, to: from + kept, ..run });
+            break;
         }
-        if rows.len().is_multiple_of(1024) {
-            budget.release(before);
-            budget.memory(rows.estimate_bytes())?;
+        Ok(())
+    }
+
+    fn plain(&mut self, most: usize, budget: &Budget<'_>) -> Result<Chunk, QueryError> {
+        let mut times = Vec::new();
+        let mut series = Vec::new();
+        let mut text_bytes = 0;
+        let Layout::Plain { columns, tags } = &self.layout else {
+            return Ok(empty(&self.head));
+        };
+        let (columns, tags) = (columns.clone(), tags.clone());
+        let mut builders: Vec<Builder> =
+            columns.iter().map(|column| Builder::new(*column)).collect();
+        while let Some(run) = self.next
+            && times.len() < most
+            && text_bytes < MAX_TEXT_BYTES
+        {
+            let reader = &self.merge.readers()[run.reader];
+            let before = reader.row();
+            let ahead = reader.times_ahead();
+            times.extend_from_slice(&ahead[run.from - before..run.to - before]);
+            if tags.is_some() {
+                let number = u32::try_from(run.reader).unwrap_or(u32::MAX);
+                series.resize(series.len() + (run.to - run.from), number);
+            }
+            for builder in &mut builders {
+                text_bytes += builder.extend(reader, run.from, run.to);
+            }
+            self.find_next(most - times.len().min(most - 1), budget)?;
         }
-        push(&mut rows, row, plan, state.as_mut());
+        let rows = times.len();
+        let mut cells = vec![Cells::Values(Values::Time(times), None)];
+        cells.extend(builders.into_iter().map(Builder::finish));
+        Ok(Chunk { head: Arc::clone(&self.head), rows, cells, series, tags, partial: false })
     }
-    if rows.len() == 0 {
-        return Ok(ControlFlow::Continue(()));
+
+    fn computed(
+        &mut self,
+        plan: &Plan,
+        most: usize,
+        budget: &Budget<'_>,
+    ) -> Result<Chunk, QueryError> {
+        let mut rows = Rows::new(plan);
+        while let Some(run) = self.next
+            && rows.len() < most
+            && rows.text_bytes() < MAX_TEXT_BYTES
+        {
+            let reader = &self.merge.readers()[run.reader];
+            let Layout::Computed { state } = &mut self.layout else { break };
+            let before = reader.row();
+            for at in run.from..run.to {
+                let time = reader.times_ahead()[at - before];
+                push(&mut rows, (time, at), reader, plan, state.as_mut());
+            }
+            self.find_next(most - rows.len().min(most - 1), budget)?;
+        }
+        let (times, columns) = rows.finish();
+        Ok(super::chunk(&self.head, times, columns))
     }
-    Ok(each(rows.finish(series.name, series.tags)))
 }
 
-/// Whether a row depends on those before it or on a fill value.
-fn needs_state(plan: &Plan) -> bool {
-    matches!(plan.fill, FillMode::Previous | FillMode::Value(_))
+fn empty(head: &Arc<Head>) -> Chunk {
+    super::chunk(head, Vec::new(), Vec::new())
 }
 
-fn push(rows: &mut Rows<'_>, row: &Reader<'_>, plan: &Plan, state: Option<&mut State<'_>>) {
+fn push(
+    rows: &mut Rows<'_>,
+    (time, at): (i64, usize),
+    reader: &Reader,
+    plan: &Plan,
+    state: Option<&mut State>,
+) {
     let Some(state) = state else {
-        rows.push(row.time(), |slot| match slot {
-            Slot::Ref(index) => row.value(index),
+        rows.push(time, |slot| match slot {
+            Slot::Ref(index) => reader.value_at(index, at),
             Slot::Call(_) => None,
         });
         return;
     };
     for (index, reference) in plan.refs.iter().enumerate() {
-        state.set(Slot::Ref(index), row.value(index), reference.kind.field_type());
+        let value = reader.value_at(index, at);
+        state.set(Slot::Ref(index), value, reference.kind.field_type());
     }
-    rows.push(row.time(), |slot| state.get(slot));
+    rows.push(time, |slot| state.get(slot));
+}
+
+impl Layout {
+    fn of(plan: &Plan, readers: &[Reader]) -> Layout {
+        let depends = matches!(plan.fill, FillMode::Previous | FillMode::Value(_));
+        let plain = |node: &Node| matches!(node, Node::Slot(Slot::Ref(_)));
+        if depends || !plan.columns.iter().all(|column| plain(&column.node)) {
+            return Layout::Computed { state: depends.then(|| State::new(plan)) };
+        }
+        let mut tags: Vec<usize> = Vec::new();
+        let columns = plan.columns.iter().map(|column| {
+            let Node::Slot(Slot::Ref(index)) = column.node else { return Plain::Null };
+            match plan.refs[index].kind {
+                ReferenceKind::Field(to) => Plain::Field(index, to),
+                ReferenceKind::Unknown => Plain::Null,
+                ReferenceKind::Tag => {
+                    let at = tags.iter().position(|known| *known == index);
+                    Plain::Tag(at.unwrap_or_else(|| {
+                        tags.push(index);
+                        tags.len() - 1
+                    }))
+                }
+            }
+        });
+        let columns = columns.collect();
+        let texts = (!tags.is_empty()).then(|| {
+            let of = |reader: &Reader| -> Vec<Option<Box<str>>> {
+                tags.iter().map(|index| reader.tag(*index).map(Box::from)).collect()
+            };
+            Arc::new(TagTexts { width: tags.len(), texts: readers.iter().flat_map(of).collect() })
+        });
+        Layout::Plain { columns, tags: texts }
+    }
+}
+
+/// A column of a chunk in the making.
+#[derive(Debug)]
+struct Builder {
+    column: Plain,
+    values: Values,
+    valid: Option<Bitmap>,
+}
+
+impl Builder {
+    fn new(column: Plain) -> Self {
+        let field_type = match column {
+            Plain::Field(_, to) => to,
+            _ => FieldType::Float,
+        };
+        Builder { column, values: Values::empty(field_type), valid: None }
+    }
+
+    /// Appends rows of a reader's block; the bytes of text are returned.
+    fn extend(&mut self, reader: &Reader, from: usize, to: usize) -> usize {
+        let Plain::Field(index, wanted) = self.column else {
+            if matches!(self.column, Plain::Null) {
+                self.nulls(to - from);
+            }
+            return 0;
+        };
+        let Some((column, _)) = reader.column(index) else {
+            self.nulls(to - from);
+            return 0;
+        };
+        let own = column.values().field_type() == Some(wanted);
+        if !own || column.len() < to || column.validity().is_some() {
+            return self.one_by_one(reader, index, from..to);
+        }
+        match (&mut self.values, column.values()) {
+            (Values::Float(into), Values::Float(v)) => {
+                let v = &v[from..to];
+                if v.iter().any(|v| v.is_nan()) {
+                    return self.one_by_one(reader, index, from..to);
+                }
+                into.extend_from_slice(v);
+            }
+            (Values::Integer(into), Values::Integer(v)) => into.extend_from_slice(&v[from..to]),
+            (Values::Unsigned(into), Values::Unsigned(v)) => into.extend_from_slice(&v[from..to]),
+            (Values::Boolean(into), Values::Boolean(v)) => into.extend_from_slice(&v[from..to]),
+            _ => return self.one_by_one(reader, index, from..to),
+        }
+        if let Some(valid) = &mut self.valid {
+            valid.extend(to - from, true);
+        }
+        0
+    }
+
+    fn one_by_one(&mut self, reader: &Reader, index: usize, rows: std::ops::Range<usize>) -> usize {
+        let mut text_bytes = 0;
+        for row in rows {
+            let value = reader.value_at(index, row);
+            // As in every answer, what is not a number is null.
+            match value.filter(|value| !matches!(value, ValueRef::Float(v) if v.is_nan())) {
+                None => self.nulls(1),
+                Some(value) => {
+                    let own = self.values.field_type().unwrap_or(FieldType::Float);
+                    if let ValueRef::String(text) = value {
+                        text_bytes += text.len();
+                    }
+                    match cast(value, own) {
+                        None => self.nulls(1),
+                        Some(value) => {
+                            self.values.push(value);
+                            if let Some(valid) = &mut self.valid {
+                                valid.push(true);
+                            }
+                        }
+                    }
+                }
+            }
+        }
+        text_bytes
+    }
+
+    fn nulls(&mut self, count: usize) {
+        let have = self.values.len();
+        self.valid.get_or_insert_with(|| Bitmap::filled(have, true)).extend(count, false);
+        let len = have + count;
+        match &mut self.values {
+            Values::Float(v) => v.resize(len, 0.0),
+            Values::Integer(v) | Values::Time(v) => v.resize(len, 0),
+            Values::Unsigned(v) => v.resize(len, 0),
+            Values::Boolean(v) => v.resize(len, false),
+            Values::String(v) => push_empty(v, count),
+        }
+    }
+
+    fn finish(self) -> Cells {
+        match self.column {
+            Plain::Tag(tag) => Cells::Tag(tag),
+            _ => Cells::Values(self.values, self.valid),
+        }
+    }
+}
+
+fn push_empty(texts: &mut Strings, count: usize) {
+    (0..count).for_each(|_| texts.push(""));
 }

@@ -1,13 +1,9 @@
 //! Rows of the answer out of values of slots.
 
-use stripchart_core::{Column, FieldType, FieldValue, Frame, ValueRef, Values};
+use stripchart_core::{Column, FieldType, FieldValue, ValueRef, Values};
 
 use crate::functions::{Points, cast};
 use crate::plan::{FillMode, Plan, Slot};
-
-/// Bytes of text in a column of a frame, from which on the next frame begins. Columns hold less than 4 GiB, a value
-/// less than one.
-const MAX_TEXT_BYTES: usize = 1 << 31;
 
 /// A column that takes whatever comes: its type is that of the first value, and becomes float where integers meet
 /// floats. NaN is null.
@@ -53,11 +49,9 @@ impl ColumnBuilder {
         }
     }
 
-    /// The column under its name; `default` is its type if no value came.
-    pub(crate) fn finish(self, name: &str, default: FieldType) -> Column {
-        let mut column = self.column.unwrap_or_else(|| empty(default, self.nulls));
-        name.clone_into(&mut column.name);
-        column
+    /// The column; `default` is its type if no value came.
+    pub(crate) fn finish(self, default: FieldType) -> Column {
+        self.column.unwrap_or_else(|| empty(default, self.nulls))
     }
 }
 
@@ -96,19 +90,6 @@ impl<'a> Rows<'a> {
         self.times.len()
     }
 
-    /// A rough count of the bytes that the rows take.
-    pub(crate) fn estimate_bytes(&self) -> u64 {
-        let rows = u64::try_from(self.len()).unwrap_or(u64::MAX);
-        let texts: usize = self.columns.iter().map(|column| column.text_bytes).sum();
-        Points::estimate_bytes(rows, self.columns.len())
-            .saturating_add(u64::try_from(texts).unwrap_or(u64::MAX))
-    }
-
-    /// Whether a column has as much text as it should have; it cannot hold twice as much.
-    pub(crate) fn is_full(&self) -> bool {
-        self.columns.iter().any(|column| column.text_bytes >= MAX_TEXT_BYTES)
-    }
-
     /// Appends a row, given the values of the slots.
     pub(crate) fn push<'v>(&mut self, at: i64, value: impl Fn(Slot) -> Option<ValueRef<'v>>)
     where
@@ -120,46 +101,32 @@ impl<'a> Rows<'a> {
         }
     }
 
-    /// The frame of these rows.
-    pub(crate) fn finish(self, name: &str, tags: &[(String, String)]) -> Frame {
+    /// Bytes of text in the rows.
+    pub(crate) fn text_bytes(&self) -> usize {
+        self.columns.iter().map(|column| column.text_bytes).sum()
+    }
+
+    /// Times and columns of these rows.
+    pub(crate) fn finish(self) -> (Vec<i64>, Vec<Column>) {
         let plan = self.plan;
         let columns = self.columns.into_iter().zip(&plan.columns).map(|(column, output)| {
             let field_type = crate::plan::node_type(&output.node, plan);
-            let mut column = column.finish(&output.name, field_type);
-            column.unit = output.unit;
-            column
+            column.finish(field_type)
         });
-        frame(plan, name, tags, self.times, columns.collect())
+        (self.times, columns.collect())
     }
 }
 
-fn frame(
-    plan: &Plan,
-    name: &str,
-    tags: &[(String, String)],
-    times: Vec<i64>,
-    columns: Vec<Column>,
-) -> Frame {
-    let time = Column::new(plan.time_name.as_str(), Values::Time(times));
-    let columns = [time].into_iter().chain(columns).collect();
-    Frame { name: name.to_owned(), tags: tags.to_vec(), columns, partial: false }
-}
-
 /// The rows of several functions side by side: those of one instant share a row, and where a function has none its
-/// column holds what `fill` says.
-pub(crate) fn align(
-    plan: &Plan,
-    name: &str,
-    tags: &[(String, String)],
-    mut calls: Vec<Points>,
-) -> Option<Frame> {
+/// column holds what `fill` says. `None` if there is no row.
+pub(crate) fn align(plan: &Plan, mut calls: Vec<Points>) -> Option<(Vec<i64>, Vec<Column>)> {
     if calls.iter().all(|points| points.len() == 0) {
         return None;
     }
     if let [points] = calls.as_mut_slice()
         && let Some(columns) = ready_made(plan, points)
     {
-        return Some(frame(plan, name, tags, std::mem::take(&mut points.times), columns));
+        return Some((std::mem::take(&mut points.times), columns));
     }
     let mut rows = Rows::new(plan);
     let mut next = vec![0; calls.len()];
@@ -178,7 +145,7 @@ pub(crate) fn align(
         }
         rows.push(at, |slot| state.get(slot));
     }
-    Some(rows.finish(name, tags))
+    Some(rows.finish())
 }
 
 fn next_time(calls: &[Points], next: &[usize], ascending: bool) -> Option<i64> {
@@ -201,30 +168,22 @@ fn ready_made(plan: &Plan, points: &Points) -> Option<Vec<Column>> {
         Values::Float(values) => !values.iter().any(|v| v.is_nan()),
         _ => true,
     };
-    plan.columns
-        .iter()
-        .map(|output| {
-            let mut column = column(&output.node).filter(is_plain)?.clone();
-            output.name.clone_into(&mut column.name);
-            column.unit = output.unit;
-            Some(column)
-        })
-        .collect()
+    plan.columns.iter().map(|output| column(&output.node).filter(is_plain).cloned()).collect()
 }
 
 /// The values of the slots from row to row: with `fill(previous)` what is missing stays as it was, with `fill(number)`
 /// it is that number.
 #[derive(Debug)]
-pub(crate) struct State<'a> {
-    fill: &'a FillMode,
+pub(crate) struct State {
+    fill: FillMode,
     refs: Vec<Option<FieldValue>>,
     calls: Vec<Option<FieldValue>>,
 }
 
-impl<'a> State<'a> {
-    pub(crate) fn new(plan: &'a Plan) -> Self {
+impl State {
+    pub(crate) fn new(plan: &Plan) -> Self {
         State {
-            fill: &plan.fill,
+            fill: plan.fill.clone(),
             refs: vec![None; plan.refs.len()],
             calls: vec![None; plan.calls.len()],
         }
@@ -236,7 +195,7 @@ impl<'a> State<'a> {
             Slot::Call(index) => self.calls.get_mut(index),
         };
         let Some(place) = place else { return };
-        *place = match (value, self.fill) {
+        *place = match (value, &self.fill) {
             (Some(value), _) => value.to_field_value(),
             (None, FillMode::Previous) => return,
             (None, FillMode::Value(number)) => {

@@ -1,94 +1,146 @@
-//! Bodies that come compressed, and how large they may become.
+//! The body of an answer: there already, or made piece by piece as it is taken.
 
-use std::io::Read;
+use std::fmt;
+use std::io::{self, Read};
 
-use bytes::Bytes;
-use flate2::read::MultiGzDecoder;
-use http::Request;
-use http::header::CONTENT_ENCODING;
+use bytes::{Buf, Bytes};
 
-/// Why a body was not read.
-#[derive(Debug, PartialEq, Eq)]
-pub(super) enum BodyError {
-    /// It is larger than allowed, or would become so.
-    TooLarge,
-    /// It is not what its encoding says; the text is Go's.
-    Gzip(String),
+/// What makes the pieces of a body; `None` after the last.
+pub(super) type Pieces = Box<dyn Iterator<Item = Bytes> + Send>;
+
+/// The body of an answer.
+///
+/// A small one is there as a whole and its [length](Body::len) is known. A large one is made as it is taken: each
+/// [`next`](Iterator::next) computes one piece of some 64 KiB, so that memory is bounded however long the answer, and a
+/// receiver that is slow slows the query rather than filling memory. Dropping it ends the query. As computing takes
+/// time, take pieces where blocking is allowed; a body may move between threads meanwhile.
+///
+/// It is also a [`Read`], for servers that want one.
+///
+/// ```
+/// use std::io::Read;
+/// use stripchart_query::http::Body;
+///
+/// let mut body = Body::from("some text");
+/// assert_eq!(body.len(), Some(9));
+/// let mut start = [0; 4];
+/// body.read_exact(&mut start)?;
+/// assert_eq!(&start, b"some");
+/// assert_eq!(body.into_bytes(), " text");
+/// # Ok::<(), std::io::Error>(())
+/// ```
+#[derive(Default)]
+pub struct Body {
+    /// What comes next.
+    ready: Bytes,
+    /// What comes after it.
+    rest: Option<Pieces>,
 }
 
-/// The body of `request`, decompressed, if it has at most `max_bytes` both before and after.
-pub(super) fn read(request: &Request<Bytes>, max_bytes: usize) -> Result<Bytes, BodyError> {
-    let body = request.body();
-    if body.len() > max_bytes {
-        return Err(BodyError::TooLarge);
+impl fmt::Debug for Body {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Body")
+            .field("ready_bytes", &self.ready.len())
+            .field("more", &self.rest.is_some())
+            .finish()
     }
-    let encoding = request.headers().get(CONTENT_ENCODING);
-    if encoding.is_none_or(|encoding| encoding != "gzip") {
-        return Ok(body.clone());
+}
+
+impl Body {
+    /// `first`, and then what `rest` makes.
+    pub(super) fn streaming(first: Bytes, rest: Pieces) -> Self {
+        Body { ready: first, rest: Some(rest) }
     }
-    if !body.starts_with(&[0x1f, 0x8b]) {
-        let text = if body.len() < 2 { "unexpected EOF" } else { "gzip: invalid header" };
-        return Err(BodyError::Gzip(text.to_owned()));
+
+    /// The bytes still to come, if that is known: for `Content-Length`.
+    #[must_use]
+    #[expect(clippy::len_without_is_empty, reason = "a body whose length is not known is neither")]
+    pub fn len(&self) -> Option<usize> {
+        self.rest.is_none().then_some(self.ready.len())
     }
-    let mut content = Vec::new();
-    // One byte more than allowed tells a body that fits from one that does not, however far the latter would inflate.
-    let limit = u64::try_from(max_bytes).unwrap_or(u64::MAX).saturating_add(1);
-    match MultiGzDecoder::new(&body[..]).take(limit).read_to_end(&mut content) {
-        Ok(_) if content.len() > max_bytes => Err(BodyError::TooLarge),
-        Ok(_) => Ok(content.into()),
-        Err(error) if error.kind() == std::io::ErrorKind::UnexpectedEof => {
-            Err(BodyError::Gzip("unexpected EOF".to_owned()))
+
+    /// All that is still to come, in memory at once.
+    #[must_use]
+    pub fn into_bytes(mut self) -> Bytes {
+        if self.rest.is_none() {
+            return self.ready;
         }
-        Err(error) => Err(BodyError::Gzip(format!("gzip: {error}"))),
+        let mut all = Vec::new();
+        for piece in &mut self {
+            all.extend_from_slice(&piece);
+        }
+        all.into()
+    }
+}
+
+impl<T: Into<Bytes>> From<T> for Body {
+    fn from(bytes: T) -> Self {
+        Body { ready: bytes.into(), rest: None }
+    }
+}
+
+impl Iterator for Body {
+    type Item = Bytes;
+
+    /// The next piece, never an empty one.
+    fn next(&mut self) -> Option<Bytes> {
+        while self.ready.is_empty() {
+            match self.rest.as_mut()?.next() {
+                Some(piece) => self.ready = piece,
+                None => self.rest = None,
+            }
+        }
+        Some(std::mem::take(&mut self.ready))
+    }
+}
+
+impl Read for Body {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        if self.ready.is_empty() {
+            match self.next() {
+                Some(piece) => self.ready = piece,
+                None => return Ok(0),
+            }
+        }
+        let count = buffer.len().min(self.ready.len());
+        self.ready.copy_to_slice(&mut buffer[..count]);
+        Ok(count)
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use std::io::Write;
-
-    use flate2::Compression;
-    use flate2::write::GzEncoder;
-
     use super::*;
 
-    fn gzip(content: &[u8]) -> Vec<u8> {
-        let mut encoder = GzEncoder::new(Vec::new(), Compression::best());
-        encoder.write_all(content).unwrap();
-        encoder.finish().unwrap()
-    }
-
-    fn compressed(body: Vec<u8>) -> Request<Bytes> {
-        Request::post("/write").header(CONTENT_ENCODING, "gzip").body(body.into()).unwrap()
+    fn streaming() -> Body {
+        let pieces = ["", "b", "", "cd", ""].map(|text| Bytes::from_static(text.as_bytes()));
+        Body::streaming(Bytes::from_static(b"a"), Box::new(pieces.into_iter()))
     }
 
     #[test]
-    fn compressed_bodies_are_limited_by_what_they_become() {
-        let lines = b"m v=1\n".repeat(100);
-        assert_eq!(read(&compressed(gzip(&lines)), 600).unwrap(), lines);
-        assert_eq!(read(&compressed(gzip(&lines)), 599), Err(BodyError::TooLarge));
-        let bomb = gzip(&vec![b' '; 50_000_000]);
-        assert!(bomb.len() < 100_000);
-        assert_eq!(read(&compressed(bomb), 1_000_000), Err(BodyError::TooLarge));
-        let plain = Request::post("/write").body(Bytes::from(lines)).unwrap();
-        assert_eq!(read(&plain, 599), Err(BodyError::TooLarge));
+    fn pieces_come_one_by_one_and_none_is_empty() {
+        let body = streaming();
+        assert_eq!(body.len(), None);
+        assert_eq!(body.collect::<Vec<_>>(), ["a", "b", "cd"]);
+        assert_eq!(streaming().into_bytes(), "abcd");
+        assert_eq!(Body::from(Vec::new()).next(), None);
+        assert_eq!(Body::from("ab").collect::<Vec<_>>(), ["ab"]);
     }
 
     #[test]
-    fn what_is_not_gzip_is_told_in_words() {
-        let whole = gzip(b"m v=1");
-        let cases = [
-            (whole[..whole.len() - 3].to_vec(), "unexpected EOF"),
-            (b"x".to_vec(), "unexpected EOF"),
-            (b"plain text".to_vec(), "gzip: invalid header"),
-        ];
-        for (body, want) in cases {
-            let got = read(&compressed(body), 1000);
-            assert_eq!(got, Err(BodyError::Gzip(want.to_owned())));
+    fn a_body_reads_like_a_file() {
+        for size in 1..6 {
+            let mut body = streaming();
+            let (mut all, mut buffer) = (Vec::new(), vec![0; size]);
+            loop {
+                let count = body.read(&mut buffer).unwrap();
+                if count == 0 {
+                    break;
+                }
+                all.extend_from_slice(&buffer[..count]);
+            }
+            assert_eq!(all, b"abcd", "in pieces of {size}");
+            assert_eq!(body.len(), Some(0));
         }
-        let mut broken = whole;
-        let at = broken.len() - 6;
-        broken[at] ^= 1;
-        assert!(matches!(read(&compressed(broken), 1000), Err(BodyError::Gzip(_))));
     }
 }

@@ -1,19 +1,22 @@
 //! The engine and the database of this process, as the HTTP layer wants them.
 
-use std::ops::ControlFlow;
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use stripchart_core::{Frame, SinkError};
-use stripchart_storage::DbError;
+use bytes::Bytes;
+use serde_json::{Map, Value};
+use stripchart_core::SinkError;
 use stripchart_storage::line_protocol::ParseError;
+use stripchart_storage::{Database, Db, DbError};
 
 use super::backend::{
-    Backend, Health, QueryContext, Unreadable, WriteContext, WriteFailure, Written,
+    Backend, Figures, Health, QueryContext, Unreadable, WriteContext, WriteFailure, Written,
 };
-use super::chunk;
-use crate::ast::{Query, Statement};
-use crate::result::StatementResult;
-use crate::{Engine, ExecuteOptions, QueryError};
+use super::body::Pieces;
+use super::msgpack::Documents;
+use super::wanted::Format;
+use crate::ast::Query;
+use crate::{AuthError, Engine, StreamOptions, TextFormat, User};
 
 /// Engine and database.
 #[derive(Debug)]
@@ -25,75 +28,28 @@ impl Local {
     pub(super) fn new(engine: Arc<Engine>) -> Self {
         Local { engine }
     }
-
-    /// Runs `query` and hands over each frame in a result of its own, as InfluxDB sends chunks.
-    fn execute_in_pieces(
-        &self,
-        query: &Query,
-        options: &ExecuteOptions<'_>,
-        each: &mut dyn FnMut(StatementResult),
-    ) {
-        let mut failed = false;
-        for (statement_id, statement) in query.statements.iter().enumerate() {
-            if failed {
-                each(StatementResult::failed(statement_id, QueryError::NotExecuted));
-            } else {
-                failed = !self.statement_in_pieces(statement_id, statement, options, each);
-            }
-        }
-    }
-
-    /// Whether it went well. Each piece is held back until it is known whether another follows.
-    fn statement_in_pieces(
-        &self,
-        statement_id: usize,
-        statement: &Statement,
-        options: &ExecuteOptions<'_>,
-        each: &mut dyn FnMut(StatementResult),
-    ) -> bool {
-        let piece = |frame: Option<Frame>, partial| StatementResult {
-            frames: frame.into_iter().collect(),
-            partial,
-            ..StatementResult::of(statement_id, statement)
-        };
-        let mut held: Option<Frame> = None;
-        let rows = options.chunk_rows.unwrap_or(usize::MAX);
-        let done = self.engine.run(statement, options, &mut |frame| {
-            // Windows and SHOW come in whole frames, however many rows they have.
-            chunk::pieces(frame, rows, |frame| {
-                if let Some(before) = held.replace(frame) {
-                    each(piece(Some(before), true));
-                }
-            });
-            ControlFlow::Continue(())
-        });
-        match done {
-            Ok(()) => each(piece(held, false)),
-            Err(error) => {
-                each(StatementResult::failed(statement_id, error));
-                return false;
-            }
-        }
-        true
-    }
 }
 
 impl Backend for Local {
-    fn execute(
-        &self,
-        query: &Query,
-        context: &QueryContext<'_>,
-        each: &mut dyn FnMut(StatementResult),
-    ) {
-        let mut options = ExecuteOptions::new(context.now);
+    fn execute(&self, query: Query, context: QueryContext) -> Pieces {
+        let format = match context.format {
+            Format::Json => TextFormat::Json,
+            Format::Csv => TextFormat::Csv,
+            Format::MessagePack => {
+                return Box::new(Documents::new(Arc::clone(&self.engine), query, context));
+            }
+        };
+        let mut options = StreamOptions::new(context.now);
         options.database = context.database;
         options.policy = context.policy;
-        options.limits = context.limits.clone();
+        options.limits = context.limits;
+        options.cancel = Some(context.cancel);
+        options.user = context.user;
         options.chunk_rows = context.chunk_rows;
-        match context.chunk_rows {
-            Some(_) => self.execute_in_pieces(query, &options, each),
-            None => self.engine.execute(query, &options).into_iter().for_each(each),
-        }
+        options.format = format;
+        options.text = context.text;
+        options.remark = context.remark;
+        Box::new(self.engine.stream(query, options).map(Bytes::from))
     }
 
     fn has_database(&self, name: &str) -> bool {
@@ -130,6 +86,84 @@ impl Backend for Local {
         }
         Health { serving: true, checks }
     }
+
+    fn figures(&self) -> Vec<Figures> {
+        let db = self.engine.db();
+        let catalog = db.catalog();
+        let mut figures: Vec<Figures> = catalog.databases().map(|of| database(db, of)).collect();
+        figures.push(storage(db));
+        figures
+    }
+
+    fn has_admin(&self) -> Result<bool, AuthError> {
+        Ok(self.engine.admin_exists()?)
+    }
+
+    fn authenticate(&self, name: &str, password: &str) -> Result<User, AuthError> {
+        self.engine.authenticate(name, password)
+    }
+
+    fn user(&self, name: &str) -> Result<Option<User>, AuthError> {
+        Ok(self.engine.user(name)?)
+    }
+
+    fn authorize(
+        &self,
+        user: Option<&User>,
+        query: &Query,
+        database: Option<&str>,
+    ) -> Result<(), AuthError> {
+        self.engine.authorize(user, query, database)
+    }
+
+    fn authorize_write(&self, user: &User, database: &str) -> Result<(), AuthError> {
+        self.engine.authorize_write(user, database)
+    }
+}
+
+/// How many measurements and series a database has, in all policies; what cannot be read is not counted.
+fn database(db: &Db, database: &Database) -> Figures {
+    let (mut measurements, mut series) = (BTreeSet::new(), 0);
+    for policy in database.policies() {
+        let Ok(view) = db.view(database.name(), Some(&policy.name)) else { continue };
+        for measurement in view.measurements().unwrap_or_default() {
+            series += view.series_count(&measurement).unwrap_or(0);
+            measurements.insert(measurement);
+        }
+    }
+    let tags = Map::from_iter([("database".to_owned(), database.name().into())]);
+    let values = values([
+        ("numMeasurements", u64::try_from(measurements.len()).unwrap_or(u64::MAX)),
+        ("numSeries", series),
+    ]);
+    Figures { name: "database", tags, values }
+}
+
+fn storage(db: &Db) -> Figures {
+    let stats = db.stats();
+    let values = values([
+        ("headRows", stats.head_rows),
+        ("headSeries", stats.head_series),
+        ("headBytes", stats.head_bytes),
+        ("segments", stats.segments),
+        ("segmentRows", stats.segment_rows),
+        ("segmentBytes", stats.segment_bytes),
+        ("logFiles", stats.log_files),
+        ("logBytes", stats.log_bytes),
+        ("syncs", stats.syncs),
+        ("rowsWritten", stats.rows_written),
+        ("rowsRejected", stats.rows_rejected),
+        ("diskBytes", stats.disk_bytes),
+        ("shardsDropped", stats.shards_dropped),
+        ("tombstones", stats.tombstones),
+        ("quarantined", stats.quarantined),
+        ("damaged", stats.damaged),
+    ]);
+    Figures { name: "storage", tags: Map::new(), values }
+}
+
+fn values<const N: usize>(figures: [(&str, u64); N]) -> Map<String, Value> {
+    figures.into_iter().map(|(name, value)| (name.to_owned(), value.into())).collect()
 }
 
 fn failure(error: DbError) -> WriteFailure {

@@ -1,14 +1,15 @@
 //! What is answered, before it becomes a response.
 
-use std::io::Write;
-
 use bytes::Bytes;
-use flate2::Compression;
-use flate2::write::GzEncoder;
-use http::header::{ACCEPT_ENCODING, ALLOW, CONTENT_ENCODING, CONTENT_TYPE, VARY};
+use http::header::{
+    ACCEPT_ENCODING, ALLOW, CONTENT_ENCODING, CONTENT_TYPE, RETRY_AFTER, VARY, WWW_AUTHENTICATE,
+    X_CONTENT_TYPE_OPTIONS,
+};
 use http::{HeaderValue, Method, Request, Response, StatusCode};
 
-use crate::result::write_error;
+use super::body::{Body, Pieces};
+use super::gzip;
+use super::wanted::Wanted;
 
 /// Below this many bytes compression costs more than it saves.
 const COMPRESS_FROM_BYTES: usize = 512;
@@ -16,75 +17,128 @@ const COMPRESS_FROM_BYTES: usize = 512;
 /// Bytes of an error that the header `X-Influxdb-Error` repeats, as in InfluxDB.
 const ERROR_HEADER_BYTES: usize = 1024;
 
+/// Up to so many bytes an answer is put together before it is sent, so that it has a length.
+const WHOLE_UP_TO_BYTES: usize = 64 << 10;
+
+const PLAIN: &str = "text/plain; charset=utf-8";
+
 /// An answer.
-#[derive(Debug)]
 pub(super) struct Reply {
-    status: StatusCode,
+    pub(super) status: StatusCode,
     content_type: Option<&'static str>,
-    body: Vec<u8>,
+    content: Content,
     error: Option<String>,
     allow: Option<String>,
+}
+
+enum Content {
+    Whole(Vec<u8>),
+    Pieces(Pieces),
 }
 
 impl Reply {
     /// A status alone.
     pub(super) fn empty(status: StatusCode) -> Self {
-        Reply { status, content_type: None, body: Vec::new(), error: None, allow: None }
+        Reply {
+            status,
+            content_type: None,
+            content: Content::Whole(Vec::new()),
+            error: None,
+            allow: None,
+        }
     }
 
     /// A body.
     pub(super) fn text(status: StatusCode, content_type: &'static str, body: Vec<u8>) -> Self {
-        Reply { content_type: Some(content_type), body, ..Reply::empty(status) }
+        Reply {
+            content_type: Some(content_type),
+            content: Content::Whole(body),
+            ..Reply::empty(status)
+        }
     }
 
-    /// `{"error":"..."}`.
-    pub(super) fn error(status: StatusCode, message: impl Into<String>, pretty: bool) -> Self {
+    /// A body that is made as it is sent.
+    pub(super) fn pieces(content_type: &'static str, pieces: Pieces) -> Self {
+        Reply {
+            content_type: Some(content_type),
+            content: Content::Pieces(pieces),
+            ..Reply::empty(StatusCode::OK)
+        }
+    }
+
+    /// `{"error":"..."}`, or the same in the form that is wanted.
+    pub(super) fn error(wanted: Wanted, status: StatusCode, message: impl Into<String>) -> Self {
         let message = message.into();
-        let mut body = Vec::new();
-        write_error(&message, pretty, &mut body);
-        Reply { error: Some(message), ..Reply::text(status, "application/json", body) }
+        let body = wanted.error(&message);
+        Reply { error: Some(message), ..Reply::text(status, wanted.content_type, body) }
     }
 
-    /// A body about an error, other than JSON.
-    pub(super) fn with_error(mut self, message: impl Into<String>) -> Self {
-        self.error = Some(message.into());
-        self
+    /// A sentence, not in a form.
+    pub(super) fn plain(status: StatusCode, sentence: &str) -> Self {
+        Reply::text(status, PLAIN, format!("{sentence}\n").into_bytes())
     }
 
     /// None of `methods` was used.
     pub(super) fn method_not_allowed(methods: &[Method]) -> Self {
         let allow: Vec<&str> = methods.iter().map(Method::as_str).collect();
-        let body = b"Method Not Allowed\n".to_vec();
-        let reply = Reply::text(StatusCode::METHOD_NOT_ALLOWED, "text/plain; charset=utf-8", body);
+        let reply = Reply::plain(StatusCode::METHOD_NOT_ALLOWED, "Method Not Allowed");
         Reply { allow: Some(allow.join(", ")), ..reply }
     }
 
     /// The response to `request`, compressed if that helps and is wanted.
-    pub(super) fn into_response(self, request: &Request<Bytes>) -> Response<Bytes> {
-        let compressed = if self.body.len() >= COMPRESS_FROM_BYTES && accepts_gzip(request) {
-            compress(&self.body)
-        } else {
-            None
+    pub(super) fn into_response(self, request: &Request<Bytes>) -> Response<Body> {
+        let body = match self.content {
+            Content::Whole(body) => Body::from(body),
+            Content::Pieces(pieces) => begun(pieces),
         };
-        let is_compressed = compressed.is_some();
-        let mut response = Response::new(Bytes::from(compressed.unwrap_or(self.body)));
+        let compress =
+            body.len().is_none_or(|len| len >= COMPRESS_FROM_BYTES) && accepts_gzip(request);
+        let mut response = Response::new(if compress { gzip::compressed(body) } else { body });
         *response.status_mut() = self.status;
         let headers = response.headers_mut();
         if let Some(content_type) = self.content_type {
             headers.insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
             headers.insert(VARY, HeaderValue::from_static("Accept-Encoding"));
+            if content_type == PLAIN {
+                headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+            }
         }
-        if is_compressed {
+        if compress {
             headers.insert(CONTENT_ENCODING, HeaderValue::from_static("gzip"));
         }
         if let Some(Ok(allow)) = self.allow.map(HeaderValue::try_from) {
             headers.insert(ALLOW, allow);
         }
-        if let Some(error) = self.error {
-            headers.insert("x-influxdb-error", header_text(&error));
+        match (self.status, self.error) {
+            (StatusCode::UNAUTHORIZED, _) => {
+                let challenge = HeaderValue::from_static("Basic realm=\"InfluxDB\"");
+                headers.insert(WWW_AUTHENTICATE, challenge);
+            }
+            (_, Some(error)) => {
+                headers.insert("x-influxdb-error", header_text(&error));
+            }
+            (_, None) => {}
+        }
+        if self.status == StatusCode::SERVICE_UNAVAILABLE {
+            headers.insert(RETRY_AFTER, HeaderValue::from_static("5"));
         }
         response
     }
+}
+
+/// The body of `pieces`: as a whole if it is small.
+fn begun(mut pieces: Pieces) -> Body {
+    let Some(first) = pieces.next() else { return Body::default() };
+    let Some(second) = pieces.next() else { return Body::from(first) };
+    let mut start = Vec::from(first);
+    start.extend_from_slice(&second);
+    while start.len() < WHOLE_UP_TO_BYTES {
+        match pieces.next() {
+            Some(piece) => start.extend_from_slice(&piece),
+            None => return Body::from(start),
+        }
+    }
+    Body::streaming(start.into(), pieces)
 }
 
 /// `text` as a header's value: one line, and not longer than InfluxDB makes it.
@@ -106,10 +160,4 @@ fn accepts_gzip(request: &Request<Bytes>) -> bool {
         let refused = weight.trim().strip_prefix("q=").is_some_and(|q| q.parse() == Ok(0.0f32));
         name.trim().eq_ignore_ascii_case("gzip") && !refused
     })
-}
-
-fn compress(body: &[u8]) -> Option<Vec<u8>> {
-    let mut encoder = GzEncoder::new(Vec::with_capacity(body.len() / 4), Compression::fast());
-    encoder.write_all(body).ok()?;
-    encoder.finish().ok()
 }

@@ -8,11 +8,15 @@ use flate2::write::GzEncoder;
 use http::request::Builder;
 use stripchart_core::{Column, FieldType, Frame, Precision, RejectReason, Values};
 
-use super::backend::{Health, QueryContext, Unreadable, WriteContext, WriteFailure, Written};
+use super::backend::{
+    Figures, Health, QueryContext, Unreadable, WriteContext, WriteFailure, Written,
+};
+use super::body::Pieces;
+use super::wanted::Format;
 use super::*;
-use crate::QueryError;
 use crate::ast::Query;
 use crate::result::StatementResult;
+use crate::{AuthError, QueryError, User, write_csv, write_json, write_msgpack};
 
 /// Knows database `db` and policy `rp`; answers each statement with its text; takes lines by what they say.
 #[derive(Default)]
@@ -23,36 +27,37 @@ struct Fake {
 }
 
 impl Backend for Fake {
-    fn execute(
-        &self,
-        query: &Query,
-        context: &QueryContext<'_>,
-        each: &mut dyn FnMut(StatementResult),
-    ) {
+    fn execute(&self, query: Query, context: QueryContext) -> Pieces {
+        let mut results = Vec::new();
         for (statement_id, statement) in query.statements.iter().enumerate() {
             let text = statement.to_string();
-            let QueryContext { database, policy, chunk_rows, .. } = *context;
-            let (database, policy) = (database.unwrap_or("-"), policy.unwrap_or("-"));
-            self.asked.lock().unwrap().push(format!("{database} {policy} {chunk_rows:?} {text}"));
+            let QueryContext { database, policy, chunk_rows, .. } = &context;
+            let name = |name: &Option<String>| name.clone().unwrap_or("-".to_owned());
+            let asked = format!("{} {} {chunk_rows:?} {text}", name(database), name(policy));
+            self.asked.lock().unwrap().push(asked);
             if text.contains("fails") {
-                each(StatementResult::failed(statement_id, QueryError::DatabaseRequired));
+                results.push(StatementResult::failed(statement_id, QueryError::DatabaseRequired));
                 continue;
             }
             let times = Column::new("time", Values::Time(vec![1_500_000_000]));
             let frame =
                 Frame::new("m").column(times).column(Column::new("v", Values::Integer(vec![7])));
+            let mut messages = Vec::from_iter(context.remark.and_then(|remark| remark(statement)));
             let pieces = if chunk_rows.is_some() { 2 } else { 1 };
             for piece in 1..=pieces {
                 let partial = piece < pieces;
-                let frames = vec![Frame { partial, ..frame.clone() }];
-                each(StatementResult {
+                results.push(StatementResult {
                     statement_id,
-                    frames,
+                    frames: vec![Frame { partial, ..frame.clone() }],
                     partial,
+                    messages: std::mem::take(&mut messages),
                     ..StatementResult::default()
                 });
             }
         }
+        let rows = if context.chunk_rows.is_some() { 1 } else { results.len() };
+        let documents = results.chunks(rows).map(|results| document(results, &context));
+        Box::new(documents.collect::<Vec<_>>().into_iter())
     }
 
     fn has_database(&self, name: &str) -> bool {
@@ -97,6 +102,46 @@ impl Backend for Fake {
             if self.degraded { vec![("writes", "the disk is full".to_owned())] } else { vec![] };
         Health { serving: true, checks }
     }
+
+    fn figures(&self) -> Vec<Figures> {
+        let tags = [("database".to_owned(), "db".into())].into_iter().collect();
+        let values = [("numSeries".to_owned(), 2.into())].into_iter().collect();
+        vec![Figures { name: "database", tags, values }]
+    }
+
+    fn has_admin(&self) -> Result<bool, AuthError> {
+        Ok(true)
+    }
+
+    fn authenticate(&self, _name: &str, _password: &str) -> Result<User, AuthError> {
+        Err(AuthError::Credentials)
+    }
+
+    fn user(&self, _name: &str) -> Result<Option<User>, AuthError> {
+        Ok(None)
+    }
+
+    fn authorize(&self, _: Option<&User>, _: &Query, _: Option<&str>) -> Result<(), AuthError> {
+        Ok(())
+    }
+
+    fn authorize_write(&self, _user: &User, _database: &str) -> Result<(), AuthError> {
+        Ok(())
+    }
+}
+
+fn document(results: &[StatementResult], context: &QueryContext) -> Bytes {
+    let mut out = Vec::new();
+    match context.format {
+        Format::Json => write_json(results, &context.text, &mut out),
+        Format::MessagePack => write_msgpack(results, &context.text, &mut out),
+        Format::Csv => {
+            let mut text = String::new();
+            write_csv(results, &context.text, &mut text);
+            out = text.into_bytes();
+        }
+    }
+    out.into()
 }
 
 const NOW: Timestamp = Timestamp::from_nanos(1_700_000_000_123_456_789);
@@ -497,4 +542,53 @@ fn other_origins_may_read_only_if_the_guard_says_so() {
     );
     let refused = send(&guarded, ask("http://evil.example"), "");
     assert_eq!((refused.status().as_u16(), header(&refused, cors)), (403, ""));
+}
+
+#[test]
+fn messagepack_where_accepted() {
+    let wants = |request: Builder| request.header("accept", "application/x-msgpack");
+    let response = send(&api(), wants(Request::get("/query?q=SELECT+v+FROM+m&epoch=s")), "");
+    assert_eq!(header(&response, "content-type"), "application/x-msgpack");
+    let want = b"\x81\xa7results\x91\x82\xacstatement_id\0\xa6series\x91\x83\xa4name\xa1m\xa7columns\x92\xa4time\xa1v\
+                 \xa6values\x91\x92\x01\x07";
+    assert_eq!(response.body(), &want[..]);
+    let response = send(&api(), wants(Request::get("/query")), "");
+    assert_eq!(response.status(), 400);
+    assert_eq!(response.body(), &b"\x81\xa5error\xbemissing required parameter \"q\""[..]);
+}
+
+#[test]
+fn flux_is_not_spoken() {
+    let response = send(&api(), Request::post("/api/v2/query?org=x"), "from(bucket: \"x\")");
+    assert_eq!(response.status(), 403);
+    assert_eq!(
+        text(&response),
+        "Flux query service disabled. Verify flux-enabled=true in the [http] section of the InfluxDB config.\n"
+    );
+    assert_eq!(send(&api(), Request::get("/api/v2/query"), "").status(), 405);
+}
+
+#[test]
+fn figures_are_json_by_name() {
+    let api = api();
+    send(&api, Request::post("/write?db=db"), "m v=1\nm v=2");
+    send(&api, Request::get("/query"), "");
+    let response = send(&api, Request::get("/debug/vars"), "");
+    let vars: serde_json::Value = serde_json::from_str(text(&response)).unwrap();
+    let httpd = &vars["httpd"]["values"];
+    let seen = ["req", "queryReq", "writeReq", "pointsWrittenOK", "writeReqBytes", "clientError"];
+    assert_eq!(seen.map(|name| httpd[name].as_u64().unwrap()), [3, 1, 1, 2, 11, 1]);
+    assert_eq!(vars["database:db"]["tags"]["database"], "db");
+    assert_eq!(vars["system"]["uptime"], 0);
+    assert_eq!(vars["system"]["started"], NOW.to_string());
+}
+
+#[test]
+fn a_path_that_is_nobody_s() {
+    let api = api();
+    let request = Request::get("/nosuch").body(Bytes::new()).unwrap();
+    let response = api.not_found(&request, NOW).map(Body::into_bytes);
+    assert_eq!((response.status().as_u16(), text(&response)), (404, "404 page not found\n"));
+    assert_eq!(header(&response, "x-content-type-options"), "nosniff");
+    assert_eq!(header(&response, "x-influxdb-version"), "1.8.10");
 }

@@ -6,9 +6,11 @@ use stripchart_core::{Precision, Timestamp};
 
 use super::InfluxDb;
 use super::backend::{WriteContext, WriteFailure, Written};
-use super::body::{self, BodyError};
 use super::form::Form;
+use super::gzip::{self, BodyError};
 use super::reply::Reply;
+use super::wanted::Wanted;
+use crate::User;
 
 /// Where lines go and how their timestamps count.
 struct Destination<'a> {
@@ -19,22 +21,34 @@ struct Destination<'a> {
 
 impl InfluxDb {
     /// `/write?db=...&rp=...&precision=...&consistency=...`; only the URL is asked, never a form.
-    pub(super) fn write(&self, request: &Request<Bytes>, now: Timestamp) -> Reply {
+    pub(super) fn write(
+        &self,
+        request: &Request<Bytes>,
+        user: Option<&User>,
+        now: Timestamp,
+    ) -> Reply {
         let form = Form::of_url(request);
         let Some(database) = form.filled("db") else {
-            return refused(StatusCode::BAD_REQUEST, "database is required");
+            let wanted = Wanted::by(request);
+            return Reply::error(wanted, StatusCode::BAD_REQUEST, "database is required");
         };
         let destination = Destination {
             database,
             policy: form.filled("rp"),
             precision: Precision::from_influxdb(form.get("precision").unwrap_or_default()),
         };
-        self.store(request, &form, &destination, now)
+        self.store(request, user, &destination, now)
     }
 
     /// `/api/v2/write?bucket=database/policy&precision=...`, for clients of InfluxDB 2.x, as 1.8 has it.
-    pub(super) fn write_v2(&self, request: &Request<Bytes>, now: Timestamp) -> Reply {
+    pub(super) fn write_v2(
+        &self,
+        request: &Request<Bytes>,
+        user: Option<&User>,
+        now: Timestamp,
+    ) -> Reply {
         let form = Form::of_url(request);
+        let refused = |status, why: String| Reply::error(Wanted::by(request), status, why);
         let precision = match form.get("precision").unwrap_or_default() {
             "" | "ns" => Precision::Nanoseconds,
             "us" => Precision::Microseconds,
@@ -54,60 +68,71 @@ impl InfluxDb {
             return refused(StatusCode::NOT_FOUND, format!("bucket name {bucket:?} {reason}"));
         }
         let policy = Some(policy).filter(|policy| !policy.is_empty());
-        self.store(request, &form, &Destination { database, policy, precision }, now)
+        self.store(request, user, &Destination { database, policy, precision }, now)
     }
 
     fn store(
         &self,
         request: &Request<Bytes>,
-        form: &Form,
+        user: Option<&User>,
         destination: &Destination<'_>,
         now: Timestamp,
     ) -> Reply {
-        if !self.backend.has_database(destination.database) {
-            return database_not_found(destination.database);
+        self.counters.writes.add(1);
+        let wanted = Wanted::by(request);
+        let refused = |status, why: &str| Reply::error(wanted, status, why);
+        let database = destination.database;
+        let not_found =
+            || refused(StatusCode::NOT_FOUND, &format!("database not found: {database:?}"));
+        if !self.backend.has_database(database) {
+            return not_found();
         }
-        let body = match body::read(request, self.max_body_bytes) {
+        if let Err(refusal) = self.authorize_write(user, database, wanted) {
+            return refusal;
+        }
+        let body = match gzip::read(request, self.max_body_bytes) {
             Ok(body) => body,
             Err(BodyError::TooLarge) => {
                 return refused(StatusCode::PAYLOAD_TOO_LARGE, "Request Entity Too Large");
             }
-            Err(BodyError::Gzip(message)) => return refused(StatusCode::BAD_REQUEST, message),
+            Err(BodyError::Gzip(message)) => return refused(StatusCode::BAD_REQUEST, &message),
         };
         if body.is_empty() {
             return Reply::empty(StatusCode::NO_CONTENT);
         }
+        self.counters.written_bytes.add(body.len());
+        let form = Form::of_url(request);
         let consistency = form.filled("consistency").map(str::to_ascii_lowercase);
         if !matches!(consistency.as_deref(), None | Some("any" | "one" | "quorum" | "all")) {
             return refused(StatusCode::BAD_REQUEST, "invalid consistency level");
         }
         let context = WriteContext {
-            database: destination.database,
+            database,
             policy: destination.policy,
             precision: destination.precision,
             default_time: truncated(now, destination.precision),
         };
         match self.backend.write(&body, &context) {
-            Ok(written) => report(&written),
-            Err(WriteFailure::DatabaseNotFound) => database_not_found(destination.database),
+            Ok(written) => {
+                self.counters.points_written.add(written.rows);
+                self.counters.points_dropped.add(written.refused.len());
+                self.counters.points_failed.add(written.unreadable_count);
+                match report(&written) {
+                    None => Reply::empty(StatusCode::NO_CONTENT),
+                    Some(sentence) => refused(StatusCode::BAD_REQUEST, &sentence),
+                }
+            }
+            Err(WriteFailure::DatabaseNotFound) => not_found(),
             Err(WriteFailure::PolicyNotFound) => {
                 let policy = destination.policy.unwrap_or_default();
                 let message = format!("retention policy not found: {policy}");
-                refused(StatusCode::INTERNAL_SERVER_ERROR, message)
+                refused(StatusCode::INTERNAL_SERVER_ERROR, &message)
             }
             // What is sent again later may be stored then: 5xx makes clients do so.
-            Err(WriteFailure::Unavailable(why)) => refused(StatusCode::SERVICE_UNAVAILABLE, why),
-            Err(WriteFailure::Failed(why)) => refused(StatusCode::INTERNAL_SERVER_ERROR, why),
+            Err(WriteFailure::Unavailable(why)) => refused(StatusCode::SERVICE_UNAVAILABLE, &why),
+            Err(WriteFailure::Failed(why)) => refused(StatusCode::INTERNAL_SERVER_ERROR, &why),
         }
     }
-}
-
-fn refused(status: StatusCode, message: impl Into<String>) -> Reply {
-    Reply::error(status, message, false)
-}
-
-fn database_not_found(name: &str) -> Reply {
-    refused(StatusCode::NOT_FOUND, format!("database not found: {name:?}"))
 }
 
 /// The time of points that carry none: as coarse as the others, as in InfluxDB.
@@ -115,9 +140,9 @@ fn truncated(now: Timestamp, precision: Precision) -> Timestamp {
     now.align_down(precision.nanos())
 }
 
-/// The answer about a body of which something was stored, or nothing: InfluxDB's sentence, then the positions.
-fn report(written: &Written) -> Reply {
-    let Some(sentence) = sentence(written) else { return Reply::empty(StatusCode::NO_CONTENT) };
+/// What to say about a body of which something was not stored: InfluxDB's sentence, then the positions.
+fn report(written: &Written) -> Option<String> {
+    let sentence = sentence(written)?;
     let mut positions: Vec<&str> =
         written.unreadable.iter().map(|line| line.position.as_str()).collect();
     let more =
@@ -125,11 +150,10 @@ fn report(written: &Written) -> Reply {
     if written.unreadable_count > written.unreadable.len() {
         positions.push(&more);
     }
-    let message = match positions.is_empty() {
+    Some(match positions.is_empty() {
         true => sentence,
         false => format!("{sentence} ({})", positions.join("; ")),
-    };
-    refused(StatusCode::BAD_REQUEST, message)
+    })
 }
 
 /// What InfluxDB says about what was not stored; a refused row comes before an unreadable line.

@@ -3,99 +3,192 @@
 //! Each row begins with the series' name and tags; a header stands before the first row, and again, after a blank line,
 //! where another statement or other columns follow.
 
-use std::fmt::Write;
+use std::ops::Range;
+use std::sync::Arc;
 
-use stripchart_core::{Column, Frame, Precision, Values};
+use stripchart_core::{Frame, Precision, Values};
 
+use super::chunk::{Cells, Chunk, Head};
+use super::digits::{write_i64, write_plain_float, write_u64};
 use super::{FormatOptions, StatementResult};
 
 /// Appends `results` to `out` as CSV: instants as integers (nanoseconds unless `options.epoch` says otherwise),
 /// nothing where there is no value. If a statement failed its error is all that is written.
 pub fn write_csv(results: &[StatementResult], options: &FormatOptions, out: &mut String) {
+    let mut text = CsvText::new(options);
     if let Some(error) = results.iter().find_map(|result| result.error.as_ref()) {
-        out.push_str("error\n");
-        field(&error.to_string(), out);
-        out.push('\n');
-        return;
+        text.error(&error.to_string());
+    } else {
+        for result in results {
+            text.begin_result();
+            result.frames.iter().for_each(|frame| text.frame(frame));
+        }
     }
-    let mut first = true;
-    for result in results {
-        let mut last: Option<&Frame> = None;
-        for frame in &result.frames {
-            let same = last.is_some_and(|last| names(last).eq(names(frame)));
-            if !same {
-                if !first {
-                    out.push('\n');
+    // Every part of it is text.
+    out.push_str(&String::from_utf8_lossy(text.out()));
+}
+
+/// Writes CSV piece by piece into a buffer of its own, which may be drained at any time.
+#[derive(Debug)]
+pub(crate) struct CsvText {
+    out: Vec<u8>,
+    epoch: Precision,
+    /// Whether nothing was written yet.
+    first: bool,
+    /// The names of the columns that the last header has, if it is of this result.
+    header: Option<Vec<String>>,
+    /// The series whose name and tags `prefix` are.
+    series: Option<Arc<Head>>,
+    prefix: Vec<u8>,
+}
+
+impl CsvText {
+    pub(crate) fn new(options: &FormatOptions) -> Self {
+        CsvText {
+            out: Vec::new(),
+            epoch: options.epoch.unwrap_or_default(),
+            first: true,
+            header: None,
+            series: None,
+            prefix: Vec::new(),
+        }
+    }
+
+    /// What was written so far, to be taken from.
+    pub(crate) fn out(&mut self) -> &mut Vec<u8> {
+        &mut self.out
+    }
+
+    pub(crate) fn begin_result(&mut self) {
+        self.header = None;
+    }
+
+    pub(crate) fn frame(&mut self, frame: &Frame) {
+        self.rows_of(frame, 0..frame.row_count());
+    }
+
+    /// Writes some rows of a frame.
+    pub(crate) fn rows_of(&mut self, frame: &Frame, rows: Range<usize>) {
+        self.header(frame.columns.iter().map(|column| column.name.as_str()));
+        self.series = None;
+        let tags = frame.tags.iter().map(|(key, value)| (key.as_str(), value.as_str()));
+        self.begin_series(&frame.name, tags);
+        for row in rows {
+            self.out.extend_from_slice(&self.prefix);
+            for column in &frame.columns {
+                self.out.push(b',');
+                if column.is_valid(row) {
+                    self.value(column.values(), row);
                 }
-                header(frame, out);
-                first = false;
             }
-            rows(frame, options.epoch.unwrap_or_default(), out);
-            last = Some(frame);
+            self.out.push(b'\n');
         }
     }
-}
 
-fn names(frame: &Frame) -> impl Iterator<Item = &str> {
-    frame.columns.iter().map(|column| column.name.as_str())
-}
-
-fn header(frame: &Frame, out: &mut String) {
-    out.push_str("name,tags");
-    for name in names(frame) {
-        out.push(',');
-        field(name, out);
-    }
-    out.push('\n');
-}
-
-fn rows(frame: &Frame, epoch: Precision, out: &mut String) {
-    let tags: Vec<String> =
-        frame.tags.iter().map(|(key, value)| format!("{key}={value}")).collect();
-    let tags = tags.join(",");
-    for row in 0..frame.row_count() {
-        field(&frame.name, out);
-        out.push(',');
-        field(&tags, out);
-        for column in &frame.columns {
-            out.push(',');
-            value(column, row, epoch, out);
+    /// As [`CsvText::rows_of`].
+    pub(crate) fn chunk(&mut self, chunk: &Chunk, rows: Range<usize>) {
+        let head = &chunk.head;
+        self.header(head.columns.iter().map(|column| column.name.as_str()));
+        if !self.series.as_ref().is_some_and(|series| Arc::ptr_eq(series, head)) {
+            self.begin_series(&head.name, head.tags());
+            self.series = Some(Arc::clone(head));
         }
-        out.push('\n');
-    }
-}
-
-fn value(column: &Column, row: usize, epoch: Precision, out: &mut String) {
-    if !column.is_valid(row) {
-        return;
-    }
-    // A string takes every write.
-    let _ = match column.values() {
-        Values::Float(v) => write!(out, "{}", v[row]),
-        Values::Integer(v) => write!(out, "{}", v[row]),
-        Values::Unsigned(v) => write!(out, "{}", v[row]),
-        Values::Boolean(v) => write!(out, "{}", v[row]),
-        Values::Time(v) => write!(out, "{}", v[row] / epoch.nanos()),
-        Values::String(v) => {
-            field(v.get(row).unwrap_or_default(), out);
-            Ok(())
+        for row in rows {
+            self.out.extend_from_slice(&self.prefix);
+            for cells in &chunk.cells {
+                self.out.push(b',');
+                match cells {
+                    Cells::Values(values, valid) => {
+                        if valid.as_ref().is_none_or(|bits| bits.get(row)) {
+                            self.value(values, row);
+                        }
+                    }
+                    Cells::Tag(tag) => {
+                        let series = chunk.series.get(row).copied().unwrap_or_default();
+                        let text = chunk.tags.as_ref().and_then(|tags| tags.get(series, *tag));
+                        field(text.unwrap_or_default(), &mut self.out);
+                    }
+                }
+            }
+            self.out.push(b'\n');
         }
-    };
+    }
+
+    /// A statement that failed.
+    pub(crate) fn error(&mut self, error: &str) {
+        if !self.first {
+            self.out.push(b'\n');
+        }
+        self.first = false;
+        self.header = None;
+        self.out.extend_from_slice(b"error\n");
+        field(error, &mut self.out);
+        self.out.push(b'\n');
+    }
+
+    /// Writes the header, unless the rows before were under the same.
+    fn header<'n>(&mut self, names: impl Iterator<Item = &'n str> + Clone) {
+        if self
+            .header
+            .as_ref()
+            .is_some_and(|last| names.clone().eq(last.iter().map(String::as_str)))
+        {
+            return;
+        }
+        if !self.first {
+            self.out.push(b'\n');
+        }
+        self.first = false;
+        self.out.extend_from_slice(b"name,tags");
+        for name in names.clone() {
+            self.out.push(b',');
+            field(name, &mut self.out);
+        }
+        self.out.push(b'\n');
+        self.header = Some(names.map(str::to_owned).collect());
+    }
+
+    fn begin_series<'t>(&mut self, name: &str, tags: impl Iterator<Item = (&'t str, &'t str)>) {
+        self.prefix.clear();
+        field(name, &mut self.prefix);
+        self.prefix.push(b',');
+        let tags: Vec<String> = tags.map(|(key, value)| format!("{key}={value}")).collect();
+        field(&tags.join(","), &mut self.prefix);
+    }
+
+    fn value(&mut self, values: &Values, row: usize) {
+        let out = &mut self.out;
+        match values {
+            Values::Float(v) => v.get(row).iter().for_each(|v| write_plain_float(**v, out)),
+            Values::Integer(v) => v.get(row).iter().for_each(|v| write_i64(**v, out)),
+            Values::Unsigned(v) => v.get(row).iter().for_each(|v| write_u64(**v, out)),
+            Values::Boolean(v) => v
+                .get(row)
+                .iter()
+                .for_each(|v| out.extend_from_slice(if **v { b"true" } else { b"false" })),
+            Values::Time(v) => {
+                v.get(row).iter().for_each(|v| write_i64(**v / self.epoch.nanos(), out));
+            }
+            Values::String(v) => field(v.get(row).unwrap_or_default(), out),
+        }
+    }
 }
 
 /// Writes a field, in quotes where it needs them.
-fn field(text: &str, out: &mut String) {
+fn field(text: &str, out: &mut Vec<u8>) {
     if text.contains([',', '"', '\n', '\r']) || text.starts_with(' ') {
-        out.push('"');
-        out.push_str(&text.replace('"', "\"\""));
-        out.push('"');
+        out.push(b'"');
+        out.extend_from_slice(text.replace('"', "\"\"").as_bytes());
+        out.push(b'"');
     } else {
-        out.push_str(text);
+        out.extend_from_slice(text.as_bytes());
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use stripchart_core::Column;
+
     use super::*;
     use crate::QueryError;
 

@@ -10,13 +10,15 @@
 //! JSON to be pasted into HTML.
 
 use std::io::Write;
+use std::ops::Range;
+use std::sync::Arc;
 
-use stripchart_core::{Column, Frame, Precision, Values};
+use stripchart_core::{Bitmap, Column, Frame, Precision, Values};
 
-use super::digits::{Instants, write_i64};
-use crate::Zone;
-
+use super::chunk::{Cells, Chunk, Head, TagTexts};
+use super::digits::{Instants, write_float, write_i64, write_u64};
 use super::{FormatOptions, Message, StatementResult, same_series};
+use crate::Zone;
 
 /// Writes `results` as one document with a line feed at its end.
 ///
@@ -50,47 +52,104 @@ pub fn write_json(results: &[StatementResult], options: &FormatOptions, out: &mu
 
 /// Writes the document of a request that failed as a whole: `{"error":".."}` and a line feed.
 pub fn write_error(error: &str, pretty: bool, out: &mut Vec<u8>) {
-    let mut json = Json::new(out, pretty);
+    let mut json = Json::new(std::mem::take(out), pretty);
     json.open(b'{');
     json.key("error");
     json.string(error);
     json.close(b'}');
-    out.push(b'\n');
+    json.raw(b"\n");
+    *out = json.out;
 }
 
 /// Writes a document of results piece by piece, so that the whole answer need never be in memory at once.
 ///
 /// Per statement call [`JsonWriter::begin_result`], [`JsonWriter::frame`] for each frame, and
-/// [`JsonWriter::end_result`]; at the end [`JsonWriter::finish`]. The buffer may be drained in between.
+/// [`JsonWriter::end_result`]; at the end [`JsonWriter::finish`]. What was written is in the buffer when the writer is
+/// gone. Whoever wants an answer as a stream of text takes an [`AnswerStream`](crate::AnswerStream).
 #[derive(Debug)]
 pub struct JsonWriter<'a> {
-    json: Json<'a>,
-    options: FormatOptions,
-    any_result: bool,
-    any_frame: bool,
-    /// The frame whose `values` are still open: its head only, no rows.
-    open: Option<Frame>,
-    open_values: bool,
-    open_partial: bool,
+    text: JsonText,
+    /// Where the text belongs; empty meanwhile.
+    out: &'a mut Vec<u8>,
 }
 
 impl<'a> JsonWriter<'a> {
     /// Appends a document to `out`.
     pub fn new(options: &FormatOptions, out: &'a mut Vec<u8>) -> Self {
-        JsonWriter {
-            json: Json::new(out, options.pretty),
-            options: *options,
-            any_result: false,
-            any_frame: false,
-            open: None,
-            open_values: false,
-            open_partial: false,
-        }
+        JsonWriter { text: JsonText::new(options, std::mem::take(out)), out }
     }
 
     /// Begins the result of the statement at place `statement_id`, whose instants are written in `time_zone`, if not in
     /// UTC.
     pub fn begin_result(&mut self, statement_id: usize, time_zone: Option<Zone>) {
+        self.text.begin_result(statement_id, time_zone);
+    }
+
+    /// Adds a frame to the result. It joins the one before if that was marked partial and is of the same series.
+    pub fn frame(&mut self, frame: &Frame) {
+        self.text.frame(frame);
+    }
+
+    /// Ends the result.
+    pub fn end_result(&mut self, messages: &[Message], partial: bool, error: Option<&str>) {
+        self.text.end_result(messages, partial, error);
+    }
+
+    /// Ends the document.
+    pub fn finish(mut self) {
+        self.text.finish();
+    }
+}
+
+impl Drop for JsonWriter<'_> {
+    fn drop(&mut self) {
+        *self.out = std::mem::take(&mut self.text.json.out);
+    }
+}
+
+/// The same over a buffer of its own, which may be drained at any time, and over chunks too.
+#[derive(Debug)]
+pub(crate) struct JsonText {
+    json: Json,
+    options: FormatOptions,
+    any_result: bool,
+    any_series: bool,
+    /// The series whose `values` are still open.
+    open: Option<Open>,
+    open_values: bool,
+    open_partial: bool,
+    fragments: Fragments,
+}
+
+/// A series that more rows may join.
+#[derive(Debug)]
+enum Open {
+    /// Its head only, no rows.
+    Frame(Frame),
+    Head(Arc<Head>),
+}
+
+impl JsonText {
+    /// Appends a document to `out`.
+    pub(crate) fn new(options: &FormatOptions, out: Vec<u8>) -> Self {
+        JsonText {
+            json: Json::new(out, options.pretty),
+            options: *options,
+            any_result: false,
+            any_series: false,
+            open: None,
+            open_values: false,
+            open_partial: false,
+            fragments: Fragments::default(),
+        }
+    }
+
+    /// What was written so far, to be taken from.
+    pub(crate) fn out(&mut self) -> &mut Vec<u8> {
+        &mut self.json.out
+    }
+
+    pub(crate) fn begin_result(&mut self, statement_id: usize, time_zone: Option<Zone>) {
         self.json.instants = Instants::new(time_zone);
         if !self.any_result {
             self.json.open(b'{');
@@ -102,54 +161,104 @@ impl<'a> JsonWriter<'a> {
         self.json.open(b'{');
         self.json.key("statement_id");
         self.json.display(statement_id);
-        self.any_frame = false;
+        self.any_series = false;
     }
 
-    /// Adds a frame to the result. It joins the one before if that was marked partial and is of the same series.
-    pub fn frame(&mut self, frame: &Frame) {
-        let joins =
-            self.open_partial && self.open.as_ref().is_some_and(|open| same_series(open, frame));
+    pub(crate) fn frame(&mut self, frame: &Frame) {
+        self.rows_of(frame, 0..frame.row_count(), frame.partial);
+    }
+
+    /// Writes some rows of a frame; `partial` if more of the series follow.
+    pub(crate) fn rows_of(&mut self, frame: &Frame, rows: Range<usize>, partial: bool) {
+        let joins = self.open_partial
+            && matches!(&self.open, Some(Open::Frame(open)) if same_series(open, frame));
         if !joins {
-            self.close_frame();
-            self.open_frame(frame);
+            self.close_series();
+            let tags = frame.tags.iter().map(|(key, value)| (key.as_str(), value.as_str()));
+            let names = frame.columns.iter().map(|column| column.name.as_str());
+            self.open_series(&frame.name, tags, names);
+            let columns =
+                frame.columns.iter().map(|c| Column::new(&*c.name, Values::Float(Vec::new())));
+            self.open = Some(Open::Frame(Frame {
+                name: frame.name.clone(),
+                tags: frame.tags.clone(),
+                columns: columns.collect(),
+                partial: false,
+            }));
         }
-        self.rows(frame);
-        self.open_partial = frame.partial;
+        let pieces: Vec<Piece<'_>> = frame
+            .columns
+            .iter()
+            .map(|column| Piece::Values(column.values(), column.validity()))
+            .collect();
+        self.rows(rows, &pieces, &[]);
+        self.open_partial = partial;
     }
 
-    /// Ends the result.
-    pub fn end_result(&mut self, messages: &[Message], partial: bool, error: Option<&str>) {
-        self.close_frame();
-        if self.any_frame {
-            self.json.close(b']');
+    /// As [`JsonText::rows_of`].
+    pub(crate) fn chunk(&mut self, chunk: &Chunk, rows: Range<usize>, partial: bool) {
+        let joins = self.open_partial
+            && matches!(&self.open, Some(Open::Head(open)) if Arc::ptr_eq(open, &chunk.head) || *open == chunk.head);
+        if !joins {
+            self.close_series();
+            let head = &chunk.head;
+            let names = head.columns.iter().map(|column| column.name.as_str());
+            self.open_series(&head.name, head.tags(), names);
+            self.open = Some(Open::Head(Arc::clone(head)));
+        }
+        let pieces = self.pieces(chunk);
+        self.rows(rows, &pieces, &chunk.series);
+        self.open_partial = partial;
+    }
+
+    /// How each column is written; neighbouring tags as one piece of text.
+    fn pieces<'c>(&mut self, chunk: &'c Chunk) -> Vec<Piece<'c>> {
+        self.fragments.look_at(chunk.tags.as_ref());
+        let mut pieces: Vec<Piece<'c>> = Vec::with_capacity(chunk.cells.len());
+        for cells in &chunk.cells {
+            match cells {
+                Cells::Values(values, valid) => pieces.push(Piece::Values(values, valid.as_ref())),
+                Cells::Tag(tag) => match pieces.last_mut() {
+                    Some(Piece::Tags(tags)) if !self.json.pretty => tags.push(*tag),
+                    _ => pieces.push(Piece::Tags(vec![*tag])),
+                },
+            }
+        }
+        pieces
+    }
+
+    pub(crate) fn end_result(&mut self, messages: &[Message], partial: bool, error: Option<&str>) {
+        self.close_series();
+        let json = &mut self.json;
+        if self.any_series {
+            json.close(b']');
         }
         if !messages.is_empty() {
-            self.json.key("messages");
-            self.json.open(b'[');
+            json.key("messages");
+            json.open(b'[');
             for message in messages {
-                self.json.item();
-                self.json.open(b'{');
-                self.json.key("level");
-                self.json.string(&message.level);
-                self.json.key("text");
-                self.json.string(&message.text);
-                self.json.close(b'}');
+                json.item();
+                json.open(b'{');
+                json.key("level");
+                json.string(&message.level);
+                json.key("text");
+                json.string(&message.text);
+                json.close(b'}');
             }
-            self.json.close(b']');
+            json.close(b']');
         }
         if partial {
-            self.json.key("partial");
-            self.json.raw(b"true");
+            json.key("partial");
+            json.raw(b"true");
         }
         if let Some(error) = error {
-            self.json.key("error");
-            self.json.string(error);
+            json.key("error");
+            json.string(error);
         }
-        self.json.close(b'}');
+        json.close(b'}');
     }
 
-    /// Ends the document.
-    pub fn finish(mut self) {
+    pub(crate) fn finish(&mut self) {
         if self.any_result {
             self.json.close(b']');
         } else {
@@ -157,25 +266,33 @@ impl<'a> JsonWriter<'a> {
         }
         self.json.close(b'}');
         self.json.raw(b"\n");
+        self.json.empty = true;
+        self.any_result = false;
     }
 
-    fn open_frame(&mut self, frame: &Frame) {
+    fn open_series<'t>(
+        &mut self,
+        name: &str,
+        tags: impl Iterator<Item = (&'t str, &'t str)>,
+        columns: impl Iterator<Item = &'t str>,
+    ) {
         let json = &mut self.json;
-        if !self.any_frame {
+        if !self.any_series {
             json.key("series");
             json.open(b'[');
-            self.any_frame = true;
+            self.any_series = true;
         }
         json.item();
         json.open(b'{');
-        if !frame.name.is_empty() {
+        if !name.is_empty() {
             json.key("name");
-            json.string(&frame.name);
+            json.string(name);
         }
-        if !frame.tags.is_empty() {
+        let mut tags = tags.peekable();
+        if tags.peek().is_some() {
             json.key("tags");
             json.open(b'{');
-            for (key, value) in &frame.tags {
+            for (key, value) in tags {
                 json.item();
                 json.string(key);
                 json.colon();
@@ -185,44 +302,42 @@ impl<'a> JsonWriter<'a> {
         }
         json.key("columns");
         json.open(b'[');
-        for column in &frame.columns {
+        for name in columns {
             json.item();
-            json.string(&column.name);
+            json.string(name);
         }
         json.close(b']');
-        let columns = frame
-            .columns
-            .iter()
-            .map(|c| Column::new(c.name.as_str(), Values::Float(Vec::new())))
-            .collect();
-        self.open = Some(Frame {
-            name: frame.name.clone(),
-            tags: frame.tags.clone(),
-            columns,
-            partial: false,
-        });
         self.open_values = false;
     }
 
-    fn rows(&mut self, frame: &Frame) {
-        let rows = frame.row_count();
-        if rows > 0 && !self.open_values {
+    fn rows(&mut self, rows: Range<usize>, pieces: &[Piece<'_>], series: &[u32]) {
+        if !rows.is_empty() && !self.open_values {
             self.json.key("values");
             self.json.open(b'[');
             self.open_values = true;
         }
-        for row in 0..rows {
-            self.json.item();
-            self.json.open(b'[');
-            for column in &frame.columns {
-                self.json.item();
-                self.json.value(column, row, self.options.epoch);
+        let (json, epoch) = (&mut self.json, self.options.epoch);
+        for row in rows {
+            json.item();
+            json.open(b'[');
+            for (number, piece) in pieces.iter().enumerate() {
+                json.item();
+                match piece {
+                    Piece::Values(values, valid) => {
+                        let valid = valid.is_none_or(|bits| bits.get(row));
+                        json.value(values, valid, row, epoch);
+                    }
+                    Piece::Tags(tags) => {
+                        let of = series.get(row).copied().unwrap_or_default();
+                        self.fragments.write(number, of, tags, json);
+                    }
+                }
             }
-            self.json.close(b']');
+            json.close(b']');
         }
     }
 
-    fn close_frame(&mut self) {
+    fn close_series(&mut self) {
         if self.open.take().is_none() {
             return;
         }
@@ -238,10 +353,77 @@ impl<'a> JsonWriter<'a> {
     }
 }
 
+/// What stands beside the others in a row.
+#[derive(Debug)]
+enum Piece<'a> {
+    Values(&'a Values, Option<&'a Bitmap>),
+    /// Tags of the row's series, one after the other.
+    Tags(Vec<usize>),
+}
+
+/// Bytes of text of tags that are kept.
+const FRAGMENT_BYTES: usize = 4 << 20;
+
+/// The text of the tags of a series, written once and copied for each of its rows.
+#[derive(Debug, Default)]
+struct Fragments {
+    tags: Option<Arc<TagTexts>>,
+    text: Vec<u8>,
+    /// By the number of the piece, and in it of the series: where its text begins and ends; 0 to 0 if it has none yet.
+    places: Vec<Vec<(u32, u32)>>,
+}
+
+impl Fragments {
+    fn look_at(&mut self, tags: Option<&Arc<TagTexts>>) {
+        let same = match (&self.tags, tags) {
+            (Some(old), Some(new)) => Arc::ptr_eq(old, new),
+            (None, None) => true,
+            _ => false,
+        };
+        if !same || self.text.len() > FRAGMENT_BYTES {
+            self.text.clear();
+            self.places.clear();
+            self.tags = tags.cloned();
+        }
+    }
+
+    fn write(&mut self, piece: usize, series: u32, tags: &[usize], json: &mut Json) {
+        let Some(texts) = &self.tags else { return };
+        if self.places.len() <= piece {
+            self.places.resize_with(piece + 1, Vec::new);
+        }
+        let places = &mut self.places[piece];
+        let at = series as usize;
+        if places.len() <= at {
+            places.resize(at + 1, (0, 0));
+        }
+        let (from, to) = places[at];
+        if to > from {
+            json.out.extend_from_slice(&self.text[from as usize..to as usize]);
+            return;
+        }
+        let start = json.out.len();
+        for (number, tag) in tags.iter().enumerate() {
+            if number > 0 {
+                json.out.push(b',');
+            }
+            match texts.get(series, *tag) {
+                Some(text) => json.string(text),
+                None => json.raw(b"null"),
+            }
+        }
+        let from = self.text.len();
+        self.text.extend_from_slice(&json.out[start..]);
+        if let (Ok(from), Ok(to)) = (u32::try_from(from), u32::try_from(self.text.len())) {
+            places[at] = (from, to);
+        }
+    }
+}
+
 /// Puts commas, and in the pretty form line feeds and indents.
 #[derive(Debug)]
-struct Json<'a> {
-    out: &'a mut Vec<u8>,
+struct Json {
+    out: Vec<u8>,
     pretty: bool,
     depth: usize,
     /// Whether the innermost object or array has nothing in it yet.
@@ -249,8 +431,8 @@ struct Json<'a> {
     instants: Instants,
 }
 
-impl<'a> Json<'a> {
-    fn new(out: &'a mut Vec<u8>, pretty: bool) -> Self {
+impl Json {
+    fn new(out: Vec<u8>, pretty: bool) -> Self {
         Json { out, pretty, depth: 0, empty: true, instants: Instants::new(None) }
     }
 
@@ -303,72 +485,95 @@ impl<'a> Json<'a> {
         let _ = write!(self.out, "{value}");
     }
 
-    fn value(&mut self, column: &Column, row: usize, epoch: Option<Precision>) {
-        if !column.is_valid(row) {
+    fn value(&mut self, values: &Values, valid: bool, row: usize, epoch: Option<Precision>) {
+        if !valid {
             return self.raw(b"null");
         }
-        match column.values() {
-            Values::Float(v) => self.float(v[row]),
-            Values::Integer(v) => write_i64(v[row], self.out),
-            Values::Unsigned(v) => self.display(v[row]),
-            Values::Boolean(v) => self.raw(if v[row] { b"true" } else { b"false" }),
-            Values::String(v) => self.string(v.get(row).unwrap_or_default()),
-            Values::Time(v) => match epoch {
-                None => {
-                    self.out.push(b'"');
-                    self.instants.write(v[row], self.out);
-                    self.out.push(b'"');
-                }
-                Some(unit) => write_i64(v[row] / unit.nanos(), self.out),
+        match values {
+            Values::Float(v) => match v.get(row) {
+                Some(v) => write_float(*v, &mut self.out),
+                None => self.raw(b"null"),
             },
-        }
-    }
-
-    /// As Go does; NaN and infinities, which JSON cannot say, become null.
-    fn float(&mut self, value: f64) {
-        let magnitude = value.abs();
-        let whole = crate::functions::truncate(value);
-        if magnitude < 1e15 && whole as f64 == value && (whole != 0 || value.is_sign_positive()) {
-            write_i64(whole, self.out); // whole numbers are frequent, and six times as fast this way
-        } else if !value.is_finite() {
-            self.raw(b"null");
-        } else if magnitude != 0.0 && !(1e-6..1e21).contains(&magnitude) {
-            let text = format!("{value:e}");
-            match text.split_once('e') {
-                Some((digits, exponent)) if !exponent.starts_with('-') => {
-                    self.display(format_args!("{digits}e+{exponent}"));
+            Values::Integer(v) => match v.get(row) {
+                Some(v) => write_i64(*v, &mut self.out),
+                None => self.raw(b"null"),
+            },
+            Values::Unsigned(v) => match v.get(row) {
+                Some(v) => write_u64(*v, &mut self.out),
+                None => self.raw(b"null"),
+            },
+            Values::Boolean(v) => match v.get(row) {
+                Some(v) => self.raw(if *v { b"true" } else { b"false" }),
+                None => self.raw(b"null"),
+            },
+            Values::String(v) => match v.get(row) {
+                Some(v) => self.string(v),
+                None => self.raw(b"null"),
+            },
+            Values::Time(v) => match (v.get(row), epoch) {
+                (None, _) => self.raw(b"null"),
+                (Some(at), None) => {
+                    self.out.push(b'"');
+                    self.instants.write(*at, &mut self.out);
+                    self.out.push(b'"');
                 }
-                _ => self.raw(text.as_bytes()),
-            }
-        } else {
-            self.display(value);
+                (Some(at), Some(unit)) => write_i64(*at / unit.nanos(), &mut self.out),
+            },
         }
     }
 
     fn string(&mut self, text: &str) {
         self.out.push(b'"');
-        let mut rest = text;
-        while let Some(at) = rest.find(needs_escape) {
-            self.out.extend_from_slice(&rest.as_bytes()[..at]);
-            let c = rest[at..].chars().next().unwrap_or_default();
-            match c {
-                '"' => self.raw(b"\\\""),
-                '\\' => self.raw(b"\\\\"),
-                '\n' => self.raw(b"\\n"),
-                '\r' => self.raw(b"\\r"),
-                '\t' => self.raw(b"\\t"),
-                c => self.display(format_args!("\\u{:04x}", u32::from(c))),
+        let bytes = text.as_bytes();
+        let mut done = 0;
+        let mut at = 0;
+        while let Some(byte) = bytes.get(at) {
+            // U+2028 and U+2029 are e2 80 a8 and e2 80 a9.
+            let line_end =
+                || *byte == 0xe2 && matches!(bytes.get(at + 1..at + 3), Some([0x80, 0xa8 | 0xa9]));
+            if !NEEDS_LOOK[usize::from(*byte)] || (*byte == 0xe2 && !line_end()) {
+                at += 1;
+                continue;
             }
-            rest = &rest[at + c.len_utf8()..];
+            self.out.extend_from_slice(&bytes[done..at]);
+            match byte {
+                b'"' => self.raw(b"\\\""),
+                b'\\' => self.raw(b"\\\\"),
+                b'\n' => self.raw(b"\\n"),
+                b'\r' => self.raw(b"\\r"),
+                b'\t' => self.raw(b"\\t"),
+                0xe2 => {
+                    let last = bytes[at + 2] - 0xa0;
+                    self.display(format_args!("\\u202{last:x}"));
+                    at += 2;
+                }
+                c => self.display(format_args!("\\u{c:04x}")),
+            }
+            at += 1;
+            done = at;
         }
-        self.out.extend_from_slice(rest.as_bytes());
+        self.out.extend_from_slice(&bytes[done..]);
         self.out.push(b'"');
     }
 }
 
-fn needs_escape(c: char) -> bool {
-    matches!(c, '\0'..='\x1f' | '"' | '\\' | '<' | '>' | '&' | '\u{2028}' | '\u{2029}')
-}
+/// Bytes that may have to be escaped: control characters, quotes, backslashes, what HTML minds, and the first byte of two
+/// line ends that JavaScript minds.
+const NEEDS_LOOK: [bool; 256] = {
+    let mut table = [false; 256];
+    let mut byte = 0;
+    while byte < 0x20 {
+        table[byte] = true;
+        byte += 1;
+    }
+    table[b'"' as usize] = true;
+    table[b'\\' as usize] = true;
+    table[b'<' as usize] = true;
+    table[b'>' as usize] = true;
+    table[b'&' as usize] = true;
+    table[0xe2] = true;
+    table
+};
 
 #[cfg(test)]
 mod tests {
@@ -432,9 +637,9 @@ mod tests {
             (f64::NAN, "null"),
         ];
         for (value, want) in cases {
-            let mut out = Vec::new();
-            Json::new(&mut out, false).float(value);
-            assert_eq!(String::from_utf8(out).unwrap(), want);
+            let frame = Frame::new("m").column(Column::new("v", Values::Float(vec![value])));
+            let text = json(&[result(vec![frame])], &FormatOptions::default());
+            assert!(text.contains(&format!("[[{want}]]")), "{text}");
         }
     }
 

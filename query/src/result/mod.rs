@@ -1,13 +1,18 @@
 //! Answers: what a statement gave, and its text forms, InfluxDB's JSON and CSV.
 
+pub(crate) mod chunk;
 mod csv;
 mod digits;
 mod json;
+mod msgpack;
 
 use stripchart_core::{Frame, Precision};
 
+pub(crate) use csv::CsvText;
 pub use csv::write_csv;
+pub(crate) use json::JsonText;
 pub use json::{JsonWriter, write_error, write_json};
+pub use msgpack::{write_msgpack, write_msgpack_error};
 
 use crate::ast::Statement;
 use crate::{QueryError, Zone};

@@ -2,11 +2,25 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use stripchart_core::{Column, Frame, Values};
+use stripchart_core::{Column, Frame, KeyRef, Values};
 
-use super::{Scope, collect_field_keys, collect_tag_keys, collect_tag_values, page, refuse_time};
+use super::{KeyTest, Scope, page, refuse_time};
 use crate::QueryError;
-use crate::ast::{Cardinality, ShowClauses};
+use crate::ast::{Cardinality, Expr, ShowClauses};
+
+/// The bare statements whose answer is an estimate, under another heading.
+pub(super) fn is_estimated(what: &Cardinality, exact: bool, clauses: &ShowClauses) -> bool {
+    matches!(what, Cardinality::Series | Cardinality::Measurement)
+        && !exact
+        && clauses.from.is_empty()
+        && clauses.condition.is_none()
+        && clauses.group_by.is_empty()
+}
+
+/// An estimate.
+pub(super) fn estimated(count: u64) -> Vec<Frame> {
+    vec![single("cardinality estimation", count)]
+}
 
 pub(super) fn show(
     scope: &Scope<'_>,
@@ -15,60 +29,147 @@ pub(super) fn show(
     clauses: &ShowClauses,
 ) -> Result<Vec<Frame>, QueryError> {
     let name = match what {
-        Cardinality::Series => "SERIES",
-        Cardinality::Measurement => "MEASUREMENT",
-        Cardinality::TagKey => "TAG KEY",
-        Cardinality::TagValues(_) => "TAG VALUES",
+        Cardinality::Series => "SERIES EXACT",
+        Cardinality::Measurement => "MEASUREMENT EXACT",
+        Cardinality::TagKey => "TAG KEY EXACT",
+        Cardinality::TagValues(_) => "TAG VALUES EXACT",
+        // InfluxDB leaves the word out here.
         Cardinality::FieldKey => "FIELD KEY",
     };
-    refuse_time(clauses, &format!("SHOW {name} EXACT CARDINALITY"))?;
-    // Only the bare statement is answered with an estimate, under another heading.
-    let estimated = !exact && clauses.from.is_empty() && clauses.condition.is_none();
-    Ok(match what {
-        Cardinality::Series => {
-            let series = series(scope, clauses)?;
-            if estimated {
-                let all = series.values().map(BTreeSet::len).sum();
-                return Ok(vec![single("cardinality estimation", all)]);
-            }
-            per_measurement(series, clauses)
-        }
+    refuse_time(clauses, &format!("SHOW {name} CARDINALITY"))?;
+    if is_estimated(what, exact, clauses) {
+        return Ok(estimated(estimate(scope, what)?));
+    }
+    let groups = match what {
+        Cardinality::Series => count(scope, clauses, false, |key, into| {
+            into.insert(key.as_str().to_owned());
+        })?,
         Cardinality::Measurement => {
-            let count = series(scope, clauses)?.len();
-            if estimated {
-                return Ok(vec![single("cardinality estimation", count)]);
+            let found = count(scope, clauses, false, |key, into| {
+                into.insert(key.measurement().to_owned());
+            })?;
+            // Under no name: one count, or one per group.
+            let mut all = Groups::new();
+            for ((_, tags), members) in found {
+                all.entry((String::new(), tags)).or_default().extend(members);
             }
-            if count == 0 { Vec::new() } else { vec![single("count", count)] }
+            all
         }
-        Cardinality::TagKey => per_measurement(collect_tag_keys(scope, None, clauses)?, clauses),
-        Cardinality::FieldKey => per_measurement(collect_field_keys(scope, clauses)?, clauses),
+        Cardinality::TagKey => count(scope, clauses, false, |key, into| {
+            into.extend(key.tags().map(|(key, _)| key.to_owned()));
+        })?,
         Cardinality::TagValues(key) => {
-            per_measurement(collect_tag_values(scope, key, clauses, true)?, clauses)
+            let test = KeyTest::new(key)?;
+            count(scope, clauses, true, |series, into| {
+                let tags = series.tags().filter(|(key, _)| test.accepts(key));
+                // No key has a line feed, so that no two pairs are taken for one.
+                into.extend(tags.map(|(key, value)| format!("{key}\n{value}")));
+            })?
         }
-    })
+        Cardinality::FieldKey => {
+            let fields = super::collect_field_keys(scope, clauses)?;
+            count(scope, clauses, false, |key, into| {
+                let of_measurement = fields.get(key.measurement()).into_iter().flatten();
+                into.extend(of_measurement.map(|(name, _)| name.clone()));
+            })?
+        }
+    };
+    Ok(frames(groups, clauses))
 }
 
-fn series(
+/// By measurement and grouped tags, what is counted.
+type Groups = BTreeMap<(String, Vec<(String, String)>), BTreeSet<String>>;
+
+/// Calls `each` with every series that the clauses select and with the set of its group.
+fn count(
     scope: &Scope<'_>,
     clauses: &ShowClauses,
-) -> Result<BTreeMap<String, BTreeSet<String>>, QueryError> {
-    let mut found: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
-    scope.for_each_series(clauses, false, |key| {
-        let of_measurement = found.entry(key.measurement().to_owned()).or_default();
-        of_measurement.insert(key.as_str().to_owned());
+    missing_is_null: bool,
+    mut each: impl FnMut(KeyRef<'_>, &mut BTreeSet<String>),
+) -> Result<Groups, QueryError> {
+    let grouping = Grouping::new(clauses)?;
+    let mut found = Groups::new();
+    scope.for_each_series(clauses, missing_is_null, |key| {
+        let place = (key.measurement().to_owned(), grouping.tags(key));
+        each(key, found.entry(place).or_default());
     })?;
     Ok(found)
 }
 
-fn per_measurement<T>(found: BTreeMap<String, BTreeSet<T>>, clauses: &ShowClauses) -> Vec<Frame> {
-    let frames = found.into_iter().filter_map(|(name, members)| {
-        let counts = page([members.len()], clauses.limit, clauses.offset);
-        counts.first().map(|count| Frame { name, ..single("count", *count) })
+/// `GROUP BY`.
+struct Grouping {
+    all: bool,
+    names: Vec<String>,
+    patterns: Vec<regex::Regex>,
+}
+
+impl Grouping {
+    fn new(clauses: &ShowClauses) -> Result<Self, QueryError> {
+        let mut grouping = Grouping { all: false, names: Vec::new(), patterns: Vec::new() };
+        for dimension in &clauses.group_by {
+            match dimension.expr.unparenthesized() {
+                Expr::Wildcard(_) => grouping.all = true,
+                Expr::Variable(tag) => grouping.names.push(tag.name.clone()),
+                Expr::Regex(regex) => {
+                    let regex = regex.compile();
+                    let regex = regex.map_err(|error| QueryError::invalid(error.to_string()))?;
+                    grouping.patterns.push(regex);
+                }
+                _ => return Err(QueryError::invalid("only time and tag dimensions allowed")),
+            }
+        }
+        grouping.names.sort();
+        grouping.names.dedup();
+        Ok(grouping)
+    }
+
+    /// The tags that a series is grouped by, sorted; those named are there even if empty.
+    fn tags(&self, series: KeyRef<'_>) -> Vec<(String, String)> {
+        let named = self.names.iter();
+        let mut tags: BTreeMap<String, String> = named
+            .map(|name| (name.clone(), series.tag(name).unwrap_or_default().to_owned()))
+            .collect();
+        for (key, value) in series.tags() {
+            if self.all || self.patterns.iter().any(|pattern| pattern.is_match(key)) {
+                tags.insert(key.to_owned(), value.to_owned());
+            }
+        }
+        tags.into_iter().collect()
+    }
+}
+
+fn frames(groups: Groups, clauses: &ShowClauses) -> Vec<Frame> {
+    let groups = groups.into_iter().filter(|(_, members)| !members.is_empty());
+    let frames = groups.filter_map(|((name, tags), members)| {
+        // Limits are about the rows of a series, of which each has one.
+        page([members.len()], clauses.limit, clauses.offset).first().map(|count| Frame {
+            name,
+            tags,
+            ..single("count", *count as u64)
+        })
     });
     frames.collect()
 }
 
-fn single(column: &str, count: usize) -> Frame {
+/// How many there are; without a look at each series where one policy has them all.
+fn estimate(scope: &Scope<'_>, what: &Cardinality) -> Result<u64, QueryError> {
+    let measurements = scope.measurements(&[])?;
+    if let Cardinality::Measurement = what {
+        let names: BTreeSet<String> = measurements.into_iter().map(|(_, name)| name).collect();
+        return Ok(names.len() as u64);
+    }
+    if scope.views.len() == 1 {
+        let counts = measurements.iter().map(|(view, name)| view.series_count(name));
+        return counts.sum::<Result<u64, _>>().map_err(QueryError::storage);
+    }
+    let mut keys = BTreeSet::new();
+    scope.for_each_series(&ShowClauses::default(), false, |key| {
+        keys.insert(key.as_str().to_owned());
+    })?;
+    Ok(keys.len() as u64)
+}
+
+fn single(column: &str, count: u64) -> Frame {
     let count = i64::try_from(count).unwrap_or(i64::MAX);
     Frame::default().column(Column::new(column, Values::Integer(vec![count])))
 }

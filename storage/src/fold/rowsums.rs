@@ -11,8 +11,8 @@ use crate::codec::{Lanes, NumberBlock, Numbers, TileRows};
 use crate::dispatch::{self, Kernel};
 use crate::partials::{Aggregates, Number, Run, Sum};
 
-/// Columns that are kept at a time.
-const COLUMNS: usize = 64;
+/// Columns that are kept at a time; of as many fields at most.
+pub(super) const COLUMNS: usize = 64;
 /// Buckets with more rows on average are as quick by themselves.
 const ROWS_A_BUCKET: usize = 64;
 
