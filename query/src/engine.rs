@@ -16,7 +16,7 @@ use crate::records::{Records, Store};
 use crate::running::{self, Registry, RunningQuery};
 use crate::users::{self, User};
 use crate::{ParseError, QueryError, StatementResult};
-use crate::{continuous, delete, into, manage, shards, show, subscriptions};
+use crate::{continuous, delete, explain, into, manage, shards, show, subscriptions};
 
 /// How a query is to be run.
 #[derive(Debug, Clone)]
@@ -241,6 +241,9 @@ impl Engine {
     ) -> Result<Vec<Frame>, QueryError> {
         match statement {
             Statement::ShowQueries => return Ok(vec![self.shared.registry.list(options.now)]),
+            Statement::Explain { analyze, select } => {
+                return Ok(vec![explain::run(self, select, *analyze, options)?]);
+            }
             Statement::KillQuery { id, .. } => {
                 self.shared.registry.kill(*id)?;
                 return Ok(Vec::new());

@@ -87,6 +87,7 @@ mod delete;
 mod engine;
 mod error;
 mod exec;
+mod explain;
 mod functions;
 #[cfg(feature = "http")]
 pub mod http;

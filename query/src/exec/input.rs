@@ -9,6 +9,7 @@ use stripchart_core::{Column, FieldType, Frame, TimeRange, Timestamp, ValueRef};
 use stripchart_storage::{Direction, FieldInfo, Series, SeriesScan, View};
 
 use super::filter::{self, Cell};
+use super::rollups::Rollups;
 use crate::QueryError;
 use crate::functions::cast;
 use crate::limits::Budget;
@@ -33,6 +34,8 @@ pub(crate) enum InputSource {
 pub(crate) struct StoredSource {
     pub view: View,
     pub fields: Vec<FieldInfo>,
+    /// The same series with their rollups, where those may be used.
+    pub rolled: Option<Rollups>,
 }
 
 impl StoredSource {

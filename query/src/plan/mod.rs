@@ -23,7 +23,7 @@ mod types;
 use std::sync::Arc;
 
 use stripchart_core::{FieldType, FieldValue, Unit};
-use stripchart_storage::{FieldInfo, View};
+use stripchart_storage::{FieldInfo, RolledView, View};
 
 pub(crate) use node::{Condition, Node, Slot, means_field};
 pub(crate) use schema::Schema;
@@ -60,6 +60,8 @@ pub(crate) struct Plan {
     pub refs: Arc<[Reference]>,
     /// The functions, each once however often it is written.
     pub calls: Vec<Call>,
+    /// How each is written.
+    pub call_texts: Vec<String>,
     pub condition: Option<Arc<Condition>>,
 }
 
@@ -73,7 +75,13 @@ impl Plan {
 /// Where rows come from.
 #[derive(Debug)]
 pub(crate) enum PlannedSource {
-    Measurement { view: Arc<View>, name: String, fields: Vec<FieldInfo> },
+    Measurement {
+        view: Arc<View>,
+        name: String,
+        fields: Vec<FieldInfo>,
+        /// The same with its rollups, if the policy has some.
+        rolled: Option<Arc<RolledView>>,
+    },
     Subquery(Arc<Plan>),
 }
 

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use stripchart_core::{FieldType, FieldValue, Timestamp, Unit};
-use stripchart_storage::{Db, View};
+use stripchart_storage::{Db, Reads, RolledView, View};
 
 use super::call::{aggregate_of, reducer_of, transform_of};
 use super::compile::{check, is_time};
@@ -27,6 +27,8 @@ pub(crate) struct Planner<'a> {
     db: &'a Db,
     options: &'a ExecuteOptions<'a>,
     views: BTreeMap<(String, Option<String>), Arc<View>>,
+    /// Counts what is read of the views.
+    reads: Option<Reads>,
 }
 
 /// What a subquery has from the query around it.
@@ -49,15 +51,21 @@ struct GroupBy {
 
 impl<'a> Planner<'a> {
     pub(crate) fn new(db: &'a Db, options: &'a ExecuteOptions<'a>) -> Self {
-        Planner { db, options, views: BTreeMap::new() }
+        Planner { db, options, views: BTreeMap::new(), reads: None }
     }
 
-    /// The view of a database and policy, those of the request where none are named.
-    pub(crate) fn view(
-        &mut self,
-        database: Option<&str>,
-        policy: Option<&str>,
-    ) -> Result<Arc<View>, QueryError> {
+    /// The same, counting in `reads` what running the plan reads.
+    pub(crate) fn counted_by(mut self, reads: &Reads) -> Self {
+        self.reads = Some(reads.clone());
+        self
+    }
+
+    /// The database and policy that are meant, those of the request where none are named.
+    fn names<'n>(
+        &'n self,
+        database: Option<&'n str>,
+        policy: Option<&'n str>,
+    ) -> Result<(&'n str, Option<&'n str>), QueryError> {
         let name = database.or(self.options.database).filter(|name| !name.is_empty());
         let name = name.ok_or(QueryError::DatabaseRequired)?;
         let policy = match (policy, database) {
@@ -66,14 +74,46 @@ impl<'a> Planner<'a> {
             // A database named without a policy means its own default.
             (None, Some(_)) => None,
         };
-        let policy = policy.filter(|policy| !policy.is_empty());
+        Ok((name, policy.filter(|policy| !policy.is_empty())))
+    }
+
+    /// The view of a database and policy, those of the request where none are named.
+    pub(crate) fn view(
+        &mut self,
+        database: Option<&str>,
+        policy: Option<&str>,
+    ) -> Result<Arc<View>, QueryError> {
+        let (name, policy) = self.names(database, policy)?;
         let key = (name.to_owned(), policy.map(str::to_owned));
         if let Some(view) = self.views.get(&key) {
             return Ok(Arc::clone(view));
         }
-        let view = Arc::new(self.db.view(name, policy).map_err(QueryError::from_db)?);
+        let mut view = self.db.view(name, policy).map_err(QueryError::from_db)?;
+        if let Some(reads) = &self.reads {
+            view = view.counted_by(reads);
+        }
+        let view = Arc::new(view);
         self.views.insert(key, Arc::clone(&view));
         Ok(view)
+    }
+
+    /// The view of a policy with its rollups, if it has some.
+    fn rolled(
+        &self,
+        database: Option<&str>,
+        policy: Option<&str>,
+    ) -> Result<Option<Arc<RolledView>>, QueryError> {
+        let (name, policy) = self.names(database, policy)?;
+        let catalog = self.db.catalog();
+        let found = catalog.database(name).and_then(|database| match policy {
+            Some(policy) => database.policy(policy),
+            None => Some(database.default_policy()),
+        });
+        if found.is_none_or(|policy| policy.rollups.is_empty()) {
+            return Ok(None);
+        }
+        let view = self.db.rolled_view(name, policy).map_err(QueryError::from_db)?;
+        Ok(Some(Arc::new(view)))
     }
 
     /// Plans `select`, a subquery if it inherits something.
@@ -140,6 +180,7 @@ impl<'a> Planner<'a> {
             columns: output,
             refs: columns.refs.into(),
             calls: columns.calls,
+            call_texts: columns.call_keys,
             condition: condition.map(Arc::new),
             sources,
         };
@@ -251,10 +292,14 @@ impl<'a> Planner<'a> {
                         MeasurementName::Name(name) => vec![name.clone()],
                         MeasurementName::Regex(regex) => matching(&view, regex)?,
                     };
+                    let rolled =
+                        self.rolled(measurement.database.as_deref(), measurement.policy.as_deref());
+                    let rolled = rolled?;
                     planned.extend(names.into_iter().map(|name| PlannedSource::Measurement {
                         fields: view.fields(&name),
                         view: Arc::clone(&view),
                         name,
+                        rolled: rolled.clone(),
                     }));
                 }
             }
