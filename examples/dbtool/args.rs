@@ -103,10 +103,10 @@ pub(crate) struct VerifyArgs {
     pub(crate) dir: PathBuf,
 }
 
-/// Set damaged files aside, so that the database opens and serves the rest, and say what is missing
+/// Set damaged files aside, put what can be read of them in their place, and say what is lost
 ///
-/// They go into the folder `quarantine`, each with a text that says why, and are never deleted. Of a file that is damaged in part the rest is
-/// served; it stays where it is, and is named. If anything is missing the exit status is 3.
+/// They go into the folder `quarantine`, each with a text that says why, and are never deleted. What is lost is named by measurement,
+/// series, field and times in nanoseconds. If anything was damaged the exit status is 3.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Example:\n  dbtool repair /var/lib/stripchart")]
 pub(crate) struct RepairArgs {

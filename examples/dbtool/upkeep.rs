@@ -61,25 +61,39 @@ pub(crate) fn verify(args: &VerifyArgs, watch: &Watch) -> Result<Outcome, Box<dy
 }
 
 pub(crate) fn repair(args: &RepairArgs, watch: &Watch) -> Result<Outcome, Box<dyn Error>> {
-    // Opening sets aside what cannot be used at all; the rest has to be read to be known.
+    // Opening sets aside what cannot be used at all; of the rest what can be read is written again.
     let db = open(&args.dir)?;
-    let report = db.verify(|progress| watch.part(progress.bytes_done, progress.bytes, "bytes"))?;
+    let set_aside = db.health().quarantined;
+    let report = db.repair(|progress| watch.part(progress.bytes_done, progress.bytes, "bytes"))?;
     watch.clear();
-    let health = db.health();
-    for file in &health.quarantined {
+    for file in &set_aside {
         println!("set aside: {}, {}", file.path.display(), text::bytes(file.bytes));
         eprintln!("dbtool: {}", file.why);
     }
-    for problem in &report.problems {
+    for segment in &report.repaired {
+        eprintln!("dbtool: {}", segment.why);
+        match &segment.replaced_by {
+            Some(new) => {
+                println!("repaired: {}, with {}", new.display(), text::counted(segment.rows, "row"),)
+            }
+            None => println!("nothing can be read: {}", segment.path.display()),
+        }
+        println!("  as it was: {}", segment.kept_at.display());
+        segment.lost.iter().for_each(|lost| println!("  lost: {lost}"));
+        if segment.lost.is_empty() {
+            println!("  nothing is lost: what was known of the values is computed anew");
+        }
+    }
+    for problem in &report.remaining {
         println!("damaged and in use: {}", problem.path.display());
         eprintln!("dbtool: {problem}");
     }
-    if health.quarantined.is_empty() && report.is_clean() {
+    if set_aside.is_empty() && report.is_clean() {
         println!("nothing is wrong");
         return Ok(Outcome::Done);
     }
     println!(
-        "the database opens and serves all else; what is named here is missing until it is restored"
+        "the database serves all else; what is named here is missing until it is written again"
     );
     Ok(Outcome::InPart)
 }

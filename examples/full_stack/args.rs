@@ -13,8 +13,8 @@ use stripchart_core::DurationLiteral;
 #[derive(Debug, Parser)]
 #[command(name = "full_stack", version, max_term_width = 100)]
 pub(crate) struct Args {
-    /// Address to serve on. Anyone who can reach it can read and write: keep it on loopback, or put a proxy that asks
-    /// for a password before it
+    /// Address to serve on. Anyone who can reach it can read and write, unless --auth is given: keep it on loopback, or put
+    /// a proxy that speaks TLS before it
     #[arg(long, value_name = "IP:PORT", default_value = "127.0.0.1:8086")]
     pub(crate) listen: SocketAddr,
 
@@ -50,6 +50,17 @@ pub(crate) struct Args {
     /// browser
     #[arg(long = "allow-host", value_name = "NAME")]
     pub(crate) allow_hosts: Vec<String>,
+
+    /// Asks everybody for a name and a password; users and their rights are made as in InfluxDB. The first statement that
+    /// is answered is CREATE USER name WITH PASSWORD 'password' WITH ALL PRIVILEGES. Pages are shown to whoever may read
+    /// what they show
+    #[arg(long)]
+    pub(crate) auth: bool,
+
+    /// A file with a secret: requests may then come with a token (JSON Web Token) that was signed with it. Space around
+    /// it does not count
+    #[arg(long, value_name = "FILE", requires = "auth")]
+    pub(crate) auth_secret: Option<PathBuf>,
 }
 
 fn duration(text: &str) -> Result<DurationLiteral, String> {

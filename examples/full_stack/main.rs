@@ -34,6 +34,11 @@ fn run(args: &Args) -> Result<(), Box<dyn Error>> {
     let stack = Arc::new(Stack::start(args, sources)?);
     println!("stripchart: data in {}, kept for {}", args.data.display(), kept(args));
     println!("open http://{address}/ in a browser; Ctrl-C stops");
+    if !args.auth && !address.ip().is_loopback() {
+        eprintln!(
+            "warning: whoever can reach {address} can read and write; --auth asks for a password"
+        );
+    }
     server::serve(listener, &stack)?;
     println!("stopping: writing out what is in memory");
     stack.stop()?;

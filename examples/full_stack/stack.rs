@@ -82,14 +82,24 @@ impl Stack {
                 Some(sampler.spawn(sink, clock)?)
             }
         };
+        let secret = match &args.auth_secret {
+            Some(file) => std::fs::read_to_string(file)
+                .map_err(|error| format!("--auth-secret {}: {error}", file.display()))?,
+            None => String::new(),
+        };
+        let guard = Guard::new(args.allow_hosts.iter().cloned());
+        let influx = InfluxDb::builder(Arc::clone(&engine))
+            .guard(guard.clone())
+            .authentication(args.auth)
+            .shared_secret(secret.trim().as_bytes());
         let limits = Limits { max_memory_bytes: Some(QUERY_BYTES), ..Limits::default() };
         let continuous =
             engine.spawn_continuous(Arc::new(now), limits.clone(), warn_of_continuous)?;
         let running = Running { host, cluster, _continuous: continuous, _background: db.spawn()? };
         Ok(Stack {
             running: Mutex::new(Some(running)),
-            influx: InfluxDb::builder(Arc::clone(&engine)).limits(limits).build(),
-            guard: Guard::new(args.allow_hosts.iter().cloned()),
+            influx: influx.limits(limits).build(),
+            guard,
             site: Site {
                 host_database: HOST_DATABASE.to_owned(),
                 cluster_database: CLUSTER_DATABASE.to_owned(),
@@ -118,9 +128,30 @@ impl Stack {
             *response.status_mut() = StatusCode::METHOD_NOT_ALLOWED;
             return response;
         }
+        if let Err(refusal) = self.may_see_pages(request) {
+            return *refusal;
+        }
         let page_request =
             PageRequest::from_query(request.uri().query().unwrap_or_default(), now());
         http_response(self.site.respond(&*self.engine, request.uri().path(), &page_request))
+    }
+
+    /// Whether whoever asks may see pages: they may read all that pages show.
+    fn may_see_pages(&self, request: &Request<Bytes>) -> Result<(), Box<Response<Body>>> {
+        if !self.influx.authenticates() {
+            return Ok(());
+        }
+        let user = self.influx.who_asks(request, now())?;
+        let catalog = self.db.catalog();
+        let shown = [HOST_DATABASE, CLUSTER_DATABASE];
+        let mut shown = shown.into_iter().filter(|name| catalog.database(name).is_some());
+        if user.is_some_and(|user| shown.all(|name| user.may_read(name))) {
+            return Ok(());
+        }
+        let why = "pages are shown to users who may read the databases that they show\n";
+        let mut response = Response::new(Body::from(why));
+        *response.status_mut() = StatusCode::FORBIDDEN;
+        Err(Box::new(response))
     }
 
     /// Prints what went wrong since the last call, each thing once.

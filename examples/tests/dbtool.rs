@@ -308,6 +308,28 @@ fn a_damaged_file_is_named_and_the_rest_is_shown() {
 }
 
 #[test]
+fn repair_says_what_is_lost_and_keeps_the_rest() {
+    let folder = tempdir().unwrap();
+    drop(database(folder.path()));
+    let dir = text(folder.path());
+    let before = dbtool(&["dump", dir]).done().lines().count();
+    let list = dbtool(&["dump", dir, "--what", "segments", "--json"]).done();
+    let first: serde_json::Value = serde_json::from_str(list.lines().next().unwrap()).unwrap();
+    let path = first["path"].as_str().unwrap();
+    let mut bytes = std::fs::read(path).unwrap();
+    // The first part behind the header.
+    bytes[17] ^= 1;
+    std::fs::write(path, bytes).unwrap();
+    let said = dbtool(&["repair", dir]);
+    assert_eq!(said.status, 3, "{said:?}");
+    assert!(said.err.contains(path) && said.out.contains("\n  lost: "), "{said:?}");
+    assert!(said.out.contains("\n  as it was: "), "{said:?}");
+    assert!(dbtool(&["dump", dir]).done().lines().count() <= before);
+    let said = dbtool(&["verify", dir]).done();
+    assert!(said.contains("nothing is wrong"), "{said}");
+}
+
+#[test]
 fn compacting_makes_one_segment_of_several() {
     let folder = tempdir().unwrap();
     let db = database(folder.path());

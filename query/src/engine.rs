@@ -16,7 +16,7 @@ use crate::records::{Records, Store};
 use crate::running::{self, Registry, RunningQuery};
 use crate::users::{self, User};
 use crate::{ParseError, QueryError, StatementResult};
-use crate::{continuous, delete, into, manage, shards, show, subscriptions};
+use crate::{continuous, delete, explain, into, manage, shards, show, subscriptions};
 
 /// How a query is to be run.
 #[derive(Debug, Clone)]
@@ -241,6 +241,9 @@ impl Engine {
     ) -> Result<Vec<Frame>, QueryError> {
         match statement {
             Statement::ShowQueries => return Ok(vec![self.shared.registry.list(options.now)]),
+            Statement::Explain { analyze, select } => {
+                return Ok(vec![explain::run(self, select, *analyze, options)?]);
+            }
             Statement::KillQuery { id, .. } => {
                 self.shared.registry.kill(*id)?;
                 return Ok(Vec::new());
@@ -301,6 +304,21 @@ impl Engine {
     }
 }
 
+impl Engine {
+    /// Plans `select` and begins to run it; chunks of raw rows will have at most `rows` rows.
+    fn execution<'c>(
+        &self,
+        select: &Select,
+        options: &ExecuteOptions<'c>,
+        rows: usize,
+    ) -> Result<Execution<'c>, QueryError> {
+        let plan = Planner::new(&self.db, options).select(select, None)?;
+        let until = options.deadline.map(Until::Lent);
+        let budget = Budget::new(&options.limits, options.cancel, until);
+        Execution::new(Arc::new(plan), budget, rows)
+    }
+}
+
 /// What the modules of the statements ask of the engine.
 impl Engine {
     /// What people have set.
@@ -347,17 +365,26 @@ fn with_running<'o>(
 }
 
 impl Engine {
-    /// Plans `select` and begins to run it; chunks of raw rows will have at most `rows` rows.
-    fn execution<'c>(
+    /// Chooses points for a chart out of what `select` selects, for the columns between `edges`.
+    pub(crate) fn chosen_points(
         &self,
-        select: &Select,
-        options: &ExecuteOptions<'c>,
-        rows: usize,
-    ) -> Result<Execution<'c>, QueryError> {
+        select: Select,
+        edges: &[i64],
+        options: &ExecuteOptions<'_>,
+        each: &mut dyn FnMut(Frame) -> ControlFlow<()>,
+    ) -> Result<(), QueryError> {
+        let statement = Statement::Select(Box::new(select));
+        let begun = match options.running {
+            Some(_) => None,
+            None => Some(self.begin_statements(&[&statement], options)?),
+        };
+        let options = &with_running(options, begun.as_ref());
+        let Statement::Select(select) = &statement else { return Ok(()) };
         let plan = Planner::new(&self.db, options).select(select, None)?;
         let until = options.deadline.map(Until::Lent);
         let budget = Budget::new(&options.limits, options.cancel, until);
-        Execution::new(Arc::new(plan), budget, rows)
+        let _ = crate::exec::m4(&plan, edges, &budget, each)?;
+        Ok(())
     }
 }
 

@@ -287,9 +287,9 @@ impl InfluxDb {
         gone: &Cancel,
     ) -> Result<Reply, Reply> {
         Ok(match path {
-            "/query" => self.query(request, self.user(request, now)?.as_deref(), now, gone),
-            "/write" => self.write(request, self.user(request, now)?.as_deref(), now),
-            "/api/v2/write" => self.write_v2(request, self.user(request, now)?.as_deref(), now),
+            "/query" => self.query(request, self.user(request, now)?, now, gone),
+            "/write" => self.write(request, self.user(request, now)?.as_ref(), now),
+            "/api/v2/write" => self.write_v2(request, self.user(request, now)?.as_ref(), now),
             "/api/v2/query" => {
                 self.counters.flux_queries.add(1);
                 Reply::plain(StatusCode::FORBIDDEN, FLUX_DISABLED)

@@ -23,7 +23,7 @@ use crate::result::chunk::Chunk;
 use crate::result::{CsvText, JsonText};
 use crate::{
     Cancel, Deadline, Engine, ExecuteOptions, FormatOptions, Limits, Message, QueryError,
-    StatementResult, Zone,
+    RunningQuery, StatementResult, User, Zone,
 };
 
 /// Bytes of text from which on a piece is handed out.
@@ -66,6 +66,8 @@ pub struct StreamOptions {
     pub format: TextFormat,
     /// How instants are written, and whether JSON is indented.
     pub text: FormatOptions,
+    /// Who asks: lists show only what he may see. `None` sees everything.
+    pub user: Option<User>,
     /// Asked for a remark to stand beside the first result of each statement that did not fail.
     pub remark: Option<fn(&Statement) -> Option<Message>>,
 }
@@ -84,6 +86,7 @@ impl StreamOptions {
             chunk_rows: None,
             format: TextFormat::default(),
             text: FormatOptions::default(),
+            user: None,
             remark: None,
         }
     }
@@ -95,12 +98,14 @@ impl StreamOptions {
         self
     }
 
-    fn borrowed(&self) -> ExecuteOptions<'_> {
+    fn borrowed<'o>(&'o self, running: Option<&'o RunningQuery>) -> ExecuteOptions<'o> {
         let mut options = ExecuteOptions::new(self.now);
+        options.user = self.user.as_ref();
+        options.running = running;
         options.database = self.database.as_deref();
         options.policy = self.policy.as_deref();
         options.limits = self.limits.clone();
-        options.cancel = self.cancel.as_ref();
+        options.cancel = running.map(RunningQuery::cancel).or(self.cancel.as_ref());
         options.deadline =
             self.deadline.as_ref().map(|(at, clock)| Deadline { at: *at, clock: &**clock });
         options
@@ -155,11 +160,18 @@ impl Engine {
     /// ```
     #[must_use]
     pub fn stream(&self, query: Query, options: StreamOptions) -> AnswerStream {
+        let listed = self.begin(&query, &options.borrowed(None));
+        let (listed, refused) = match listed {
+            Ok(listed) => (Some(listed), None),
+            Err(error) => (None, Some(error)),
+        };
         AnswerStream {
             engine: self.clone(),
             statements: query.statements.into_iter().enumerate().collect(),
             text: Text::new(&options),
             options,
+            listed,
+            refused,
             running: None,
             failed: false,
             finished: false,
@@ -167,15 +179,20 @@ impl Engine {
     }
 
     /// Begins to run one statement.
-    fn start(&self, statement: &Statement, options: &StreamOptions) -> Result<Rows, QueryError> {
-        let lent = options.borrowed();
+    fn start(
+        &self,
+        statement: &Statement,
+        options: &StreamOptions,
+        listed: Option<&RunningQuery>,
+    ) -> Result<Rows, QueryError> {
+        let lent = options.borrowed(listed);
         if let Statement::Select(select) = statement
             && select.target.is_none()
         {
             let plan = Planner::new(self.db(), &lent).select(select, None)?;
             let deadline = options.deadline.clone();
             let until = deadline.map(|(at, clock)| Until::Shared(at, clock));
-            let budget = Budget::new(&options.limits, options.cancel.as_ref(), until);
+            let budget = Budget::new(&options.limits, lent.cancel, until);
             let rows = options.chunk_rows.unwrap_or(ROWS).min(1 << 20);
             let execution = Execution::new(Arc::new(plan), budget, rows)?;
             return Ok(Rows::Select(Box::new(execution)));
@@ -239,6 +256,10 @@ pub struct AnswerStream {
     statements: VecDeque<(usize, Statement)>,
     options: StreamOptions,
     text: Text,
+    /// Its place among the queries that run.
+    listed: Option<RunningQuery>,
+    /// Why it has none, until that is said.
+    refused: Option<QueryError>,
     running: Option<Running>,
     failed: bool,
     finished: bool,
@@ -294,12 +315,15 @@ impl AnswerStream {
     fn begin(&mut self) {
         let Some((id, statement)) = self.statements.pop_front() else {
             self.finished = true;
+            self.listed = None;
             return self.text.finish();
         };
-        let started = if self.failed {
+        let started = if let Some(refused) = self.refused.take() {
+            Err(refused)
+        } else if self.failed {
             Err(QueryError::NotExecuted)
         } else {
-            self.engine.start(&statement, &self.options)
+            self.engine.start(&statement, &self.options, self.listed.as_ref())
         };
         match started {
             Ok(rows) => {

@@ -299,10 +299,10 @@ impl Shared {
 }
 
 /// Keeps steps from merging, until it is dropped.
-struct Alone<'a>(&'a Shared);
+pub(crate) struct Alone<'a>(&'a Shared);
 
 impl<'a> Alone<'a> {
-    fn new(shared: &'a Shared) -> Self {
+    pub(crate) fn new(shared: &'a Shared) -> Self {
         let mut work = shared.maintenance.lock();
         // What a step has begun is begun anew.
         work.compaction.job = None;

@@ -12,7 +12,7 @@
 //! | what exists in it | [`Catalog`], [`Database`], [`RetentionPolicy`] |
 //! | writing | [`Writer`], a [`Sink`](stripchart_core::Sink) of batches and of line protocol |
 //! | reading | [`View`], a snapshot; [`TagFilter`], [`Series`], [`SeriesScan`], [`RowBlock`] |
-//! | aggregating where the data is | [`View::fold`], [`View::fold_many`] into [`Partials`]; [`View::last_values`] |
+//! | aggregating where the data is | [`View::fold`], [`View::fold_many`] into [`Partials`]; [`View::last_values`], [`View::latest_rows`] |
 //! | what there is, what it would cost, stopping it | [`View::series_count`], [`View::tag_values`], [`View::cost`], [`Cancel`] |
 //! | reading beside another process | [`Sealed`] |
 //! | taking out and putting in | [`Export`], [`Import`] |
@@ -66,8 +66,9 @@
 //!   looks for it, [`DbBuilder::strict`] refuses instead. A folder that is not opened is left as it was.
 //! - No input panics. Nothing runs by itself: see [`Db::step`] and [`Db::spawn`].
 //!
-//! Someone who truncates a segment while it is open can end the process with `SIGBUS`, as with every mapped file;
-//! [`vfs::ReadMode::Pread`] avoids mapping.
+//! A segment that someone truncates while it is open, or that a failing device cannot read, is an error. Values are never read through
+//! a map; the index is, behind a look at the length, which leaves a gap of microseconds that [`vfs::ReadMode`] describes and
+//! [`vfs::ReadMode::Pread`] does not have.
 //!
 //! # Costs and limits
 //!
@@ -132,6 +133,7 @@ mod import;
 #[cfg(feature = "engine")]
 mod ingest;
 #[cfg(feature = "engine")]
+mod latest;
 mod limits;
 pub mod line_protocol;
 #[cfg(feature = "engine")]
@@ -153,9 +155,13 @@ mod plan;
 #[cfg(feature = "engine")]
 mod quarantine;
 #[cfg(feature = "engine")]
+mod reads;
+#[cfg(feature = "engine")]
 mod record;
 #[cfg(feature = "engine")]
 mod recover;
+#[cfg(feature = "engine")]
+mod repair;
 #[cfg(feature = "engine")]
 mod replay;
 #[cfg(feature = "engine")]
@@ -206,9 +212,12 @@ pub use crate::{
     fold::FoldOptions,
     health::{Damaged, Health},
     import::{Import, ImportError, ImportReport, Refused},
+    latest::LatestRows,
     options::{DbBuilder, SyncPolicy},
     partials::{Aggregates, Number, Partials},
     quarantine::Quarantined,
+    reads::Reads,
+    repair::{Lost, RepairReport, Repaired},
     rolled::{RolledPart, RolledSeries, RolledView},
     rollup::Rollup,
     scan::{Direction, RowBlock, SeriesScan},

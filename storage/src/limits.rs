@@ -3,12 +3,12 @@
 //! A row that would be over a limit is refused by itself, with the others of its batch taken; what exists already is always
 //! written. None is below what InfluxDB accepts as it is installed.
 
-use std::collections::{BTreeSet, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 
 use stripchart_core::{Batch, RejectReason, RejectedRow};
 
 use crate::catalog::{Catalog, PolicyId};
-use crate::head::HeadInner;
+use crate::head::{Head, HeadInner};
 use crate::plan::Plan;
 
 /// How many there may be; see [`DbBuilder`](crate::DbBuilder).
@@ -17,11 +17,17 @@ pub(crate) struct Limits {
     pub(crate) series: usize,
     pub(crate) measurements: usize,
     pub(crate) fields: usize,
+    pub(crate) values_per_tag: usize,
 }
 
 impl Default for Limits {
     fn default() -> Self {
-        Limits { series: 10_000_000, measurements: 1_000_000, fields: 1_000_000 }
+        Limits {
+            series: 10_000_000,
+            measurements: 1_000_000,
+            fields: 1_000_000,
+            values_per_tag: 10_000_000,
+        }
     }
 }
 
@@ -32,6 +38,8 @@ pub(crate) struct Asked<'a> {
     pub(crate) policy: PolicyId,
     pub(crate) batch: &'a Batch,
     pub(crate) head: &'a HeadInner,
+    /// Which values the tags of its series have.
+    pub(crate) tags: &'a Head,
 }
 
 impl Asked<'_> {
@@ -45,7 +53,11 @@ impl Asked<'_> {
             self.measurements(plan);
             self.fields(plan);
         }
-        if self.head.series_count() + self.batch.series_count() > self.limits.series {
+        let most = self.head.series_count() + self.batch.series_count();
+        if most > self.limits.values_per_tag {
+            self.values(plan);
+        }
+        if most > self.limits.series {
             self.series(plan);
         }
         if plan.rejected.len() > before {
@@ -135,16 +147,70 @@ impl Asked<'_> {
         }
     }
 
+    /// Values of a tag among the series of a measurement that have rows in memory.
+    fn values(&self, plan: &mut Plan) {
+        let limit = self.limits.values_per_tag;
+        for (at, table) in self.batch.tables().enumerate() {
+            let measurement = table.measurement();
+            let number = self.head.table_number(self.policy, measurement);
+            let known = number.and_then(|number| self.head.tables().get(number as usize));
+            let known = known.map_or(0, |table| self.head.series_in(table));
+            // No tag has more values than there are series.
+            if known + self.batch.series_count() <= limit {
+                continue;
+            }
+            let mut entered = HashSet::new();
+            let mut new: HashMap<&str, HashSet<&str>> = HashMap::new();
+            let mut over = Vec::new();
+            for (row, series) in plan.tables[at].kept(table.series()) {
+                let key = self.batch.series_entry(*series).key();
+                if entered.contains(series)
+                    || number.is_some_and(|number| self.head.has_series(number, key))
+                {
+                    continue;
+                }
+                let found = key.tags().find_map(|(name, value)| {
+                    let (count, has) = number.map_or((0, false), |number| {
+                        self.tags.tag_value(self.head, number, name, value)
+                    });
+                    let more = new.get(name);
+                    let has = has || more.is_some_and(|more| more.contains(value));
+                    let count = count + more.map_or(0, HashSet::len);
+                    (!has && count >= limit).then_some((count, name, value))
+                });
+                if let Some((count, name, value)) = found {
+                    over.push((row, format!(
+                        "max-values-per-tag limit exceeded ({count}/{limit}): measurement={measurement:?} tag={name:?} value={value:?}"
+                    )));
+                    continue;
+                }
+                entered.insert(series);
+                for (name, value) in key.tags() {
+                    let known = number.is_some_and(|number| {
+                        self.tags.tag_value(self.head, number, name, value).1
+                    });
+                    if !known {
+                        new.entry(name).or_default().insert(value);
+                    }
+                }
+            }
+            over.into_iter().for_each(|(row, limit)| self.refuse_row(plan, at, row, limit));
+        }
+    }
+
     /// Refuses `rows` of a table, those that are not refused yet.
     fn refuse(&self, plan: &mut Plan, at: usize, rows: Vec<usize>, limit: &str, value: usize) {
-        let Some(table) = self.batch.tables().nth(at) else { return };
         for row in rows {
-            if plan.tables[at].refuse(row, table.row_count()) {
-                let measurement = table.measurement().to_owned();
-                let limit = format!("max-{limit} limit exceeded: ({value})");
-                let reason = RejectReason::Limit { limit };
-                plan.rejected.push(RejectedRow { measurement, row, reason });
-            }
+            self.refuse_row(plan, at, row, format!("max-{limit} limit exceeded: ({value})"));
+        }
+    }
+
+    fn refuse_row(&self, plan: &mut Plan, at: usize, row: usize, limit: String) {
+        let Some(table) = self.batch.tables().nth(at) else { return };
+        if plan.tables[at].refuse(row, table.row_count()) {
+            let measurement = table.measurement().to_owned();
+            let reason = RejectReason::Limit { limit };
+            plan.rejected.push(RejectedRow { measurement, row, reason });
         }
     }
 

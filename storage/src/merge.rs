@@ -82,6 +82,7 @@ impl Job {
             segments: run.clone(),
             deletes: Deletes::of(&tombstones, policy),
             cancel: Cancel::new(),
+            reads: None,
             horizon: i64::MIN,
         };
         let id = work.segment_id();
@@ -190,7 +191,7 @@ fn parts_of(series: &Series, wanted: &[Wanted], effort: Effort) -> Result<Vec<Pa
         match copyable(&cluster, effort) {
             Some((segment, run)) if pending.may_end(run, clusters.is_empty()) => {
                 parts.extend(pending.take(wanted).map(Part::Rows));
-                parts.push(Part::Copied(segment.copy(run, wanted)?));
+                parts.push(Part::Copied(segment.copy_run(run, wanted)?));
             }
             _ => pending.push(load_cluster(cluster, wanted, all)?),
         }

@@ -181,6 +181,17 @@ impl DbBuilder {
         self
     }
 
+    /// How many values a tag may have in the series of one measurement that have rows in memory, see [`DbBuilder::max_series`]; default
+    /// ten million, that is, no more than there may be series. InfluxDB's default is 100 000.
+    ///
+    /// A row of a new series with a value beyond is refused, and named with measurement, tag and value; what has rows in memory is
+    /// always written.
+    #[must_use]
+    pub fn max_values_per_tag(mut self, max_values_per_tag: usize) -> Self {
+        self.limits.values_per_tag = max_values_per_tag;
+        self
+    }
+
     /// Whether a database with a damaged file is refused; default no.
     ///
     /// By default a segment that cannot be opened is moved to the folder `quarantine`, a damaged file of the log is copied there, and

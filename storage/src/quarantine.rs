@@ -2,6 +2,7 @@
 //!
 //! ```text
 //! FOLDER/quarantine/shards+POLICY+START_END+NNNNNNNNNNNNNNNN.seg    where it was, with + for /
+//!                                                                   (or a link to it, if a repair has put what can be read in its place)
 //! FOLDER/quarantine/log+NNNNNNNNNNNNNNNN.log                        a copy: what can be read of the original is in use
 //! FOLDER/quarantine/NAME.why                                        text: what is wrong with it
 //! ```
@@ -54,9 +55,7 @@ pub(crate) enum Keep {
 pub(crate) fn set_aside(vfs: &dyn Vfs, root: &Path, damage: &Damage) -> Result<(), ReadError> {
     let folder = root.join(FOLDER);
     create_synced(vfs, root, &folder)?;
-    let relative = damage.path.strip_prefix(root).unwrap_or(&damage.path);
-    let parts: Vec<_> = relative.iter().map(|part| part.to_string_lossy()).collect();
-    let name = parts.join("+");
+    let name = name_of(root, &damage.path);
     let names = list_or_nothing(vfs, &folder)?;
     if damage.keep != Keep::File && names.contains(&format!("{name}{WHY}")) {
         return Ok(());
@@ -83,6 +82,40 @@ pub(crate) fn set_aside(vfs: &dyn Vfs, root: &Path, damage: &Damage) -> Result<(
     vfs.sync_dir(&folder).map_err(|e| ReadError::io(&folder, "sync", e))?;
     let from = damage.path.parent().unwrap_or(root);
     vfs.sync_dir(from).map_err(|e| ReadError::io(from, "sync", e))
+}
+
+/// Keeps a segment that is about to be replaced by what can be read of it, durably: where it will be found. Costs no room where the file system
+/// has links, and does not read what perhaps cannot be read.
+pub(crate) fn keep(
+    vfs: &dyn Vfs,
+    root: &Path,
+    from: &Path,
+    why: &str,
+) -> Result<PathBuf, ReadError> {
+    let folder = root.join(FOLDER);
+    create_synced(vfs, root, &folder)?;
+    let name = name_of(root, from);
+    let path = folder.join(&name);
+    // Numbers of segments are not used again: a repair that was interrupted has kept it already.
+    if list_or_nothing(vfs, &folder)?.contains(&name) {
+        return Ok(path);
+    }
+    let reason = folder.join(format!("{name}{WHY}"));
+    whole::write(vfs, &folder.join("why.tmp"), &reason, why.as_bytes())?.durable()?;
+    if vfs.hard_link(from, &path).is_ok() {
+        vfs.sync_dir(&folder).map_err(|e| ReadError::io(&folder, "sync", e))?;
+        return Ok(path);
+    }
+    let bytes = vfs.read(from).map_err(|e| ReadError::io(from, "read", e))?;
+    whole::write(vfs, &folder.join("copy.tmp"), &path, &bytes)?.durable()?;
+    Ok(path)
+}
+
+/// What a file is called in quarantine.
+fn name_of(root: &Path, path: &Path) -> String {
+    let relative = path.strip_prefix(root).unwrap_or(path);
+    let parts: Vec<_> = relative.iter().map(|part| part.to_string_lossy()).collect();
+    parts.join("+")
 }
 
 pub(crate) fn len(vfs: &dyn Vfs, path: &Path) -> std::io::Result<u64> {

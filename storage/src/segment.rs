@@ -24,6 +24,7 @@
 //! The footer is last, so that one pass writes the file, and is all that opening reads. A file is written under another name,
 //! synced and renamed: one without a valid footer was damaged, not interrupted.
 
+pub(crate) mod ahead;
 mod build;
 pub(crate) mod copy;
 pub(crate) mod cursor;
@@ -230,27 +231,49 @@ impl Segment {
         Ok(Segment { path, footer, bytes, file, root, damage })
     }
 
-    /// Bytes that must have the part's checksum.
-    pub(crate) fn part(&self, part: Part, what: &'static str) -> Result<Cow<'_, [u8]>, ReadError> {
-        let bytes = self.raw(part)?;
-        let computed = crc32c::crc32c(&bytes);
+    /// A copy of bytes that must have the part's checksum: whatever becomes of the file, they stay.
+    pub(crate) fn part(&self, part: Part, what: &'static str) -> Result<Vec<u8>, ReadError> {
+        let mut bytes = Vec::new();
+        self.read_part(part, &mut bytes).map_err(|error| self.noted(error))?;
+        self.checked(part, &bytes, what)?;
+        Ok(bytes)
+    }
+
+    /// That `bytes` have the part's checksum.
+    fn checked(&self, part: Part, bytes: &[u8], what: &'static str) -> Result<(), ReadError> {
+        let computed = crc32c::crc32c(bytes);
         if !crc::holds(part.crc, computed) {
             let found = format!("checksum {computed:08x} instead of {:08x}", part.crc);
             return self.corrupt(part.offset, what, found);
         }
-        Ok(bytes)
+        Ok(())
     }
 
-    fn raw(&self, part: Part) -> Result<Cow<'_, [u8]>, ReadError> {
-        let outside = || {
-            let found = format!("a part of {} bytes beyond the end", part.len);
-            ReadError::corrupt(&self.path, part.offset, "a part inside the file", found)
-        };
-        let len = usize::try_from(part.len).map_err(|_| outside())?;
-        self.file.read(part.offset, len).map_err(|error| match error.kind() {
-            std::io::ErrorKind::UnexpectedEof => self.noted(outside()),
-            _ => self.noted(ReadError::io(&self.path, "read", error)),
-        })
+    /// The bytes of a part in place of what `into` held, unchecked.
+    fn read_part(&self, part: Part, into: &mut Vec<u8>) -> Result<(), ReadError> {
+        let len = usize::try_from(part.len).map_err(|_| self.outside(part))?;
+        let read = self.file.read_into(part.offset, len, into);
+        read.map_err(|error| self.unread(part, error))
+    }
+
+    /// The bytes of a part where they lie, if the file lends them; unchecked. Whoever keeps them looks now and then whether the file
+    /// is still whole: see [`Segment::check`].
+    fn lent(&self, part: Part) -> Result<Cow<'_, [u8]>, ReadError> {
+        let len = usize::try_from(part.len).map_err(|_| self.outside(part))?;
+        let lent = self.file.read(part.offset, len);
+        lent.map_err(|error| self.noted(self.unread(part, error)))
+    }
+
+    fn outside(&self, part: Part) -> ReadError {
+        let found = format!("a part of {} bytes beyond the end", part.len);
+        ReadError::corrupt(&self.path, part.offset, "a part inside the file", found)
+    }
+
+    fn unread(&self, part: Part, error: std::io::Error) -> ReadError {
+        match error.kind() {
+            std::io::ErrorKind::UnexpectedEof => self.outside(part),
+            _ => ReadError::io(&self.path, "read", error),
+        }
     }
 
     /// What is where; read once.
@@ -367,7 +390,7 @@ impl Segment {
                 }
                 Stored::Block(part) => {
                     let at = BlockAt { table, group: run.group as usize, rows, part };
-                    let column = self.block_column(&at, wanted)?;
+                    let column = self.block_column(&at, wanted, 0..rows)?;
                     if run.alone() {
                         column
                     } else {
@@ -499,4 +522,34 @@ fn decode_footer(bytes: &[u8], replaced: usize) -> Result<Footer, Bad> {
 /// The file name of segment `id`.
 pub(crate) fn file_name(id: u64) -> String {
     format!("{id:016x}{SUFFIX}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A segment of which nothing but the bytes of the file is right.
+    pub(super) fn segment_of(file: Arc<dyn SealedFile>) -> Segment {
+        let footer = Footer {
+            root: Part::default(),
+            policy: PolicyId(0),
+            series: 0,
+            rows: 0,
+            bounds: (0, 0),
+            shard: (0, 0),
+            rank: 0,
+            id: 0,
+            level: 0,
+            effort: Effort::Quick,
+            replaces: Vec::new(),
+        };
+        Segment {
+            path: PathBuf::from("segment"),
+            footer,
+            bytes: file.len(),
+            file,
+            root: OnceLock::new(),
+            damage: OnceLock::new(),
+        }
+    }
 }

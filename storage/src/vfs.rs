@@ -146,15 +146,29 @@ pub trait SealedFile: Send + Sync + fmt::Debug {
         self.len() == 0
     }
 
-    /// `len` bytes from `offset` on.
+    /// `len` bytes from `offset` on, lent where the file is in memory: for what is small and looked at again and again.
     ///
     /// # Errors
     ///
     /// [`io::ErrorKind::UnexpectedEof`] if the file is shorter, or if it cannot be read.
     fn read(&self, offset: u64, len: usize) -> io::Result<Cow<'_, [u8]>>;
 
-    /// Whether what was read before may be touched again: a mapped file that someone cut is not to be. Asked now and then, as often as
-    /// a series is read.
+    /// `len` bytes from `offset` on in place of what `into` held, copied, so that they stay whatever becomes of the file.
+    ///
+    /// Memory is taken for bytes inside the file only. After an error `into` holds anything.
+    ///
+    /// # Errors
+    ///
+    /// As [`SealedFile::read`].
+    fn read_into(&self, offset: u64, len: usize, into: &mut Vec<u8>) -> io::Result<()> {
+        let bytes = self.read(offset, len)?;
+        into.clear();
+        into.extend_from_slice(&bytes);
+        Ok(())
+    }
+
+    /// Whether what [`SealedFile::read`] lent before may be touched again: a mapped file that someone cut is not to be. Asked
+    /// whenever a reader begins, and every few series.
     ///
     /// # Errors
     ///
@@ -177,11 +191,17 @@ pub trait FolderLock: Send + Sync + fmt::Debug {
 /// How sealed files are read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub enum ReadMode {
-    /// Mapped into memory, where the system can; cold parts are populated first, so that an unreadable device is an
-    /// error and no signal.
+    /// The index is mapped into memory, where the system can: keys, and what is known of the blocks. Values are read into memory.
+    ///
+    /// A file that somebody cuts, and a device that cannot be read, is an error: of values always, of the index because the length is
+    /// looked at before it is touched and cold parts are populated first. Two gaps remain, in which the system ends the
+    /// process with `SIGBUS`: a file that is cut within the microseconds, at most the time that looking through the keys of a
+    /// measurement takes, between that look and the touch; and a device that fails under index pages that were read before and that
+    /// memory pressure has dropped since.
     #[default]
     Map,
-    /// Read piece by piece. For file systems that do not map well, such as network file systems.
+    /// Read piece by piece; what is read of the index is kept in memory. Has no gap. For file systems that do not map well, such
+    /// as network file systems, and where others may write to the folder.
     Pread,
 }
 

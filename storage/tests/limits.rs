@@ -89,6 +89,46 @@ fn measurements_and_fields_beyond_the_limit_leave_no_trace() {
 }
 
 #[test]
+fn values_of_a_tag_beyond_the_limit_are_refused_and_named() {
+    let (vfs, db) = database(options(&clock()).max_values_per_tag(2));
+    let over = |measurement: &str, tag: &str, value: &str| {
+        format!(
+            "max-values-per-tag limit exceeded (2/2): measurement=\"{measurement}\" tag=\"{tag}\" value=\"{value}\""
+        )
+    };
+    assert_eq!(lines(&db, None, "m,h=a,z=1 v=1 1\nm,h=b,z=1 v=1 1"), (2, vec![]));
+    // A new series of known values, one over, rows of what exists, another measurement, a tag that is new.
+    let body = "m,h=a,z=2 v=1 2\nm,h=c,z=1 v=1 2\nm,h=a,z=1 v=2 2\nn,h=c,z=1 v=1 2\nm,k=c v=1 2\nm,h=c,z=2 v=1 3";
+    assert_eq!(lines(&db, None, body), (4, vec![over("m", "h", "c"); 2]));
+    assert_eq!(lines(&db, None, "m,h=b,z=3 v=1 4"), (0, vec![over("m", "z", "3")]));
+    // What a refused row would have brought does not count.
+    assert_eq!(
+        lines(&db, None, "n,h=c,z=2 v=1 5\nn,h=d,z=3 v=1 5\nn,h=e,z=1 v=1 5"),
+        (2, vec![over("n", "z", "3")])
+    );
+    let before = dump(&db);
+    drop(db);
+    let db = open(&vfs, options(&clock()).max_values_per_tag(2)).unwrap();
+    assert_eq!(dump(&db), before);
+    assert_eq!(lines(&db, None, "m,h=c,z=1 v=1 6").0, 0);
+    // Sealed, they take no memory.
+    db.seal().unwrap();
+    assert_eq!(lines(&db, None, "m,h=c,z=1 v=1 6"), (1, vec![]));
+}
+
+#[test]
+fn the_limit_of_values_is_exact_whatever_the_batches() {
+    for batch in [1, 7, 100] {
+        let (_, db) = database(options(&clock()).max_values_per_tag(50));
+        let hosts: Vec<String> = (0..100).map(|n| format!("m,h=h{n},z={} v=1 1", n % 3)).collect();
+        let taken: usize =
+            hosts.chunks(batch).map(|lines_| lines(&db, None, &lines_.join("\n")).0).sum();
+        assert_eq!(taken, 50, "{batch}");
+        assert_eq!(db.view(DB, None).unwrap().tag_value_count("m", "h").unwrap(), 50);
+    }
+}
+
+#[test]
 fn a_type_that_only_refused_rows_have_is_not_fixed() {
     let (_, db) = database(options(&clock()).max_series(1));
     put(&db, "a", 1, &[("v", 1.0)]).unwrap();

@@ -315,6 +315,7 @@ proptest! {
         db.seal().unwrap();
         let view = db.view(DB, None).unwrap();
         let equal = |key: &str, value: String| TagFilter::Equal { key: key.into(), value };
+        let prefix = |key: &str, prefix: &str| TagFilter::Prefix { key: key.into(), prefix: prefix.into() };
         let host = format!("h{value}");
         let test = { let host = host.clone(); move |v: &str| v < host.as_str() };
         let filters = [
@@ -326,7 +327,17 @@ proptest! {
             TagFilter::Matches { key: "host".into(), test: Arc::new(test) },
             TagFilter::NotMatches { key: "cpu".into(), test: Arc::new(|v| v == "2") },
             TagFilter::And(vec![equal("host", host.clone()), equal("cpu", format!("{one}"))]),
-            TagFilter::Or(vec![equal("host", host), equal("nothing", "x".into())]),
+            TagFilter::Or(vec![equal("host", host.clone()), equal("nothing", "x".into())]),
+            TagFilter::Or(vec![equal("host", host.clone()), equal("cpu", format!("{one}")), prefix("host", "h3")]),
+            TagFilter::Or(vec![equal("host", host), TagFilter::All]),
+            prefix("host", "h1"),
+            prefix("host", "h"),
+            prefix("host", ""),
+            prefix("host", "x"),
+            prefix("nothing", "x"),
+            TagFilter::Not(Box::new(prefix("host", "h2"))),
+            TagFilter::And(vec![prefix("host", "h3"), TagFilter::NotMatches { key: "host".into(), test: Arc::new(|v| v.ends_with('1')) }]),
+            TagFilter::And(vec![prefix("zone", "z"), TagFilter::Matches { key: "cpu".into(), test: Arc::new(|v| v > "1") }]),
             TagFilter::Not(Box::new(equal("nothing", String::new()))),
         ];
         let all = view.series("m", &TagFilter::All).unwrap();
@@ -417,40 +428,4 @@ fn the_cost_of_a_scan_is_known_before() {
     let some = view.cost(&series, &["i"], range).unwrap();
     assert_eq!((some.series, some.blocks, some.rows), (1, 1, 1024));
     assert_eq!(view.cost(&series, &["no"], range).unwrap().blocks, 0);
-}
-
-#[cfg(target_os = "linux")]
-#[test]
-fn a_segment_cut_under_its_map_is_an_error() {
-    let folder = tempfile::tempdir().unwrap();
-    let db = options(&clock()).open(folder.path()).unwrap();
-    db.create_database(DB, None).unwrap();
-    let shape =
-        Shape { start: 0, step: SECOND, jitter: 0, rows: 3000, floats: 0, gaps: 0, seed: 5 };
-    fill(&db, &[shape], 1);
-    let view = db.view(DB, None).unwrap();
-    let series = view.series("m", &TagFilter::All).unwrap();
-    let scan =
-        || view.scan(&series[0], &["i"], TimeRange::ALL, Direction::Ascending).next().unwrap();
-    assert!(scan().is_ok());
-    let shards = folder.path().join("shards");
-    let mut cut = 0;
-    let mut folders = vec![shards];
-    while let Some(folder) = folders.pop() {
-        for entry in std::fs::read_dir(folder).unwrap() {
-            let path = entry.unwrap().path();
-            if path.is_dir() {
-                folders.push(path);
-            } else {
-                std::fs::File::options().write(true).open(path).unwrap().set_len(100).unwrap();
-                cut += 1;
-            }
-        }
-    }
-    assert_eq!(cut, 1);
-    let error = scan().unwrap_err().to_string();
-    assert!(error.contains("cut while it was open"), "{error}");
-    let mut partials = Partials::new(FieldType::Integer, 1, Aggregates::ALL);
-    assert!(view.fold(&series[0], "i", &[0, i64::MAX], &mut partials).is_err());
-    assert!(view.series("m", &TagFilter::All).is_err());
 }

@@ -210,3 +210,158 @@ fn opening_a_damaged_database_may_be_interrupted() {
         }
     }
 }
+
+/// Two series of 300 rows and two fields in one segment, and what a dump of it is.
+fn one_segment(vfs: &SimVfs) -> ((PathBuf, Vec<u8>), Vec<String>) {
+    let db = database(vfs);
+    for host in ["a", "b"] {
+        let mut batch = stripchart_core::Batch::new();
+        let series = batch.series("m", [("host", host)]).unwrap();
+        for at in 0..300i64 {
+            let noise = (at.wrapping_mul(0x5851_F42D_4C95_7F2D) >> 7) % 100_000;
+            let mut row = batch.row(series, Timestamp::from_nanos(at + at % 7));
+            row.field("n", noise);
+            row.field("v", (noise * 31 % 977) as f64 / 8.0);
+        }
+        stripchart_core::Sink::write(&db.writer(DB, None).unwrap(), &batch).unwrap();
+    }
+    db.seal().unwrap();
+    let lines = dump(&db);
+    drop(db);
+    (find(vfs, ".seg").remove(0), lines)
+}
+
+#[test]
+fn what_can_be_read_of_a_damaged_segment_takes_its_place() {
+    let vfs = SimVfs::new();
+    let (segment, good) = one_segment(&vfs);
+    flip(&vfs, &segment, 20);
+    let db = open(&vfs, small()).unwrap();
+    let report = db.repair(|_| {}).unwrap();
+    assert!(report.remaining.is_empty(), "{report:?}");
+    let [repaired] = report.repaired.as_slice() else { panic!("{report:?}") };
+    assert_eq!((&repaired.path, repaired.rows), (&segment.0, 600));
+    // The first block: one field of one series.
+    let [lost] = repaired.lost.as_slice() else { panic!("{repaired:?}") };
+    assert_eq!(lost.to_string(), "field \"n\" of series m,host=a from 0 to 304");
+    assert!(lost.why.contains("checksum"), "{lost:?}");
+    let want: Vec<String> = good
+        .iter()
+        .map(|line| match line.split_once(" n=") {
+            Some((key, values)) if line.starts_with("m,host=a") => {
+                format!("{key} {}", values.split_once(' ').unwrap().1)
+            }
+            _ => line.clone(),
+        })
+        .collect();
+    assert_eq!(dump(&db), want);
+    assert!(db.verify(|_| {}).unwrap().is_clean(), "what is in use now is whole");
+    assert_eq!(vfs.files()[&repaired.kept_at][20], segment.1[20] ^ 0x20, "kept as it was");
+    let health = db.health();
+    assert_eq!((health.quarantined.len(), health.damaged.len()), (1, 0), "{health:?}");
+    drop(db);
+    let db = open(&vfs, small().strict(true)).unwrap();
+    assert_eq!(dump(&db), want);
+    assert!(db.repair(|_| {}).unwrap().is_clean());
+    // Restored by writing it again; what else was there stays.
+    put(&db, "a", 0, &[("v", 9.5)]).unwrap();
+    assert_eq!(dump(&db)[0], "m,host=a 0 v=9.5");
+}
+
+#[test]
+fn wherever_a_segment_is_damaged_what_is_not_named_as_lost_is_there() {
+    let vfs = SimVfs::new();
+    let (segment, good) = one_segment(&vfs);
+    let lines: std::collections::BTreeSet<&str> = good.iter().map(String::as_str).collect();
+    let mut losses = std::collections::BTreeSet::new();
+    for at in (16..segment.1.len() - 112).step_by(13) {
+        let vfs = vfs.after_crash(stripchart_storage::vfs::sim::Crash::KeepAll);
+        flip(&vfs, &segment, at);
+        let db = open(&vfs, small()).unwrap();
+        let report = db.repair(|_| {}).unwrap();
+        let found = dump(&db);
+        assert!(db.verify(|_| {}).unwrap().is_clean(), "{at}");
+        if report.repaired.is_empty() {
+            assert_eq!(found, good, "{at}");
+            continue;
+        }
+        let lost = &report.repaired[0].lost;
+        losses.insert(lost.iter().map(|lost| lost.to_string()).collect::<Vec<_>>());
+        let is_lost = |key: &str, time: i64, field: &str| {
+            lost.iter().any(|lost| {
+                lost.series.as_ref().is_none_or(|series| series.to_string() == key)
+                    && lost.field.as_ref().is_none_or(|name| name == field)
+                    && (lost.times.0.nanos()..=lost.times.1.nanos()).contains(&time)
+            })
+        };
+        // Every line that was there, without what is lost.
+        let want: Vec<String> = good
+            .iter()
+            .filter_map(|line| {
+                let mut words = line.split(' ');
+                let (key, time) = (words.next()?, words.next()?);
+                let at = time.parse().ok()?;
+                let kept: Vec<&str> =
+                    words.filter(|w| !is_lost(key, at, w.split('=').next().unwrap())).collect();
+                (!kept.is_empty()).then(|| format!("{key} {time} {}", kept.join(" ")))
+            })
+            .collect();
+        assert_eq!(found, want, "{at}: {lost:?}");
+        assert!(want.len() < good.len() || found.iter().any(|line| !lines.contains(&**line)));
+    }
+    assert!(losses.len() > 5, "{losses:?}");
+}
+
+#[test]
+fn deleted_rows_stay_deleted_in_what_is_repaired() {
+    let vfs = SimVfs::new();
+    let (segment, good) = one_segment(&vfs);
+    let db = open(&vfs, small()).unwrap();
+    let all = stripchart_core::TimeRange::ALL;
+    db.delete(DB, None, None, &by_host("b"), all).unwrap();
+    drop(db);
+    // The last block of values.
+    flip(&vfs, &segment, 20);
+    let db = open(&vfs, small()).unwrap();
+    assert_eq!(db.repair(|_| {}).unwrap().repaired.len(), 1);
+    assert!(dump(&db).iter().all(|line| line.starts_with("m,host=a")));
+    assert_eq!(dump(&db).len(), good.len() / 2);
+    (0..9).for_each(|_| assert_ne!(db.step(Timestamp::EPOCH).at, Some(Timestamp::MIN)));
+    assert_eq!(dump(&db).len(), good.len() / 2);
+    drop(db);
+    assert_eq!(dump(&open(&vfs, small()).unwrap()).len(), good.len() / 2);
+}
+
+#[test]
+fn a_repair_may_be_interrupted_anywhere() {
+    use stripchart_storage::vfs::sim::Crash;
+    let vfs = SimVfs::new();
+    let (segment, _) = one_segment(&vfs);
+    flip(&vfs, &segment, 20);
+    let probe = vfs.after_crash(Crash::KeepAll);
+    let db = open(&probe, small()).unwrap();
+    let before = probe.operations();
+    db.repair(|_| {}).unwrap();
+    let want = dump(&db);
+    let operations = probe.operations();
+    assert!(operations > before + 8, "{before} to {operations}");
+    for at in before..operations {
+        for crash in [Crash::DropUnsynced, Crash::KeepAll] {
+            let vfs = vfs.after_crash(Crash::KeepAll);
+            let db = open(&vfs, small()).unwrap();
+            vfs.fail_at(at, true);
+            drop(db.repair(|_| {}));
+            drop(db);
+            let vfs = vfs.after_crash(crash);
+            let db = open(&vfs, small()).unwrap();
+            db.repair(|_| {}).unwrap();
+            assert_eq!(dump(&db), want, "operation {at}, {crash:?}");
+            assert!(db.verify(|_| {}).unwrap().is_clean());
+            let kept = find(&vfs, "quarantine/shards").into_iter();
+            let kept: Vec<_> =
+                kept.filter(|(path, _)| path.extension().unwrap() == "seg").collect();
+            assert_eq!(kept.len(), 1, "operation {at}, {crash:?}");
+            assert_eq!(kept[0].1.len(), segment.1.len(), "operation {at}, {crash:?}");
+        }
+    }
+}

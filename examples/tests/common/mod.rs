@@ -25,7 +25,7 @@ pub fn program(name: &str) -> PathBuf {
 pub struct Server {
     pub address: String,
     pub child: Child,
-    output: BufReader<ChildStdout>,
+    pub output: BufReader<ChildStdout>,
 }
 
 impl Server {

@@ -6,25 +6,36 @@
 //! written without looking at times at all; else each function's points are made and put side by side.
 
 use std::collections::VecDeque;
+use std::ops::Range;
 
 use stripchart_core::{Bitmap, FieldType, FieldValue, ValueRef, Values};
 use stripchart_storage::{Aggregates, FoldOptions, Number, Partials, Series};
 
 use super::aggregate::{Scope, folded, parts};
 use super::groups::Group;
-use super::input::{Input, InputSource, StoredSource};
+use super::input::{Input, InputSource, StoredSource, inclusive};
+use super::rollups::Rollups;
 use super::rows::align;
 use super::{Heads, limited, limits_of};
 use crate::QueryError;
 use crate::functions::{Aggregate, Points, cast};
-use crate::limits::Budget;
+use crate::limits::{Budget, Limits};
 use crate::plan::time::MIN_TIME;
 use crate::plan::{Call, FillMode, Node, Plan, Reference, ReferenceKind, Slot};
 use crate::result::chunk::{Cells, Chunk};
 use crate::window::{Buckets, Windows};
 
+/// From this time to that, both inside.
+type Stretch = (i64, i64);
+
+/// Rows: how many, and their columns, the time first.
+type Made = (usize, Vec<Cells>);
+
 /// Cells of the answer that are made together.
 const CELLS: usize = 1 << 15;
+
+/// Bytes that may be spent on telling how a query would be answered.
+const MOST_BYTES: u64 = 1 << 26;
 
 /// Groups that are made together at most.
 const GROUPS: usize = 1024;
@@ -63,6 +74,35 @@ fn calls(plan: &Plan) -> Vec<(Aggregate, &Reference)> {
     plan.calls.iter().filter_map(aggregate).collect()
 }
 
+/// The spans of time of the first group that would be read from rollups.
+pub(super) fn rollups(plan: &Plan, groups: &[Group]) -> Vec<(i64, (i64, i64))> {
+    let Some(group) = groups.first().filter(|group| suits(plan, group)) else { return Vec::new() };
+    let series: Vec<Series> = group.inputs.iter().filter_map(stored).collect();
+    let rolled = group.inputs.iter().find_map(|input| match &input.source {
+        InputSource::Stored { of, .. } => of.rolled.as_ref(),
+        InputSource::Frame(_) => None,
+    });
+    let (Some(rolled), Some(first), Some(windows)) = (rolled, series.first(), plan.windows) else {
+        return Vec::new();
+    };
+    let limits = Limits { max_memory_bytes: Some(MOST_BYTES), ..Limits::default() };
+    let budget = Budget::new(&limits, None, None);
+    let fold = Fold::new(plan, &budget);
+    let (Some(field), Some((start, last))) =
+        (fold.fields.first(), fold.stretches(group.inputs.iter()).pop())
+    else {
+        return Vec::new();
+    };
+    if windows.count(windows.start(start), last) > MOST_BYTES / 64 {
+        return Vec::new();
+    }
+    let buckets = Buckets::windows(windows, start, last);
+    if !rolled.serve(&series, &fold.calls, &field.name, buckets.edges()) {
+        return Vec::new();
+    }
+    rolled.parts(first, &field.name, buckets.edges())
+}
+
 /// Makes chunks of the first groups, those that suit and are of one source, and takes them off `groups`.
 pub(super) fn next(
     plan: &Plan,
@@ -82,43 +122,27 @@ pub(super) fn next(
         group.inputs.iter().all(|input| is_of(input, &of)) && suits(plan, group)
     });
     let alike = alike.count().max(1);
-    let Some(buckets) = fold.buckets(groups.iter().take(alike).flat_map(|group| &group.inputs))?
-    else {
+    let stretches = fold.stretches(groups.iter().take(alike).flat_map(|group| &group.inputs));
+    let Some(widest) = stretches.iter().map(|stretch| fold.windows_in(*stretch)).max() else {
         groups.drain(..alike);
         return Ok(());
     };
-    let cells = buckets.len().saturating_mul(fold.calls.len()).max(1);
+    let cells = widest.saturating_mul(fold.calls.len()).max(1);
     let batch: Vec<Group> = groups.drain(..(CELLS / cells).clamp(1, alike)).collect();
-    let rows = Lines::of(plan, &buckets, budget)?;
-    let series: Vec<Vec<Series>> =
-        batch.iter().map(|group| group.inputs.iter().filter_map(stored).collect()).collect();
-    let slices: Vec<&[Series]> = series.iter().map(Vec::as_slice).collect();
-    fold.count_points(&of, &series)?;
-    let names: Vec<&str> = fold.fields.iter().map(|field| field.name.as_str()).collect();
-    let mut batch = batch.into_iter();
-    let mut failed = None;
-    of.view
-        .fold_many(&slices, &names, buckets.edges(), fold.parts, FoldOptions::new(), |_, found| {
-            let Some(group) = batch.next() else { return };
-            match fold.columns(found, &buckets, rows.as_ref()) {
-                Err(error) => failed = Some(error),
-                Ok(None) => {}
-                Ok(Some((rows, cells))) => {
-                    let head = heads.head(&group.name, group.tag_values);
-                    let series = Vec::new();
-                    ready.push_back(Chunk {
-                        head,
-                        rows,
-                        cells,
-                        series,
-                        tags: None,
-                        partial: false,
-                    });
-                }
-            }
-        })
-        .map_err(QueryError::storage)?;
-    failed.map_or(Ok(()), Err)
+    let found = fold.batch(&of, &batch, &stretches)?;
+    for (group, made) in batch.into_iter().zip(found) {
+        let Some((rows, cells)) = made else { continue };
+        let head = heads.head(&group.name, group.tag_values);
+        ready.push_back(Chunk {
+            head,
+            rows,
+            cells,
+            series: Vec::new(),
+            tags: None,
+            partial: false,
+        });
+    }
+    Ok(())
 }
 
 fn stored(input: &Input) -> Option<Series> {
@@ -160,15 +184,145 @@ impl<'a> Fold<'a> {
         Scope { plan, budget, inputs, start: plan.start, last: plan.last, selector }
     }
 
-    /// The buckets that may have points of any of `inputs`, if any has; their memory is counted.
-    fn buckets<'i>(
-        &self,
-        inputs: impl Iterator<Item = &'i Input>,
-    ) -> Result<Option<Buckets>, QueryError> {
+    /// The time that rows may be computed from: all that `inputs` have points in, and before it, where only some rows are
+    /// asked for, shorter parts that may do. Nothing if there are no points.
+    fn stretches<'i>(&self, inputs: impl Iterator<Item = &'i Input>) -> Vec<Stretch> {
+        let plan = self.plan;
+        let Some(windows) = plan.windows else { return vec![(plan.read_start, plan.last)] };
         let bounds = inputs.filter_map(Input::time_bounds);
-        let bounds = bounds.reduce(|a, b| (a.0.min(b.0), a.1.max(b.1)));
-        let found = self.scope(&[]).buckets_within(bounds, bytes(self.parts) * self.width())?;
-        Ok(found)
+        let Some((first, last)) = bounds.reduce(|a, b| (a.0.min(b.0), a.1.max(b.1))) else {
+            return Vec::new();
+        };
+        let (first, last) = (first.max(plan.read_start), last.min(plan.last));
+        if first > last {
+            return Vec::new();
+        }
+        let mut stretches = Vec::new();
+        let limit = plan.limit.filter(|_| Lines::suit(plan));
+        if let Some(limit) = limit {
+            let rows = limit.saturating_add(plan.offset);
+            for rows in [rows, rows.saturating_mul(16)] {
+                let rows = i64::try_from(rows).unwrap_or(i64::MAX);
+                let width = windows.interval_ns.saturating_mul(rows);
+                let part = if plan.ascending {
+                    let from = if plan.start > MIN_TIME { plan.start } else { first };
+                    let end = windows.start(from).saturating_add(width).saturating_sub(1);
+                    (first, end.min(last))
+                } else {
+                    let begin = windows.end(plan.last).saturating_sub(width);
+                    (begin.max(first), last)
+                };
+                if part != (first, last) && part.0 <= part.1 {
+                    stretches.push(part);
+                }
+            }
+        }
+        stretches.push((first, last));
+        stretches
+    }
+
+    /// How many buckets a stretch of time has.
+    fn windows_in(&self, (first, last): Stretch) -> usize {
+        let count =
+            self.plan.windows.map_or(1, |windows| windows.count(windows.start(first), last));
+        usize::try_from(count).unwrap_or(usize::MAX)
+    }
+
+    /// The rows of each group of `batch`, from the first of `stretches` that has as many as are asked for.
+    fn batch(
+        &self,
+        of: &StoredSource,
+        batch: &[Group],
+        stretches: &[Stretch],
+    ) -> Result<Vec<Option<Made>>, QueryError> {
+        let series: Vec<Vec<Series>> =
+            batch.iter().map(|group| group.inputs.iter().filter_map(stored).collect()).collect();
+        let mut made: Vec<Option<Made>> = batch.iter().map(|_| None).collect();
+        // As they lie, since neighbours share what describes them.
+        let mut left: Vec<usize> = (0..batch.len()).collect();
+        left.sort_by_key(|at| batch[*at].place);
+        for (number, stretch) in stretches.iter().enumerate() {
+            let is_last = number + 1 == stretches.len();
+            let scope = self.scope(&[]);
+            let bytes = bytes(self.parts).saturating_mul(self.width());
+            let Some(buckets) = scope.buckets_within(Some(*stretch), bytes)? else { break };
+            let lines = Lines::of(self.plan, &buckets, *stretch, is_last, self.budget)?;
+            let slices: Vec<&[Series]> = left.iter().map(|at| series[*at].as_slice()).collect();
+            self.count_points(of, &slices, *stretch)?;
+            let found = self.fold(of, &slices, &buckets, lines.as_ref())?;
+            let mut unsatisfied = Vec::new();
+            for (at, found) in left.into_iter().zip(found) {
+                let enough = found.as_ref().is_some_and(|(rows, _)| {
+                    self.plan.limit.is_some_and(|limit| *rows as u64 >= limit)
+                });
+                if is_last || enough {
+                    made[at] = found;
+                } else {
+                    unsatisfied.push(at);
+                }
+            }
+            left = unsatisfied;
+            if left.is_empty() {
+                break;
+            }
+        }
+        Ok(made)
+    }
+
+    fn fold(
+        &self,
+        of: &StoredSource,
+        slices: &[&[Series]],
+        buckets: &Buckets,
+        lines: Option<&Lines>,
+    ) -> Result<Vec<Option<Made>>, QueryError> {
+        let names: Vec<&str> = self.fields.iter().map(|field| field.name.as_str()).collect();
+        if let Some(rolled) = &of.rolled
+            && slices.iter().all(|g| rolled.serve(g, &self.calls, names[0], buckets.edges()))
+        {
+            return self.fold_rolled(of, rolled, slices, buckets, lines);
+        }
+        let (mut made, mut failed) = (Vec::with_capacity(slices.len()), None);
+        let options = FoldOptions::new();
+        of.view
+            .fold_many(slices, &names, buckets.edges(), self.parts, options, |_, found| {
+                made.push(self.columns(found, buckets, lines).unwrap_or_else(|error| {
+                    failed = Some(error);
+                    None
+                }));
+            })
+            .map_err(QueryError::storage)?;
+        failed.map_or(Ok(made), Err)
+    }
+
+    /// The same with rollups.
+    fn fold_rolled(
+        &self,
+        of: &StoredSource,
+        rolled: &Rollups,
+        slices: &[&[Series]],
+        buckets: &Buckets,
+        lines: Option<&Lines>,
+    ) -> Result<Vec<Option<Made>>, QueryError> {
+        let mut made = Vec::with_capacity(slices.len());
+        for group in slices {
+            let mut found = Vec::with_capacity(self.fields.len());
+            for field in &self.fields {
+                let own = field.kind.field_type();
+                let mut partials = Partials::new(own, buckets.len(), self.parts);
+                for series in *group {
+                    self.budget.rows(0)?;
+                    let edges = buckets.edges();
+                    if !rolled.fold(series, &field.name, edges, &mut partials)? {
+                        let folded = of.view.fold(series, &field.name, edges, &mut partials);
+                        folded.map_err(QueryError::storage)?;
+                    }
+                }
+                found.push(partials);
+            }
+            made.push(self.columns(&found, buckets, lines)?);
+        }
+        Ok(made)
     }
 
     fn width(&self) -> u64 {
@@ -176,14 +330,20 @@ impl<'a> Fold<'a> {
     }
 
     /// Counts the rows of the blocks that are looked at, where those are limited.
-    fn count_points(&self, of: &StoredSource, series: &[Vec<Series>]) -> Result<(), QueryError> {
+    fn count_points(
+        &self,
+        of: &StoredSource,
+        series: &[&[Series]],
+        (first, last): Stretch,
+    ) -> Result<(), QueryError> {
+        self.budget.rows(0)?;
         if self.budget.limits().max_points.is_none() {
             return Ok(());
         }
         let names: Vec<&str> = self.fields.iter().map(|field| field.name.as_str()).collect();
-        let range = super::input::inclusive(self.plan.read_start, self.plan.last);
         for series in series {
-            let cost = of.view.cost(series, &names, range).map_err(QueryError::storage)?;
+            let cost = of.view.cost(series, &names, inclusive(first, last));
+            let cost = cost.map_err(QueryError::storage)?;
             self.budget.rows(usize::try_from(cost.rows).unwrap_or(usize::MAX))?;
         }
         Ok(())
@@ -195,7 +355,7 @@ impl<'a> Fold<'a> {
         found: &[Partials],
         buckets: &Buckets,
         lines: Option<&Lines>,
-    ) -> Result<Option<(usize, Vec<Cells>)>, QueryError> {
+    ) -> Result<Option<Made>, QueryError> {
         if let Some(lines) = lines {
             return Ok(self.aligned(found, buckets, lines));
         }
@@ -216,14 +376,9 @@ impl<'a> Fold<'a> {
     }
 
     /// The same where every function has rows for the same windows.
-    fn aligned(
-        &self,
-        found: &[Partials],
-        buckets: &Buckets,
-        lines: &Lines,
-    ) -> Option<(usize, Vec<Cells>)> {
+    fn aligned(&self, found: &[Partials], buckets: &Buckets, lines: &Lines) -> Option<Made> {
         let count = |field: usize, bucket| found[field].count(bucket);
-        let has = |bucket| self.calls.iter().any(|(_, field)| count(*field, bucket) > 0);
+        let has = |bucket: usize| self.calls.iter().any(|(_, field)| count(*field, bucket) > 0);
         if !(0..buckets.len()).any(has) {
             return None;
         }
@@ -231,14 +386,16 @@ impl<'a> Fold<'a> {
             lines.buckets.iter().copied().filter(|bucket| bucket.is_some_and(has)).collect()
         });
         let of_rows = sparse.as_ref().unwrap_or(&lines.buckets);
-        let (from, to) = limits_of(self.plan, of_rows.len());
-        let of_rows = &of_rows[from..to];
+        let span = if lines.trimmed { self.trimmed(of_rows, has) } else { 0..of_rows.len() };
+        let (from, to) = limits_of(self.plan, span.len());
+        let span = span.start + from..span.start + to;
+        let of_rows = &of_rows[span.clone()];
         if of_rows.is_empty() {
             return None;
         }
         let times = match (&sparse, self.own_time(found)) {
             (None, Some(at)) => vec![at],
-            (None, None) => lines.times[from..to].to_vec(),
+            (None, None) => lines.times[span].to_vec(),
             (Some(_), _) => of_rows.iter().flatten().map(|bucket| buckets.label(*bucket)).collect(),
         };
         let mut cells = Vec::with_capacity(self.plan.columns.len() + 1);
@@ -249,6 +406,16 @@ impl<'a> Fold<'a> {
             cells.push(column_of(f, &found[field], of_rows, &self.plan.fill, lines.windowed));
         }
         Some((of_rows.len(), cells))
+    }
+
+    /// The rows from the first window with points on, in order of time.
+    fn trimmed(&self, rows: &[Option<usize>], has: impl Fn(usize) -> bool) -> Range<usize> {
+        let filled = |bucket: &Option<usize>| bucket.is_some_and(&has);
+        if self.plan.ascending {
+            rows.iter().position(filled).unwrap_or(rows.len())..rows.len()
+        } else {
+            0..rows.iter().rposition(filled).map_or(0, |last| last + 1)
+        }
     }
 
     /// The time of the point, where a single function selects one out of everything.
@@ -279,44 +446,67 @@ struct Lines {
     times: Vec<i64>,
     /// Whether rows are left out whose buckets have no points.
     sparse: bool,
+    /// Whether rows begin with the first bucket that has points.
+    trimmed: bool,
     windowed: bool,
 }
 
 impl Lines {
-    /// `None` if functions may have rows for different windows, or a row depends on others, or columns are computed.
-    fn of(
-        plan: &Plan,
-        buckets: &Buckets,
-        budget: &Budget<'_>,
-    ) -> Result<Option<Lines>, QueryError> {
+    /// Whether the functions of a group have rows for the same windows, no row depends on others and no column is computed.
+    fn suit(plan: &Plan) -> bool {
         let plain = |node: &Node| matches!(node, Node::Slot(Slot::Call(_)));
         let one = plan.calls.len() == 1;
         let limited = plan.limit.is_some() || plan.offset > 0;
-        let depends = matches!(plan.fill, FillMode::Previous | FillMode::Linear);
-        if depends || !plan.columns.iter().all(|column| plain(&column.node)) {
+        let together = match plan.fill {
+            FillMode::None => one || !limited,
+            FillMode::Null | FillMode::Value(_) => one || plan.start > MIN_TIME,
+            FillMode::Previous | FillMode::Linear => false,
+        };
+        let together =
+            together || (plan.windows.is_none() && !matches!(plan.fill, FillMode::Previous));
+        together && plan.columns.iter().all(|column| plain(&column.node))
+    }
+
+    /// The rows over a stretch of time; `whole` if it is all that the query is about. `None` unless they suit.
+    fn of(
+        plan: &Plan,
+        buckets: &Buckets,
+        (_, end): Stretch,
+        whole: bool,
+        budget: &Budget<'_>,
+    ) -> Result<Option<Lines>, QueryError> {
+        if !Lines::suit(plan) {
             return Ok(None);
         }
         let Some(windows) = plan.windows else {
             let times = vec![buckets.label(0)];
             let buckets = vec![Some(0)];
-            return Ok(Some(Lines { buckets, times, sparse: false, windowed: false }));
+            let (sparse, trimmed, windowed) = (false, false, false);
+            return Ok(Some(Lines { buckets, times, sparse, trimmed, windowed }));
         };
-        let sparse = plan.fill == FillMode::None;
-        if (sparse && limited && !one) || (!sparse && plan.start <= MIN_TIME) {
-            return Ok(None);
-        }
         let all = 0..buckets.len();
+        let sparse = plan.fill == FillMode::None;
+        let trimmed = !sparse && plan.start <= MIN_TIME;
         let mut lines = Lines {
             buckets: all.clone().map(Some).collect(),
             times: all.map(|bucket| buckets.label(bucket)).collect(),
             sparse,
+            trimmed,
             windowed: true,
         };
         if !sparse {
-            let rows = windows.count(windows.start(plan.start), plan.last);
+            let begin = lines.times.first().copied().unwrap_or(0);
+            // A part lies at the end that rows are counted from.
+            let first = if trimmed || (!whole && !plan.ascending) {
+                begin
+            } else {
+                windows.start(plan.start)
+            };
+            let last = if whole || !plan.ascending { plan.last } else { end };
+            let rows = windows.count(first, last);
             let columns = u64::try_from(plan.columns.len()).unwrap_or(u64::MAX);
             budget.memory(rows.saturating_mul(columns.saturating_mul(9).saturating_add(24)))?;
-            lines.widen(windows, windows.start(plan.start), plan.last);
+            lines.widen(windows, first, last);
         }
         if !plan.ascending {
             lines.buckets.reverse();

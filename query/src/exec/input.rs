@@ -9,6 +9,7 @@ use stripchart_core::{Column, FieldType, Frame, TimeRange, Timestamp, ValueRef};
 use stripchart_storage::{Direction, FieldInfo, Series, SeriesScan, View};
 
 use super::filter::{self, Cell};
+use super::rollups::Rollups;
 use crate::QueryError;
 use crate::functions::cast;
 use crate::limits::Budget;
@@ -20,6 +21,8 @@ pub(crate) struct Input {
     pub source: InputSource,
     /// Whether each row must be tested; if not, the tags alone fulfil the condition.
     pub filtered: bool,
+    /// Whether it holds the rows of functions in a subquery, which at one instant are in the order of the series' keys.
+    pub ranked: bool,
 }
 
 #[derive(Debug, Clone)]
@@ -33,6 +36,8 @@ pub(crate) enum InputSource {
 pub(crate) struct StoredSource {
     pub view: View,
     pub fields: Vec<FieldInfo>,
+    /// The same series with their rollups, where those may be used.
+    pub rolled: Option<Rollups>,
 }
 
 impl StoredSource {
@@ -81,6 +86,8 @@ pub(crate) struct Wanted {
     pub start: i64,
     pub last: i64,
     pub ascending: bool,
+    /// Whether the rows of a subquery count though all that is wanted of them is null. Stored rows never do.
+    pub nulls: bool,
 }
 
 /// Goes through the rows of an input that fulfil the condition and have at least one of the wanted fields.
@@ -94,6 +101,8 @@ pub(crate) struct Reader {
     row: usize,
     cells: Vec<Cell>,
     condition_cells: Vec<Cell>,
+    /// Whether rows count that have none of the wanted fields.
+    nulls: bool,
     /// Bytes that the block is counted with.
     held: u64,
 }
@@ -171,6 +180,7 @@ impl Reader {
             row: 0,
             cells,
             condition_cells,
+            nulls: wanted.nulls && matches!(input.source, InputSource::Frame(_)),
             held: 0,
         }
     }
@@ -229,11 +239,12 @@ impl Reader {
             Some(condition) => condition.select(&self.condition_cells, &self.columns, rows),
         };
         if let Blocks::Scan { rest: Some(rest), .. } = &self.blocks {
+            let all = self.times.first().copied().zip(self.times.last().copied());
             if let Some(chosen) = chosen.take() {
                 keep(&chosen, &mut self.times, &mut self.columns);
             }
             if !self.times.is_empty() {
-                let columns = rest.read(&self.times, budget)?;
+                let columns = rest.read(&self.times, all, budget)?;
                 self.columns.extend(columns);
             }
         }
@@ -246,7 +257,7 @@ impl Reader {
             })
         };
         let dense = wanted().any(|column| column.validity().is_none() && column.len() >= rows);
-        if !dense && rows > 0 {
+        if !dense && !self.nulls && rows > 0 {
             let columns: Vec<&Column> = wanted().collect();
             let mut has_value = filter::Mask::none(rows);
             columns.iter().for_each(|column| has_value.or_valid(column));
@@ -371,11 +382,22 @@ pub(crate) fn inclusive(first: i64, last: i64) -> TimeRange {
 }
 
 impl Rest {
-    /// The columns at `times`, which are in the order of the scan; null where a row has none of them.
-    fn read(&self, times: &[i64], budget: &Budget<'_>) -> Result<Vec<Column>, QueryError> {
+    /// The columns at `times`, which are in the order of the scan; null where a row has none of them. They were chosen out
+    /// of a block that reaches over `all`.
+    fn read(
+        &self,
+        times: &[i64],
+        all: Option<(i64, i64)>,
+        budget: &Budget<'_>,
+    ) -> Result<Vec<Column>, QueryError> {
         let (Some(a), Some(b)) = (times.first(), times.last()) else { return Ok(Vec::new()) };
         let names: Vec<&str> = self.names.iter().map(String::as_str).collect();
-        let range = inclusive(*a.min(b), *a.max(b));
+        let (mut a, mut b) = (*a, *b);
+        // Cutting a block costs a copy of it; only what leaves out the most is worth that.
+        if let Some(all) = all.filter(|all| a.abs_diff(b) > all.0.abs_diff(all.1) / 2) {
+            (a, b) = all;
+        }
+        let range = inclusive(a.min(b), a.max(b));
         let mut parts: Vec<Vec<Column>> = Vec::new();
         let mut found: Vec<Vec<usize>> = Vec::new();
         let mut done = 0;

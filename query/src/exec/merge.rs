@@ -9,7 +9,7 @@
 
 use stripchart_core::{FieldType, ValueRef};
 
-use super::input::{Input, Reader, Wanted};
+use super::input::{Input, InputSource, Reader, Wanted};
 use crate::QueryError;
 use crate::limits::Budget;
 use crate::plan::ReferenceKind;
@@ -25,8 +25,9 @@ struct Entry {
 }
 
 impl Entry {
-    fn key(self) -> (i64, u32) {
-        (self.time, self.rank)
+    /// Both in one number, so that one comparison does.
+    fn key(self) -> i128 {
+        i128::from(self.time) << 32 | i128::from(self.rank)
     }
 }
 
@@ -57,9 +58,12 @@ pub(crate) struct Merge {
 }
 
 impl Merge {
-    /// Merges `inputs`, given in order of their keys. If `by_text`, texts decide between equal instants.
-    pub(crate) fn new(inputs: &[Input], wanted: &Wanted, by_text: bool) -> Self {
-        let mut deciders: Vec<usize> = (0..wanted.refs.len()).filter(|_| by_text).collect();
+    /// Merges `inputs`, given in order of their keys. Of the wanted columns from `beside` on, texts decide between equal
+    /// instants, unless the rows are those of subqueries, which have been merged without them.
+    pub(crate) fn new(inputs: &[Input], wanted: &Wanted, beside: usize) -> Self {
+        let stored = inputs.iter().all(|i| matches!(i.source, InputSource::Stored { .. }));
+        let ranked = !inputs.is_empty() && inputs.iter().all(|input| input.ranked);
+        let mut deciders: Vec<usize> = (beside..wanted.refs.len()).filter(|_| stored).collect();
         deciders.sort_by_key(|index| &wanted.refs[*index].name);
         // The first that is no text decides nothing, and ends it.
         let texts = deciders
@@ -68,11 +72,12 @@ impl Merge {
         let texts = texts.count();
         deciders.truncate(texts);
         let reader = |input| Reader::new(input, wanted);
-        let readers: Vec<Reader> = match wanted.ascending {
-            true => inputs.iter().map(reader).collect(),
-            false => inputs.iter().rev().map(reader).collect(),
-        };
-        let ranks = ranks(&readers, wanted, &deciders);
+        let mut readers: Vec<Reader> = inputs.iter().map(reader).collect();
+        // The frames of a subquery come in the order of the answer already.
+        if !wanted.ascending && (stored || ranked) {
+            readers.reverse();
+        }
+        let ranks = if ranked { by_place(&readers) } else { ranks(&readers, wanted, &deciders) };
         if ranks.is_some() {
             deciders.clear();
         }
@@ -154,7 +159,7 @@ impl Merge {
             } else {
                 self.heap.swap_remove(0);
             }
-            self.sink(0, self.heap.len());
+            settle(&mut self.heap);
         } else if more {
             let entry = self.entry(current);
             self.heap.push(entry);
@@ -231,6 +236,38 @@ impl Merge {
         }
         false
     }
+}
+
+/// Moves the top of a heap without equals to where it belongs. Of two children the first is chosen by arithmetic, since
+/// no processor can guess it.
+fn settle(heap: &mut [Entry]) {
+    let Some(moved) = heap.first().copied() else { return };
+    let mut at = 0;
+    loop {
+        let left = 2 * at + 1;
+        let Some(pair) = heap.get(left..left + 2) else {
+            if let Some(child) = heap.get(left).copied()
+                && child.key() < moved.key()
+            {
+                heap[at] = child;
+                at = left;
+            }
+            break;
+        };
+        let child = left + usize::from(pair[1].key() < pair[0].key());
+        if moved.key() <= heap[child].key() {
+            break;
+        }
+        heap[at] = heap[child];
+        at = child;
+    }
+    heap[at] = moved;
+}
+
+/// Where rows at one instant are in the order of the readers.
+fn by_place(readers: &[Reader]) -> Option<(Vec<u32>, usize)> {
+    let number = |place| u32::try_from(place).unwrap_or(u32::MAX);
+    Some(((0..readers.len()).map(number).collect(), readers.len()))
 }
 
 /// A number for each reader that stands for the tags which decide, and how many there are; `None` if it takes more than

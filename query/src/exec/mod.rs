@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! sources -> inputs (series whose tags fulfil the condition) -> groups (by measurement and tags grouped by)
-//!   raw:       rows of a group merged in time -> chunks
+//!   raw:       rows of a group merged in time -> chunks; newest rows alone from what is known of blocks
 //!   functions: of many groups at once: storage's fold -> chunks
 //!              else, per group and function: rows -> buckets or windows -> points -> filled
 //!              points of all functions side by side -> chunks
@@ -18,15 +18,23 @@ mod filter;
 mod fold;
 mod groups;
 mod input;
+mod latest;
+mod m4;
 mod merge;
 mod raw;
+mod rollups;
 mod rows;
+mod ways;
 
 use std::collections::VecDeque;
 use std::ops::ControlFlow;
 use std::sync::Arc;
 
 use stripchart_core::{Column, Frame, Values};
+
+pub(crate) use input::inclusive;
+pub(crate) use m4::m4;
+pub(crate) use ways::{Way, ways};
 
 use aggregate::Scope;
 use groups::Group;
@@ -121,7 +129,11 @@ impl<'c> Execution<'c> {
             self.budget.release(self.before);
             self.budget.rows(0)?;
             let Some(group) = self.groups.pop_front() else { return Ok(None) };
-            if self.plan.calls.is_empty() {
+            if latest::suits(&self.plan, &group) {
+                self.groups.push_front(group);
+                let (groups, ready) = (&mut self.groups, &mut self.ready);
+                latest::next(&self.plan, &self.budget, &self.heads, groups, ready)?;
+            } else if self.plan.calls.is_empty() {
                 let head = self.heads.head(&group.name, group.tag_values);
                 self.raw = RawRows::new(&self.plan, head, &group.inputs);
             } else if fold::suits(&self.plan, &group) {

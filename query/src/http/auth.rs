@@ -4,15 +4,17 @@
 //! name, and the only statement answered is the one that makes an administrator.
 
 use bytes::Bytes;
-use http::{Request, StatusCode};
+use http::{Request, Response, StatusCode};
 use stripchart_core::Timestamp;
 
 use super::InfluxDb;
+use super::body::Body;
 use super::credentials::Credentials;
 use super::jwt;
 use super::reply::Reply;
 use super::wanted::Wanted;
 use crate::ast::Query;
+use crate::{AuthError, User};
 
 /// Whether requests have to say who they are.
 #[derive(Clone, Default)]
@@ -32,83 +34,112 @@ impl std::fmt::Debug for Authentication {
 }
 
 impl InfluxDb {
-    /// The name of whoever asks; `None` where none is needed, or while there is no administrator.
+    /// Who asks, for paths of the server's own; InfluxDB's are asked for by [`InfluxDb::answer`].
+    ///
+    /// `None` if requests need not say who they are, or while there is no administrator.
+    ///
+    /// # Errors
+    ///
+    /// The response to send instead: 401, by which a browser asks for a name and a password.
+    pub fn who_asks(
+        &self,
+        request: &Request<Bytes>,
+        now: Timestamp,
+    ) -> Result<Option<User>, Box<Response<Body>>> {
+        self.user(request, now).map_err(|refusal| Box::new(self.finish(request, refusal, now)))
+    }
+
+    /// Whether requests have to say who they are.
+    #[must_use]
+    pub fn authenticates(&self) -> bool {
+        self.authentication.required
+    }
+
     pub(super) fn user(
         &self,
         request: &Request<Bytes>,
         now: Timestamp,
-    ) -> Result<Option<String>, Reply> {
+    ) -> Result<Option<User>, Reply> {
         if !self.authentication.required {
             return Ok(None);
         }
         let wanted = Wanted::by(request);
-        let broken = |why| Reply::error(wanted, StatusCode::INTERNAL_SERVER_ERROR, why);
-        if !self.backend.has_admin().map_err(broken)? {
+        let refuse = |error| self.refusal(wanted, StatusCode::UNAUTHORIZED, error);
+        if !self.backend.has_admin().map_err(refuse)? {
             return Ok(None);
         }
-        let refuse = |why: String| {
-            self.counters.authentications_failed.add(1);
-            Reply::error(wanted, StatusCode::UNAUTHORIZED, why)
-        };
-        let credentials = Credentials::of(request);
-        match credentials
-            .ok_or_else(|| refuse("unable to parse authentication credentials".to_owned()))?
-        {
+        let forbidden = |message: &str| AuthError::Forbidden { message: message.to_owned() };
+        let credentials = Credentials::of(request)
+            .ok_or_else(|| refuse(forbidden("unable to parse authentication credentials")))?;
+        match credentials {
             Credentials::Password { name, .. } if name.is_empty() => {
-                Err(refuse("username required".to_owned()))
+                Err(refuse(forbidden("username required")))
             }
             Credentials::Password { name, password } => {
-                match self.backend.is_password_of(&name, &password).map_err(broken)? {
-                    true => Ok(Some(name)),
-                    false => Err(refuse("authorization failed".to_owned())),
-                }
+                self.backend.authenticate(&name, &password).map(Some).map_err(refuse)
             }
             Credentials::Bearer(token) => {
                 let secret = self.authentication.shared_secret.as_deref();
-                let secret = secret.ok_or_else(|| refuse("bearer auth disabled".to_owned()))?;
-                let name = jwt::user_of(&token, secret, now).map_err(refuse)?;
-                match self.backend.has_user(&name).map_err(broken)? {
-                    true => Ok(Some(name)),
-                    false => Err(refuse("user not found".to_owned())),
-                }
+                let secret = secret.ok_or_else(|| refuse(forbidden("bearer auth disabled")))?;
+                let name = jwt::user_of(&token, secret, now);
+                let name = name.map_err(|why| refuse(AuthError::Forbidden { message: why }))?;
+                let user = self.backend.user(&name).map_err(refuse)?;
+                user.map(Some).ok_or_else(|| refuse(forbidden("user not found")))
             }
         }
     }
 
-    /// Whether `user` may run `query`; `Err` is InfluxDB's text.
-    pub(super) fn authorize_query(
+    /// Whether `user` may run `query`.
+    pub(super) fn authorize(
         &self,
-        user: Option<&str>,
+        user: Option<&User>,
         query: &Query,
         database: Option<&str>,
-    ) -> Result<(), String> {
+        wanted: Wanted,
+    ) -> Result<(), Reply> {
         if !self.authentication.required {
             return Ok(());
         }
-        let checked = self.backend.may_query(user, query, database);
-        checked.map_err(|why| format!("error authorizing query: {why}"))
+        let checked = self.backend.authorize(user, query, database);
+        checked.map_err(|error| {
+            let error = match error {
+                AuthError::Forbidden { message } => {
+                    AuthError::Forbidden { message: format!("error authorizing query: {message}") }
+                }
+                other => other,
+            };
+            self.refusal(wanted, StatusCode::FORBIDDEN, error)
+        })
     }
 
     /// Whether `user` may write to `database`.
     pub(super) fn authorize_write(
         &self,
-        user: Option<&str>,
+        user: Option<&User>,
         database: &str,
         wanted: Wanted,
     ) -> Result<(), Reply> {
         if !self.authentication.required {
             return Ok(());
         }
-        let refuse = |why| Reply::error(wanted, StatusCode::FORBIDDEN, why);
-        let Some(user) = user else {
-            return Err(refuse(format!("user is required to write to database {database:?}")));
+        let checked = match user {
+            Some(user) => self.backend.authorize_write(user, database),
+            None => Err(AuthError::Forbidden {
+                message: format!("user is required to write to database {database:?}"),
+            }),
         };
-        let broken = |why| Reply::error(wanted, StatusCode::INTERNAL_SERVER_ERROR, why);
-        match self.backend.may_write(user, database).map_err(broken)? {
-            true => Ok(()),
-            false => Err(refuse(format!(
-                "{user:?} user is not authorized to write to database {database:?}"
-            ))),
+        checked.map_err(|error| self.refusal(wanted, StatusCode::FORBIDDEN, error))
+    }
+
+    /// The answer to whoever may not: with `status`, unless the users could not be read.
+    fn refusal(&self, wanted: Wanted, status: StatusCode, error: AuthError) -> Reply {
+        let status = match error {
+            AuthError::Storage { .. } => StatusCode::INTERNAL_SERVER_ERROR,
+            _ => status,
+        };
+        if status == StatusCode::UNAUTHORIZED {
+            self.counters.authentications_failed.add(1);
         }
+        Reply::error(wanted, status, error.to_string())
     }
 }

@@ -7,7 +7,7 @@ use stripchart_storage::Cancel;
 use super::body::Pieces;
 use super::wanted::Format;
 use crate::ast::{Query, Statement};
-use crate::{FormatOptions, Limits, Message};
+use crate::{AuthError, FormatOptions, Limits, Message, User};
 
 /// A query's circumstances.
 #[derive(Debug, Clone)]
@@ -24,6 +24,8 @@ pub(super) struct QueryContext {
     pub(super) chunk_rows: Option<usize>,
     /// Stops the query.
     pub(super) cancel: Cancel,
+    /// Who asks, where that is known.
+    pub(super) user: Option<User>,
     /// How the answer is written.
     pub(super) format: Format,
     /// How instants are, and whether lines are indented.
@@ -115,22 +117,22 @@ pub(super) trait Backend: Send + Sync {
     fn figures(&self) -> Vec<Figures>;
 
     /// Whether there is a user who may do everything; before there is, nobody can be asked who they are.
-    fn has_admin(&self) -> Result<bool, String>;
+    fn has_admin(&self) -> Result<bool, AuthError>;
 
-    /// Whether `name` has this password.
-    fn is_password_of(&self, name: &str, password: &str) -> Result<bool, String>;
+    /// The user of this name, if the password is right.
+    fn authenticate(&self, name: &str, password: &str) -> Result<User, AuthError>;
 
-    /// Whether there is such a user.
-    fn has_user(&self, name: &str) -> Result<bool, String>;
+    /// The user of this name.
+    fn user(&self, name: &str) -> Result<Option<User>, AuthError>;
 
-    /// Whether `user` may run `query`; `Err` is why not, in InfluxDB's words.
-    fn may_query(
+    /// Whether `user` may run `query`.
+    fn authorize(
         &self,
-        user: Option<&str>,
+        user: Option<&User>,
         query: &Query,
         database: Option<&str>,
-    ) -> Result<(), String>;
+    ) -> Result<(), AuthError>;
 
     /// Whether `user` may write to `database`.
-    fn may_write(&self, user: &str, database: &str) -> Result<bool, String>;
+    fn authorize_write(&self, user: &User, database: &str) -> Result<(), AuthError>;
 }

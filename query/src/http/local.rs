@@ -16,7 +16,7 @@ use super::body::Pieces;
 use super::msgpack::Documents;
 use super::wanted::Format;
 use crate::ast::Query;
-use crate::{Engine, StreamOptions, TextFormat};
+use crate::{AuthError, Engine, StreamOptions, TextFormat, User};
 
 /// Engine and database.
 #[derive(Debug)]
@@ -44,6 +44,7 @@ impl Backend for Local {
         options.policy = context.policy;
         options.limits = context.limits;
         options.cancel = Some(context.cancel);
+        options.user = context.user;
         options.chunk_rows = context.chunk_rows;
         options.format = format;
         options.text = context.text;
@@ -94,29 +95,29 @@ impl Backend for Local {
         figures
     }
 
-    fn has_admin(&self) -> Result<bool, String> {
-        Ok(false)
+    fn has_admin(&self) -> Result<bool, AuthError> {
+        Ok(self.engine.admin_exists()?)
     }
 
-    fn is_password_of(&self, _name: &str, _password: &str) -> Result<bool, String> {
-        Ok(false)
+    fn authenticate(&self, name: &str, password: &str) -> Result<User, AuthError> {
+        self.engine.authenticate(name, password)
     }
 
-    fn has_user(&self, _name: &str) -> Result<bool, String> {
-        Ok(false)
+    fn user(&self, name: &str) -> Result<Option<User>, AuthError> {
+        Ok(self.engine.user(name)?)
     }
 
-    fn may_query(
+    fn authorize(
         &self,
-        _user: Option<&str>,
-        _query: &Query,
-        _database: Option<&str>,
-    ) -> Result<(), String> {
-        Err("create admin user first or disable authentication".to_owned())
+        user: Option<&User>,
+        query: &Query,
+        database: Option<&str>,
+    ) -> Result<(), AuthError> {
+        self.engine.authorize(user, query, database)
     }
 
-    fn may_write(&self, _user: &str, _database: &str) -> Result<bool, String> {
-        Ok(false)
+    fn authorize_write(&self, user: &User, database: &str) -> Result<(), AuthError> {
+        self.engine.authorize_write(user, database)
     }
 }
 

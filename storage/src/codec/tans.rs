@@ -124,6 +124,11 @@ impl Levels {
         levels.iter().any(|level| *level > 0).then_some(Levels { levels })
     }
 
+    /// Whether some token from `from` on occurs.
+    pub(super) fn reach(&self, from: usize) -> bool {
+        self.levels.iter().skip(from).any(|level| *level > 0)
+    }
+
     /// Frequencies that add up to `2^log`, none of a token that occurs being 0.
     fn frequencies(&self, log: u32) -> Option<Vec<u32>> {
         let total: u64 = self.levels.iter().map(|level| weight(*level)).sum();
@@ -165,10 +170,21 @@ pub(super) fn cost(counts: &[usize], levels: &Levels, log: u32) -> Option<u64> {
     Some(bits)
 }
 
-/// Which state belongs to which token: by steps that reach all places and mix tokens well.
-fn spread(frequencies: &[u32], log: u32) -> Vec<u8> {
+/// Bits up to the highest that is set, of a state and so of a number that is not 0.
+#[inline(always)]
+const fn bits_of_word(state: u32) -> u32 {
+    u32::BITS - (state | 1).leading_zeros()
+}
+
+/// From one place of a token to the next: odd, so that all are reached.
+const fn stride(log: u32) -> usize {
     let size = 1usize << log;
-    let step = (size >> 1) + (size >> 3) + 3;
+    (size >> 1) + (size >> 3) + 3
+}
+
+/// Which state belongs to which token: by strides that mix tokens well.
+fn spread(frequencies: &[u32], log: u32) -> Vec<u8> {
+    let (size, step) = (1usize << log, stride(log));
     let mut tokens = vec![0; size];
     let mut at = 0;
     for (token, frequency) in frequencies.iter().enumerate() {
@@ -180,26 +196,79 @@ fn spread(frequencies: &[u32], log: u32) -> Vec<u8> {
     tokens
 }
 
-/// What a decoder does in a state.
+/// What a decoder does in a state, in 32 bits: so many that the table of a block stays near.
+///
+/// ```text
+/// bits 0..12 what the next state is counted from, 12..16 how many bits to count, 16..24 the token, 24.. bits of the value itself
+/// ```
 #[derive(Debug, Clone, Copy, Default)]
-pub(super) struct Step {
-    pub(super) base: u16,
-    pub(super) width: u8,
-    pub(super) token: u8,
+pub(super) struct Step(u32);
+
+impl Step {
+    #[inline(always)]
+    fn new(base: u32, width: u32, token: u32, own: u32) -> Step {
+        Step(base | width << 12 | token << 16 | own << 24)
+    }
+
+    #[inline(always)]
+    pub(super) const fn base(self) -> usize {
+        (self.0 & 0xfff) as usize
+    }
+
+    #[inline(always)]
+    pub(super) const fn width(self) -> u32 {
+        self.0 >> 12 & 0xf
+    }
+
+    #[inline(always)]
+    pub(super) const fn token(self) -> usize {
+        (self.0 >> 16 & 0xff) as usize
+    }
+
+    #[inline(always)]
+    pub(super) const fn own(self) -> u32 {
+        self.0 >> 24
+    }
 }
 
 /// A table to decode with; the state is an index.
-pub(super) fn decoder(levels: &Levels, log: u32) -> Option<Vec<Step>> {
-    let mut next = levels.frequencies(log)?;
-    let tokens = spread(&next, log);
-    let steps = tokens.into_iter().map(|token| {
-        let state = &mut next[usize::from(token)];
-        let width = log + 1 - bits_of(u64::from(*state));
-        let base = (*state << width) - (1 << log);
-        *state += 1;
-        Some(Step { base: u16::try_from(base).ok()?, width: u8::try_from(width).ok()?, token })
-    });
-    steps.collect()
+pub(super) type Steps = [Step; 1 << LOG_MAX];
+
+/// Fills a table for states of `log` bits; `own` tells how many bits of its own a token has.
+pub(super) fn decoder(
+    levels: &Levels,
+    log: u32,
+    own: impl Fn(u8) -> u32,
+    steps: &mut Steps,
+) -> Option<()> {
+    let frequencies = levels.frequencies(log)?;
+    let size = 1usize << log;
+    let steps = steps.get_mut(..size)?;
+    // What each token has in all its states; then where it comes to in the order of states.
+    let (mut same, mut next) = ([0u32; 256], [0u32; 256]);
+    let (step, mut at) = (stride(log), 0);
+    for (token, frequency) in frequencies.iter().enumerate() {
+        let number = u8::try_from(token).ok()?;
+        same[token & 0xff] = Step::new(0, 0, u32::from(number), own(number)).0;
+        next[token & 0xff] = *frequency;
+        for _ in 0..*frequency {
+            // Frequencies add up to `size`, so that every place is reached once.
+            if let Some(place) = steps.get_mut(at & (size - 1)) {
+                *place = Step(u32::from(number));
+            }
+            at += step;
+        }
+    }
+    for place in steps {
+        let token = (place.0 & 0xff) as usize;
+        let state = next[token];
+        next[token] = state + 1;
+        let width = log + 1 - bits_of_word(state);
+        // Below `size` after the subtraction, as a state is.
+        let base = (state << width).wrapping_sub(1 << log) & 0xfff;
+        *place = Step(same[token] | base | width << 12);
+    }
+    Some(())
 }
 
 /// A table to encode with.
@@ -270,8 +339,9 @@ mod tests {
                 let bytes = writer.finish();
                 let mut reader = BitReader { bytes: &bytes, at: 0 };
                 assert_eq!(Levels::read(&mut reader), Some(levels.clone()));
-                let (encoder, steps) =
-                    (Encoder::new(&levels, log).unwrap(), decoder(&levels, log).unwrap());
+                let encoder = Encoder::new(&levels, log).unwrap();
+                let mut steps = [Step::default(); 1 << LOG_MAX];
+                decoder(&levels, log, u32::from, &mut steps).unwrap();
                 let (mut state, mut stack, mut bits) = (0, Vec::new(), 0);
                 for token in tokens.iter().rev() {
                     let (next, value, width) = encoder.step(state, *token);
@@ -283,10 +353,11 @@ mod tests {
                 assert!(bits <= worth + worth / 50 + 30, "{bits} {worth} {counts:?}");
                 for token in &tokens {
                     let step = steps[usize::from(state)];
-                    assert_eq!(step.token, *token);
+                    assert_eq!(step.token(), usize::from(*token));
+                    assert_eq!(step.own(), u32::from(*token));
                     let (value, width) = stack.pop().unwrap();
-                    assert_eq!(u32::from(step.width), width);
-                    state = step.base + u16::try_from(value).unwrap();
+                    assert_eq!(step.width(), width);
+                    state = u16::try_from(step.base() + usize::try_from(value).unwrap()).unwrap();
                 }
             }
         }

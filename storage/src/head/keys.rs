@@ -158,6 +158,11 @@ impl Keys {
         self.places.get(series as usize).map_or("", |at| self.texts.get(*at))
     }
 
+    /// The table that a series is in.
+    pub(super) fn table_of(&self, series: u32) -> Option<u32> {
+        self.tables.get(series as usize).copied()
+    }
+
     /// About what all takes.
     pub(super) fn bytes(&self) -> usize {
         // Tags as though they were indexed, one value of each series its own.
@@ -258,6 +263,12 @@ impl TagIndex {
         self.tables.get(table as usize).into_iter().flat_map(|tags| tags.keys().map(|key| &**key))
     }
 
+    /// How many values a tag has in a table.
+    pub(super) fn values_of(&self, table: u32, key: &str) -> usize {
+        let tags = self.tables.get(table as usize).and_then(|tags| tags.get(key));
+        tags.map_or(0, |tags| tags.values.len())
+    }
+
     /// How many series of a table have a tag, and a place in the chain of them.
     pub(super) fn having(&self, keys: &Keys, table: u32, key: &str, value: &str) -> (u32, Chain) {
         let tags = self.tables.get(table as usize).and_then(|tags| tags.get(key));
@@ -321,6 +332,8 @@ mod tests {
         assert!(third.len() == 2857 && third.iter().all(|n| n % 7 == 3));
         assert_eq!(index.tag_keys(3).count(), 2);
         assert_eq!(index.tag_keys(2).count(), 0);
+        assert_eq!((index.values_of(3, "zone"), index.values_of(3, "host")), (7, 20_000));
+        assert_eq!((index.values_of(3, "rack"), index.values_of(2, "zone")), (0, 0));
         assert!(keys.bytes() < 20_000 * 140, "{}", keys.bytes());
         assert_eq!(keys.enter(2, key(0).as_ref().as_str()), (20_000, true), "another table");
     }

@@ -25,7 +25,7 @@ pub(crate) struct Copied {
 impl Segment {
     /// The blocks of a group that one series has alone, for a table with the fields `wanted`. Checks their checksums, but does not
     /// decode them.
-    pub(crate) fn copy(&self, run: &Run, wanted: &[Wanted]) -> Result<Copied, ReadError> {
+    pub(crate) fn copy_run(&self, run: &Run, wanted: &[Wanted]) -> Result<Copied, ReadError> {
         let TableView { table, .. } = self.table_at(run.table as usize)?;
         let timestamps = self.decode_times(&self.times(run.times)?)?;
         let cells = super::build::cells_of(&timestamps);
@@ -62,7 +62,7 @@ impl Segment {
         number: impl Fn(usize) -> Option<usize>,
     ) -> Result<Vec<u8>, ReadError> {
         let Part { offset, .. } = at.part;
-        let bytes = self.part(at.part, "a block of values")?.into_owned();
+        let bytes = self.part(at.part, "a block of values")?;
         if !Derived::is(&bytes) {
             return Ok(bytes);
         }

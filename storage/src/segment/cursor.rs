@@ -9,6 +9,9 @@ use super::{PAGE, Run, Segment};
 use crate::ReadError;
 use crate::rows::index as u32_of;
 
+/// Series between two looks at whether the file is still whole.
+const SERIES_A_CHECK: u32 = 64;
+
 /// A place in a table.
 #[derive(Debug)]
 pub(crate) struct Cursor<'s> {
@@ -18,6 +21,8 @@ pub(crate) struct Cursor<'s> {
     number: u32,
     /// The group after that of the series asked for last: likely the next series' first.
     next: usize,
+    /// Series asked for.
+    asked: u32,
     groups: Option<(usize, GroupPage<'s>)>,
     runs: Option<(usize, Packed<'s>)>,
     times: Option<(usize, Times)>,
@@ -27,7 +32,18 @@ impl<'s> Cursor<'s> {
     pub(crate) fn new(segment: &'s Segment, number: u32) -> Result<Cursor<'s>, ReadError> {
         segment.check()?;
         let TableView { table, root, .. } = segment.table_at(number as usize)?;
-        Ok(Cursor { segment, table, root, number, next: 0, groups: None, runs: None, times: None })
+        let (next, asked) = (0, 0);
+        Ok(Cursor {
+            segment,
+            table,
+            root,
+            number,
+            next,
+            asked,
+            groups: None,
+            runs: None,
+            times: None,
+        })
     }
 
     fn group(&mut self, at: usize) -> Result<Group, ReadError> {
@@ -68,6 +84,10 @@ impl<'s> Cursor<'s> {
 
     /// The first group of a series.
     fn first_group(&mut self, series: usize) -> Result<usize, ReadError> {
+        self.asked = self.asked.wrapping_add(1);
+        if self.asked.is_multiple_of(SERIES_A_CHECK) {
+            self.segment.check()?;
+        }
         let has =
             |group: Group| (group.first_series..group.first_series + group.runs).contains(&series);
         // The group of the series before may hold this one too.
@@ -103,6 +123,22 @@ impl<'s> Cursor<'s> {
         }
         self.next = at;
         Ok(())
+    }
+
+    /// The last run of a series.
+    pub(crate) fn last_run(&mut self, series: usize) -> Result<Run, ReadError> {
+        let mut at = self.first_group(series)?;
+        let mut group = self.group(at)?;
+        if group.runs == 1
+            && at + 1 < self.table.groups
+            && self.group(at + 1)?.first_series == series
+        {
+            at = self.table.groups_of(self.segment, series)?.end - 1;
+            group = self.group(at)?;
+        }
+        self.next = at + 1;
+        let place = series.saturating_sub(group.first_series);
+        self.run(at, &group, place)
     }
 
     /// Run number `place` of a group.

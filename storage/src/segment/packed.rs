@@ -47,27 +47,67 @@ impl<'a> Packed<'a> {
 }
 
 impl Packed<'_> {
+    /// Shows the rows before `end` in order, up to 64 at a time: number of the first, and values.
+    #[inline]
+    fn for_each(&self, end: usize, mut show: impl FnMut(usize, &[i64])) {
+        let mut values = [0i64; 64];
+        for from in (0..end).step_by(64) {
+            let values = &mut values[..(end - from).min(64)];
+            self.take(from, values);
+            show(from, values);
+        }
+    }
+
+    /// The rows from `from` on.
+    #[inline]
+    fn take(&self, from: usize, into: &mut [i64]) {
+        let width = self.width as usize;
+        let first = from * width;
+        let last = (from + into.len()).saturating_sub(1) * width / 8;
+        // Words can be read for all of them, as in nearly all rows but the last few.
+        if self.slope == 0
+            && (1..=56).contains(&width)
+            && let Some(bytes) = self.bits.get(first / 8..last + 8)
+        {
+            let (mask, mut bit) = (u64::MAX >> (64 - width), first % 8);
+            for value in into {
+                let word = bytes.get(bit / 8..).and_then(|rest| rest.first_chunk::<8>());
+                let bits = u64::from_le_bytes(*word.unwrap_or(&[0; 8])) >> (bit % 8) & mask;
+                *value = self.base.wrapping_add(bits.cast_signed());
+                bit += width;
+            }
+            return;
+        }
+        for (row, value) in (from..).zip(into) {
+            *value = self.get(row);
+        }
+    }
+
     /// The sum of the rows before `end`, and how many of them are not zero; both wrap around.
     pub(crate) fn sum_before(&self, end: usize) -> (u64, usize) {
         let (mut sum, mut some) = (0u64, 0);
-        for row in 0..end {
-            let value = self.get(row).cast_unsigned();
-            sum = sum.wrapping_add(value);
-            some += usize::from(value != 0);
-        }
+        self.for_each(end, |_, values| {
+            sum = values.iter().fold(sum, |sum, v| sum.wrapping_add(v.cast_unsigned()));
+            some += values.iter().filter(|v| **v != 0).count();
+        });
         (sum, some)
     }
 
     /// The rows before `end` whose value is in `wanted`, in order.
     pub(crate) fn rows_in(&self, wanted: RangeInclusive<i64>, end: usize) -> Vec<usize> {
-        let (low, span) = (*wanted.start(), wanted.end().wrapping_sub(*wanted.start()));
+        let mut rows = Vec::new();
         if wanted.is_empty() {
-            return Vec::new();
+            return rows;
         }
         // One comparison for both ends.
-        let inside =
-            |row: &usize| self.get(*row).wrapping_sub(low).cast_unsigned() <= span.cast_unsigned();
-        (0..end).filter(inside).collect()
+        let (low, span) = (*wanted.start(), wanted.end().wrapping_sub(*wanted.start()));
+        let inside = |v: &i64| v.wrapping_sub(low).cast_unsigned() <= span.cast_unsigned();
+        self.for_each(end, |from, values| {
+            if values.iter().filter(|v| inside(v)).count() > 0 {
+                rows.extend((from..).zip(values).filter(|(_, v)| inside(v)).map(|(row, _)| row));
+            }
+        });
+        rows
     }
 }
 

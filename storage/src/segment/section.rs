@@ -30,22 +30,19 @@ impl Section {
         if let Some(owned) = self.owned.get() {
             return Ok(owned);
         }
-        let bytes = if self.checked.load(Ordering::Relaxed) {
-            segment.raw(self.part)?
-        } else {
-            segment.part(self.part, what)?
-        };
-        match bytes {
+        match segment.lent(self.part)? {
             Cow::Borrowed(bytes) => {
-                self.checked.store(true, Ordering::Relaxed);
+                if !self.checked.load(Ordering::Relaxed) {
+                    segment.checked(self.part, bytes, what)?;
+                    self.checked.store(true, Ordering::Relaxed);
+                }
                 Ok(bytes)
             }
-            // Once more, lest a copy is kept that nobody has checked: the map failed since.
-            Cow::Owned(_) if self.checked.load(Ordering::Relaxed) => {
-                let bytes = segment.part(self.part, what)?.into_owned();
+            // Always checked: what was borrowed before may have been read wrong since.
+            Cow::Owned(bytes) => {
+                segment.checked(self.part, &bytes, what)?;
                 Ok(self.owned.get_or_init(|| bytes.into()))
             }
-            Cow::Owned(bytes) => Ok(self.owned.get_or_init(|| bytes.into())),
         }
     }
 }

@@ -12,13 +12,12 @@ use std::sync::OnceLock;
 
 use stripchart_core::{Column, Values};
 
+use super::derive::BlockAt;
 use super::page::{FieldPage, Stored};
 use super::table::Table;
 use super::times::{Form, Times};
 use super::{PAGE, Run, Segment};
 use crate::ReadError;
-use crate::bytes::Reader;
-use crate::codec::decode_column_rows;
 use crate::partials::Number;
 use crate::rows::{Rows, Wanted};
 
@@ -59,6 +58,8 @@ impl Located {
 impl Segment {
     /// The rows of a run from `start` to before `end`.
     pub(crate) fn locate(&self, run: &Run, (start, end): (i64, i64)) -> Result<Located, ReadError> {
+        // Its reader may have been away for long.
+        self.check()?;
         let times = self.times(run.times)?;
         let stamps = OnceLock::new();
         if start <= times.bounds.0 && times.bounds.1 < end {
@@ -91,6 +92,7 @@ impl Segment {
         if rows == (0..run.rows as usize) {
             return self.load(run, wanted);
         }
+        self.check()?;
         let table = self.table_at(run.table as usize)?.table;
         let part = Part { segment: self, table, run, rows };
         let timestamps = located.times(self, part.rows.clone())?;
@@ -134,10 +136,8 @@ impl Part<'_> {
         };
         let from = self.run.from as usize;
         let rows = from + self.rows.start..from + self.rows.end;
-        let bytes = segment.part(part, "a block of values")?;
-        let mut reader = Reader::new(&bytes);
-        decode_column_rows(&mut reader, &wanted.name, wanted.field_type, group_rows, rows)
-            .map_err(|bad| segment.bad(part.offset, bad))
+        let at = BlockAt { table: self.table, group, rows: group_rows, part };
+        segment.block_column(&at, wanted, rows)
     }
 }
 

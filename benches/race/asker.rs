@@ -1,0 +1,319 @@
+//! Asks and times: the servers over HTTP, this suite's engine in its own process. `benches/race/ask` calls it.
+//!
+//! ```text
+//! asker generate HOSTS FROM TO FILE       rows of `cpu` of rounds FROM to TO as line protocol; prints their number
+//! asker csv FILE.lp FILE.csv              the same for those who want columns: time, hostname, fields
+//! asker load FILE FOLDER                  line protocol -> a database in FOLDER, sealed and merged
+//! asker embedded FOLDER                   runs the statements on standard input, one a line
+//! asker http ADDRESS                      sends a GET for each path on standard input, one a line, on one connection
+//! asker feed ADDRESS PATH FILE ROWS       posts FILE, so many rows a second at most; prints rows a second
+//! ```
+//!
+//! `embedded` and `http` print, for each line that they read, milliseconds and the bytes or rows of the answer. A time is
+//! from before the request is written until the last byte of the answer is read.
+//!
+//! Run without a command, as `cargo bench` does, it tries the embedded part with a little data.
+
+use std::error::Error;
+use std::fs::File;
+use std::io::{BufRead, BufReader, BufWriter, Read, Write, stdin};
+use std::net::TcpStream;
+use std::path::Path;
+use std::process::ExitCode;
+use std::time::{Duration, Instant};
+
+use benches::Rounds;
+use benches::datasets::BODY_LINES;
+use benches::tsbs::{FIELDS, Hosts, Values};
+use stripchart_core::{Precision, Timestamp};
+use stripchart_query::{Engine, ExecuteOptions};
+use stripchart_storage::line_protocol::lines;
+use stripchart_storage::{Db, SyncPolicy};
+
+type Outcome = Result<(), Box<dyn Error>>;
+
+/// What the suite's scripts take.
+const SEED: u64 = 123;
+
+/// Two years after the suite's data begins: what `now()` means to the embedded engine.
+const NOW: Timestamp = Timestamp::from_secs(1_514_764_800);
+
+fn main() -> ExitCode {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    let outcome = match arguments[..] {
+        ["generate", hosts, from, to, file] => generate([hosts, from, to], Path::new(file)),
+        ["csv", lines, csv] => write_csv(Path::new(lines), Path::new(csv)),
+        ["load", file, folder] => load(Path::new(file), Path::new(folder)),
+        ["embedded", folder] => embedded(Path::new(folder), stdin().lock()),
+        ["http", address] => over_http(address, stdin().lock()),
+        ["feed", address, path, file, rows] => feed(address, path, Path::new(file), rows),
+        _ => try_all(),
+    };
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("asker: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn try_all() -> Outcome {
+    println!("asker: only a trial; benches/race/ask holds it against others");
+    let work = tempfile::tempdir()?;
+    let (file, folder) = (work.path().join("rows.lp"), work.path().join("db"));
+    generate(["10", "0", "360"], &file)?;
+    write_csv(&file, &work.path().join("rows.csv"))?;
+    load(&file, &folder)?;
+    embedded(&folder, &b"SELECT max(usage_user) FROM cpu GROUP BY hostname\n"[..])
+}
+
+fn generate([hosts, from, to]: [&str; 3], file: &Path) -> Outcome {
+    let (hosts, from, to): (usize, usize, usize) = (hosts.parse()?, from.parse()?, to.parse()?);
+    let mut rounds = Hosts::new(hosts, SEED).written_as(Values::Integers);
+    let mut out = BufWriter::with_capacity(1 << 20, File::create(file)?);
+    let mut text = String::new();
+    for round in 0..to {
+        text.clear();
+        rounds.round(&mut text);
+        if round >= from {
+            out.write_all(text.as_bytes())?;
+        }
+    }
+    out.flush()?;
+    println!("{}", hosts * (to - from));
+    Ok(())
+}
+
+fn write_csv(file: &Path, csv: &Path) -> Outcome {
+    let mut out = BufWriter::with_capacity(1 << 20, File::create(csv)?);
+    writeln!(out, "time,hostname,{}", FIELDS.join(","))?;
+    let mut bodies = Bodies::open(file)?;
+    loop {
+        let body = bodies.next()?;
+        if body.is_empty() {
+            return Ok(out.flush()?);
+        }
+        for line in lines(body) {
+            let line = line?;
+            let micros = line.timestamp().ok_or("a line without a time")? / 1000;
+            let host = line.tags().find(|(key, _)| *key == "hostname");
+            write!(out, "{micros},{}", host.ok_or("a line without a host")?.1)?;
+            for (_, value) in line.fields() {
+                let value = value.as_ref().as_f64().ok_or("a field that is no number")?;
+                write!(out, ",{value}")?;
+            }
+            writeln!(out)?;
+        }
+    }
+}
+
+/// The lines of a file, a body at a time.
+struct Bodies {
+    file: BufReader<File>,
+    body: Vec<u8>,
+}
+
+impl Bodies {
+    fn open(file: &Path) -> std::io::Result<Self> {
+        Ok(Bodies { file: BufReader::with_capacity(1 << 18, File::open(file)?), body: Vec::new() })
+    }
+
+    /// The next body, empty after the last.
+    fn next(&mut self) -> std::io::Result<&[u8]> {
+        self.body.clear();
+        for _ in 0..BODY_LINES {
+            if self.file.read_until(b'\n', &mut self.body)? == 0 {
+                break;
+            }
+        }
+        Ok(&self.body)
+    }
+}
+
+fn load(file: &Path, folder: &Path) -> Outcome {
+    let db = Db::builder().sync(SyncPolicy::Interval(Duration::from_secs(1))).open(folder)?;
+    db.create_database("race", None)?;
+    let writer = db.writer("race", None)?;
+    let mut bodies = Bodies::open(file)?;
+    let now = || Timestamp::from(std::time::SystemTime::now());
+    loop {
+        let body = bodies.next()?;
+        if body.is_empty() {
+            break;
+        }
+        writer.write_lines(body, Precision::Nanoseconds, Timestamp::EPOCH)?;
+        db.step(now());
+    }
+    db.seal()?;
+    let mut at = now().nanos();
+    let end = at + 300_000_000_000;
+    while let Some(next) = db.step(Timestamp::from_nanos(at)).at.filter(|next| next.nanos() <= end)
+    {
+        at = next.nanos().max(at + 1_000_000);
+    }
+    Ok(db.close()?)
+}
+
+fn embedded(folder: &Path, statements: impl BufRead) -> Outcome {
+    let engine = Engine::new(Db::open(folder)?);
+    let options = ExecuteOptions::new(NOW).database("race");
+    for statement in statements.lines() {
+        let statement = statement?;
+        let start = Instant::now();
+        let results = engine.query(&statement, &options)?;
+        let took = start.elapsed();
+        let mut rows = 0;
+        for result in &results {
+            if let Some(error) = &result.error {
+                return Err(format!("{statement}: {error}").into());
+            }
+            rows += result.frames.iter().map(stripchart_core::Frame::row_count).sum::<usize>();
+        }
+        println!("{:.4} {rows}", took.as_secs_f64() * 1e3);
+    }
+    Ok(())
+}
+
+fn over_http(address: &str, paths: impl BufRead) -> Outcome {
+    let mut connection = Connection::open(address)?;
+    for path in paths.lines() {
+        let path = path?;
+        let request = format!("GET {path} HTTP/1.1\r\nHost: {address}\r\n\r\n");
+        let start = Instant::now();
+        connection.send(request.as_bytes(), &[])?;
+        let bytes = connection.receive().map_err(|error| format!("{path}: {error}"))?;
+        println!("{:.4} {bytes}", start.elapsed().as_secs_f64() * 1e3);
+    }
+    Ok(())
+}
+
+fn feed(address: &str, path: &str, file: &Path, rows_a_second: &str) -> Outcome {
+    let rows_a_second: f64 = rows_a_second.parse()?;
+    let mut connection = Connection::open(address)?;
+    let mut bodies = Bodies::open(file)?;
+    let start = Instant::now();
+    let mut rows = 0usize;
+    loop {
+        let body = bodies.next()?;
+        if body.is_empty() {
+            break;
+        }
+        let due = Duration::from_secs_f64(rows as f64 / rows_a_second);
+        std::thread::sleep(due.saturating_sub(start.elapsed()));
+        let head = format!(
+            "POST {path} HTTP/1.1\r\nHost: {address}\r\nContent-Length: {}\r\n\r\n",
+            body.len()
+        );
+        connection.send(head.as_bytes(), body)?;
+        connection.receive()?;
+        rows += memchr::memchr_iter(b'\n', body).count();
+    }
+    println!("{:.0}", rows as f64 / start.elapsed().as_secs_f64());
+    Ok(())
+}
+
+/// A connection that is kept.
+struct Connection {
+    stream: TcpStream,
+    buffer: Vec<u8>,
+    /// What of the buffer was read and not yet looked at.
+    unread: std::ops::Range<usize>,
+}
+
+impl Connection {
+    fn open(address: &str) -> std::io::Result<Self> {
+        let stream = TcpStream::connect(address)?;
+        stream.set_nodelay(true)?;
+        Ok(Connection { stream, buffer: vec![0; 1 << 18], unread: 0..0 })
+    }
+
+    fn send(&mut self, head: &[u8], body: &[u8]) -> std::io::Result<()> {
+        self.stream.write_all(head)?;
+        self.stream.write_all(body)
+    }
+
+    /// Reads an answer to its end; the bytes of its body.
+    fn receive(&mut self) -> Result<usize, Box<dyn Error>> {
+        let status = self.line()?;
+        let (mut length, mut chunked) = (0, false);
+        loop {
+            let line = self.line()?.to_ascii_lowercase();
+            match line.split_once(':') {
+                None => break,
+                Some(("content-length", value)) => length = value.trim().parse()?,
+                Some(("transfer-encoding", value)) => chunked = value.trim() == "chunked",
+                Some(_) => {}
+            }
+        }
+        let code = status.split(' ').nth(1).unwrap_or_default();
+        let total = if code == "204" {
+            0
+        } else if chunked {
+            self.chunks()?
+        } else {
+            self.body(length)?;
+            length
+        };
+        if !code.starts_with('2') {
+            return Err(format!("answered {status}").into());
+        }
+        Ok(total)
+    }
+
+    fn chunks(&mut self) -> Result<usize, Box<dyn Error>> {
+        let mut total = 0;
+        loop {
+            let size = usize::from_str_radix(self.line()?.trim(), 16)?;
+            self.body(size)?;
+            self.line()?;
+            if size == 0 {
+                return Ok(total);
+            }
+            total += size;
+        }
+    }
+
+    fn line(&mut self) -> Result<String, Box<dyn Error>> {
+        let mut line = Vec::new();
+        loop {
+            let unread = &self.buffer[self.unread.clone()];
+            if let Some(at) = memchr::memchr(b'\n', unread) {
+                line.extend_from_slice(&unread[..at]);
+                self.unread.start += at + 1;
+                return Ok(String::from_utf8(line)?.trim_end().to_owned());
+            }
+            line.extend_from_slice(unread);
+            self.fill()?;
+        }
+    }
+
+    /// Reads over `length` bytes. An error in the first of them is told.
+    fn body(&mut self, length: usize) -> Result<(), Box<dyn Error>> {
+        let mut left = length;
+        while left > 0 {
+            if self.unread.is_empty() {
+                self.fill()?;
+            }
+            let here = left.min(self.unread.len());
+            let bytes = &self.buffer[self.unread.start..self.unread.start + here];
+            let start = &bytes[..here.min(400)];
+            if left == length && memchr::memmem::find(start, b"\"error\":").is_some() {
+                return Err(String::from_utf8_lossy(start).into_owned().into());
+            }
+            self.unread.start += here;
+            left -= here;
+        }
+        Ok(())
+    }
+
+    fn fill(&mut self) -> Result<(), Box<dyn Error>> {
+        let count = self.stream.read(&mut self.buffer)?;
+        if count == 0 {
+            return Err("the connection was closed".into());
+        }
+        self.unread = 0..count;
+        Ok(())
+    }
+}
