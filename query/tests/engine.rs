@@ -173,15 +173,6 @@ fn a_receiver_may_have_enough() {
     assert!(matches!((done, frames), (Ok(()), 1)));
 }
 
-#[test]
-fn what_cannot_be_done_is_named() {
-    let engine = engine();
-    let results = engine.query("DROP MEASUREMENT net", &options()).expect("it parses");
-    assert!(
-        matches!(&results[0].error, Some(QueryError::Unsupported { what }) if what == "DROP MEASUREMENT")
-    );
-}
-
 #[cfg(feature = "chrono-tz")]
 #[test]
 fn instants_are_written_in_the_zone_of_the_statement() {

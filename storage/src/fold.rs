@@ -34,8 +34,12 @@ mod plan;
 mod rowsums;
 mod spans;
 
+/// Bytes that all fields of all segments together are read ahead.
+const AHEAD: usize = 2 << 20;
 /// Plans that are remembered; jittered series have each their own.
 const PLANS: usize = 4096;
+/// Rows of these, of which each may be a bucket and a time.
+const PLANNED_ROWS: usize = 1 << 20;
 
 /// Rows of a bucket, on average, from which on sums need no decoding.
 const ROWS_A_MARK: usize = 40;
@@ -190,6 +194,8 @@ struct Folder<'v> {
     /// By segment and timestamp column; the one used last.
     plans: HashMap<(u32, u32), Arc<Plan>>,
     plan: Option<((u32, u32), Arc<Plan>)>,
+    /// Rows of those that are remembered.
+    planned: usize,
     scratch: Scratch,
     runs: Vec<Run>,
     sums: RowSums,
@@ -225,9 +231,36 @@ struct FieldCursor<'v> {
 struct OpenPage<'v> {
     number: usize,
     page: FieldPage<'v>,
-    /// For each group bytes and number of the blocks before, and sums of cells before.
-    before: Vec<(u64, u32, u32)>,
+    /// Where the group asked for last is.
+    place: Place,
     cells: Cells<'v>,
+}
+
+/// A group of a page, and what comes before its block. Kept for one group: of a thousand fields in hundreds of segments, a list of all
+/// groups would be the most of what a fold holds.
+#[derive(Debug, Clone, Copy, Default)]
+struct Place {
+    group: usize,
+    bytes: u64,
+    blocks: usize,
+    cells: u32,
+}
+
+impl OpenPage<'_> {
+    /// Goes to a group; mostly one of the next.
+    fn place(&mut self, group: usize) -> Place {
+        let mut place = if group < self.place.group { Place::default() } else { self.place };
+        while place.group < group {
+            let len = self.page.len(place.group);
+            place.bytes = place.bytes.wrapping_add(len);
+            place.blocks += usize::from(len > 0);
+            let cells = u32::try_from(self.page.cells(place.group)).unwrap_or(u32::MAX);
+            place.cells = place.cells.saturating_add(cells);
+            place.group += 1;
+        }
+        self.place = place;
+        place
+    }
 }
 
 impl<'v> TableCursor<'v> {
@@ -236,39 +269,31 @@ impl<'v> TableCursor<'v> {
         segment_at: u32,
         table: u32,
         wanted: &[Wanted],
+        ahead: u32,
     ) -> Result<Self, ReadError> {
         let cursor = Cursor::new(segment, table)?;
         let field = |w: &Wanted| FieldCursor {
             number: cursor.table.field(&w.name, w.field_type),
             page: None,
-            ahead: Ahead::default(),
+            ahead: Ahead::new(ahead),
         };
         let fields = wanted.iter().map(field).collect();
         Ok(TableCursor { segment, segment_at, table, cursor, fields })
     }
 
     /// The page that a group of a field is described in; `None` if the table does not have the field.
-    fn page(&mut self, field: usize, group: usize) -> Result<Option<&OpenPage<'v>>, ReadError> {
+    fn page(&mut self, field: usize, group: usize) -> Result<Option<&mut OpenPage<'v>>, ReadError> {
         let place = &mut self.fields[field];
         let Some(field) = place.number else { return Ok(None) };
         let number = group / PAGE;
         if place.page.as_ref().is_none_or(|page| page.number != number) {
             let table = self.cursor.table;
             let page = table.field_page(self.segment, field, number)?;
-            let groups = table.page_groups(number);
-            let mut before = Vec::with_capacity(groups);
-            let (mut bytes, mut blocks, mut cells) = (0u64, 0u32, 0u32);
-            for group in 0..groups {
-                before.push((bytes, blocks, cells));
-                let len = page.len(group);
-                bytes = bytes.wrapping_add(len);
-                blocks += u32::from(len > 0);
-                cells = cells.saturating_add(u32::try_from(page.cells(group)).unwrap_or(u32::MAX));
-            }
+            let (blocks, cells) = page.totals();
             let cells = Cells::new(&page, blocks, cells).map_err(|bad| self.segment.bad(0, bad))?;
-            place.page = Some(OpenPage { number, page, before, cells });
+            place.page = Some(OpenPage { number, page, place: Place::default(), cells });
         }
-        Ok(place.page.as_ref())
+        Ok(place.page.as_mut())
     }
 }
 
@@ -291,6 +316,7 @@ impl<'v> Folder<'v> {
             tables: Vec::new(),
             plans: HashMap::new(),
             plan: None,
+            planned: 0,
             scratch: Scratch::default(),
             runs: Vec::new(),
             sums: RowSums::new(aggregates),
@@ -350,7 +376,9 @@ impl<'v> Folder<'v> {
             return Ok(at);
         }
         let source = &self.view.segments[segment as usize];
-        self.tables.push(TableCursor::open(source, segment, table, &self.wanted)?);
+        let readers = self.view.segments.len() * self.wanted.len();
+        let ahead = u32::try_from(AHEAD / readers.max(1)).unwrap_or(u32::MAX);
+        self.tables.push(TableCursor::open(source, segment, table, &self.wanted, ahead)?);
         Ok(self.tables.len() - 1)
     }
 
@@ -367,8 +395,10 @@ impl<'v> Folder<'v> {
             None => {
                 let segment = &self.view.segments[segment_at as usize];
                 let plan = Plan::new(segment, segment.times(times)?, self.edges, self.range)?;
-                if self.plans.len() >= PLANS {
+                self.planned += plan.rows();
+                if self.plans.len() >= PLANS || self.planned >= PLANNED_ROWS {
                     self.plans.clear();
+                    self.planned = plan.rows();
                 }
                 let plan = Arc::new(plan);
                 self.plans.insert(key, Arc::clone(&plan));
@@ -423,7 +453,7 @@ impl<'v> Folder<'v> {
         if values == 0 {
             return Ok(());
         }
-        let Some((bytes, blocks, cells)) = page.before.get(group).copied() else { return Ok(()) };
+        let Place { bytes, blocks, cells, .. } = page.place(group);
         if statistics && let Some(bucket) = plan.whole {
             let block = Described { page: &page.page, group, rows, values };
             into.add_run(bucket, &block.added(segment, plan, aggregates)?);
@@ -442,7 +472,7 @@ impl<'v> Folder<'v> {
                 return Ok(());
             }
         }
-        let stored = page.page.stored_after(group, rows, (bytes, blocks as usize));
+        let stored = page.page.stored_after(group, rows, (bytes, blocks));
         let part = match stored.map_err(|bad| segment.bad(0, bad))? {
             Stored::Nothing => return Ok(()),
             Stored::Constant(number) => {
@@ -500,9 +530,16 @@ impl<'v> Folder<'v> {
             into.add_run(span.bucket, &added);
             return Ok(());
         }
+        let few = self.wanted.len() <= rowsums::COLUMNS;
+        let by_row =
+            few && of_many && run.alone() && values == rows && RowSums::suits(plan, aggregates);
+        let key = (segment_at, run.times, field);
+        if by_row && self.sums.add_block(key, plan, &block, into) {
+            return Ok(());
+        }
         let decoded = block.decode_into(&mut self.scratch).map_err(bad)?;
-        if of_many && run.alone() && values == rows && RowSums::suits(plan, aggregates) {
-            self.sums.add((segment_at, run.times, field), plan, decoded.numbers(), into);
+        if by_row {
+            self.sums.add(key, plan, decoded.numbers(), into);
             return Ok(());
         }
         if run.alone() && values == rows && spans::suits(plan) {

@@ -109,7 +109,13 @@ struct Table<'v> {
     segment: u32,
     number: u32,
     cursor: Cursor<'v>,
-    fields: Vec<(Option<usize>, Option<(usize, FieldPage<'v>)>)>,
+    fields: Vec<Field<'v>>,
+}
+
+/// A field of a table: its number, if the table has it, and its page with that one's number.
+struct Field<'v> {
+    number: Option<usize>,
+    page: Option<(usize, FieldPage<'v>)>,
 }
 
 impl<'v> Latest<'v> {
@@ -160,7 +166,7 @@ impl<'v> Latest<'v> {
         let (number, group) = (run.group as usize / PAGE, run.group as usize % PAGE);
         let rows = run.group_rows as usize;
         let mut values = Vec::with_capacity(table.fields.len());
-        for (field, page) in &mut table.fields {
+        for Field { number: field, page } in &mut table.fields {
             let Some(field) = *field else {
                 values.push(None);
                 continue;
@@ -194,7 +200,10 @@ impl<'v> Latest<'v> {
             Some(at) => at,
             None => {
                 let cursor = Cursor::new(&self.view.segments[segment as usize], number)?;
-                let field = |w: &Wanted| (cursor.table.field(&w.name, w.field_type), None);
+                let field = |w: &Wanted| Field {
+                    number: cursor.table.field(&w.name, w.field_type),
+                    page: None,
+                };
                 let fields = self.wanted.iter().map(field).collect();
                 self.tables.push(Table { segment, number, cursor, fields });
                 self.tables.len() - 1

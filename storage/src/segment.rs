@@ -234,7 +234,7 @@ impl Segment {
     /// A copy of bytes that must have the part's checksum: whatever becomes of the file, they stay.
     pub(crate) fn part(&self, part: Part, what: &'static str) -> Result<Vec<u8>, ReadError> {
         let mut bytes = Vec::new();
-        self.copy(part, &mut bytes).map_err(|error| self.noted(error))?;
+        self.read_part(part, &mut bytes).map_err(|error| self.noted(error))?;
         self.checked(part, &bytes, what)?;
         Ok(bytes)
     }
@@ -250,7 +250,7 @@ impl Segment {
     }
 
     /// The bytes of a part in place of what `into` held, unchecked.
-    fn copy(&self, part: Part, into: &mut Vec<u8>) -> Result<(), ReadError> {
+    fn read_part(&self, part: Part, into: &mut Vec<u8>) -> Result<(), ReadError> {
         let len = usize::try_from(part.len).map_err(|_| self.outside(part))?;
         let read = self.file.read_into(part.offset, len, into);
         read.map_err(|error| self.unread(part, error))
@@ -390,7 +390,7 @@ impl Segment {
                 }
                 Stored::Block(part) => {
                     let at = BlockAt { table, group: run.group as usize, rows, part };
-                    let column = self.block_column(&at, wanted)?;
+                    let column = self.block_column(&at, wanted, 0..rows)?;
                     if run.alone() {
                         column
                     } else {

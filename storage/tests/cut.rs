@@ -14,7 +14,7 @@ use stripchart_storage::{
     Aggregates, Db, Direction, FoldOptions, Partials, ReadError, Series, TagFilter, View,
 };
 
-const HOSTS: usize = 300;
+const HOSTS: usize = 100;
 const ROWS: i64 = 2500;
 
 /// A sealed measurement of some hundred series, and one with a field of text.
@@ -107,7 +107,7 @@ fn read_all(view: &View, series: &[Series]) -> Vec<(&'static str, Result<(), Rea
 #[test]
 fn a_file_that_is_cut_under_a_reader_is_an_error_wherever_it_is() {
     for mode in [ReadMode::Map, ReadMode::Pread] {
-        for len in [0, 100, 5000, 20_000] {
+        for len in [0, 5000] {
             let folder = tempfile::tempdir().unwrap();
             fill(folder.path());
             let db = options(&clock()).read_mode(mode).open(folder.path()).unwrap();

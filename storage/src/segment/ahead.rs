@@ -13,8 +13,10 @@
 use super::{Part, Segment};
 use crate::ReadError;
 
-/// Bytes that are read ahead.
+/// Bytes that are read ahead at most.
 const WINDOW: u32 = 32 << 10;
+/// Bytes for which reading ahead is not worth its copying.
+const LEAST: u32 = 2 << 10;
 /// Bytes between two blocks of a reader that goes on: other blocks may lie between those of a field.
 const GAP: u64 = 4 << 10;
 
@@ -26,9 +28,16 @@ pub(crate) struct Ahead {
     from: u64,
     /// Where the block read last ended.
     next: u64,
+    window: u32,
 }
 
 impl Ahead {
+    /// Reads up to `window` bytes ahead, as many as suit one of several readers.
+    pub(crate) fn new(window: u32) -> Self {
+        let window = if window < LEAST { 0 } else { window.min(WINDOW) };
+        Ahead { window, ..Ahead::default() }
+    }
+
     /// The bytes of a block, which have its checksum. All blocks asked for are of one segment.
     pub(crate) fn block(&mut self, segment: &Segment, part: Part) -> Result<&[u8], ReadError> {
         let end = part.offset.saturating_add(u64::from(part.len));
@@ -46,13 +55,13 @@ impl Ahead {
     fn fill(&mut self, segment: &Segment, part: Part) -> Result<(), ReadError> {
         let goes_on = self.next > 0 && (self.next..=self.next + GAP).contains(&part.offset);
         let rest = u32::try_from(segment.bytes.saturating_sub(part.offset)).unwrap_or(u32::MAX);
-        let window = Part { len: WINDOW.min(rest), ..part };
+        let window = Part { len: self.window.min(rest), ..part };
         self.from = part.offset;
         // What lies behind the block may be unreadable where the block is not.
-        if goes_on && part.len < window.len && segment.copy(window, &mut self.bytes).is_ok() {
+        if goes_on && part.len < window.len && segment.read_part(window, &mut self.bytes).is_ok() {
             return Ok(());
         }
-        let copied = segment.copy(part, &mut self.bytes);
+        let copied = segment.read_part(part, &mut self.bytes);
         copied.inspect_err(|_| self.bytes.clear()).map_err(|error| segment.noted(error))
     }
 }
@@ -69,12 +78,17 @@ mod tests {
         let content: Vec<u8> =
             (0..200_000u32).map(|n| n.wrapping_mul(2_654_435_761).to_le_bytes()[3]).collect();
         let segment = segment_of(Arc::new(content.clone()));
+        for window in [0, 3000, u32::MAX] {
+            check(&content, &segment, Ahead::new(window));
+        }
+    }
+
+    fn check(content: &[u8], segment: &Segment, mut ahead: Ahead) {
         let part = |offset: usize, len: usize| Part {
             offset: offset as u64,
             len: u32::try_from(len).unwrap(),
             crc: crc32c::crc32c(&content[offset..offset + len]),
         };
-        let mut ahead = Ahead::default();
         // One after the other with small gaps, back, far, beyond the window, at the end.
         let mut places: Vec<(usize, usize)> = (0..300).map(|n| (n * 410 + n % 7, 400)).collect();
         places.extend([
@@ -86,15 +100,15 @@ mod tests {
             (199_999, 1),
         ]);
         for (offset, len) in places {
-            let got = ahead.block(&segment, part(offset, len)).unwrap();
+            let got = ahead.block(segment, part(offset, len)).unwrap();
             assert!(got == &content[offset..offset + len], "{offset} {len}");
         }
         let wrong = Part { crc: 1, ..part(10, 10) };
-        assert!(matches!(ahead.block(&segment, wrong), Err(ReadError::Corrupt { .. })));
+        assert!(matches!(ahead.block(segment, wrong), Err(ReadError::Corrupt { .. })));
         let outside = Part { offset: 199_999, len: 2, crc: 0 };
-        assert!(matches!(ahead.block(&segment, outside), Err(ReadError::Corrupt { .. })));
-        assert!(ahead.block(&segment, part(10, 10)).is_ok(), "an error leaves nothing behind");
+        assert!(matches!(ahead.block(segment, outside), Err(ReadError::Corrupt { .. })));
+        assert!(ahead.block(segment, part(10, 10)).is_ok(), "an error leaves nothing behind");
         let far = Part { offset: u64::MAX, len: u32::MAX, crc: 0 };
-        assert!(ahead.block(&segment, far).is_err());
+        assert!(ahead.block(segment, far).is_err());
     }
 }

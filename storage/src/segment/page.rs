@@ -424,6 +424,14 @@ impl<'a> FieldPage<'a> {
         Sum::of(self.kind.number(base.wrapping_add(stored)))
     }
 
+    /// How many blocks and inner cells the page has.
+    pub(crate) fn totals(&self) -> (u32, u32) {
+        let blocks = self.columns[0].sum_before(self.groups).1;
+        // What somebody made up may be negative: more than there can be, which reading the sums refuses.
+        let cells = self.columns[11].sum_before(self.groups).0;
+        (u32::try_from(blocks).unwrap_or(u32::MAX), u32::try_from(cells).unwrap_or(u32::MAX))
+    }
+
     /// Inner cells of the group, and those of the groups before it.
     pub(crate) fn cells(&self, group: usize) -> usize {
         self.row(11, group)

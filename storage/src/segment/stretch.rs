@@ -12,13 +12,12 @@ use std::sync::OnceLock;
 
 use stripchart_core::{Column, Values};
 
+use super::derive::BlockAt;
 use super::page::{FieldPage, Stored};
 use super::table::Table;
 use super::times::{Form, Times};
 use super::{PAGE, Run, Segment};
 use crate::ReadError;
-use crate::bytes::Reader;
-use crate::codec::decode_column_rows;
 use crate::partials::Number;
 use crate::rows::{Rows, Wanted};
 
@@ -137,10 +136,8 @@ impl Part<'_> {
         };
         let from = self.run.from as usize;
         let rows = from + self.rows.start..from + self.rows.end;
-        let bytes = segment.part(part, "a block of values")?;
-        let mut reader = Reader::new(&bytes);
-        decode_column_rows(&mut reader, &wanted.name, wanted.field_type, group_rows, rows)
-            .map_err(|bad| segment.bad(part.offset, bad))
+        let at = BlockAt { table: self.table, group, rows: group_rows, part };
+        segment.block_column(&at, wanted, rows)
     }
 }
 
