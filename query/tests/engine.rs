@@ -7,9 +7,7 @@ use stripchart_core::{
     Batch, FieldDescriptor, FieldType, FrameRequest, FrameSource, ManualClock, MetricKind, Sink,
     Timestamp, Unit,
 };
-use stripchart_query::{
-    Cancel, Deadline, Engine, ExecuteOptions, FormatOptions, QueryError, write_json,
-};
+use stripchart_query::{Cancel, Deadline, Engine, ExecuteOptions, FormatOptions, write_json};
 use stripchart_storage::Db;
 use stripchart_storage::vfs::sim::SimVfs;
 
