@@ -9,6 +9,7 @@
 //! neither sends nor takes anything for a while is hung up on. A client that goes away stops its query.
 
 mod answer;
+mod bodies;
 mod patience;
 
 use std::error::Error;
@@ -43,8 +44,8 @@ const BUFFER_BYTES: usize = 64 << 10;
 const ANSWERS_AT_A_TIME: usize = 4;
 /// How often it is looked whether something went wrong.
 const WARN_EVERY: Duration = Duration::from_secs(5);
-/// How long answers under way may take once a stop was asked for.
-const STOP_GRACE: Duration = Duration::from_secs(5);
+/// How long answers under way may take once a stop was asked for; if it is asked for again, no longer.
+const STOP_GRACE: Duration = Duration::from_secs(20);
 /// How long to wait before the next connection is accepted when the system has no descriptors left.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
@@ -115,7 +116,10 @@ pub(crate) fn serve(listener: TcpListener, stack: &Arc<Stack>) -> io::Result<()>
         }
         drop(listener);
         // Idle connections close at once; the others when their answer is out, or when the time is up.
-        let _ = tokio::time::timeout(STOP_GRACE, connections.shutdown()).await;
+        tokio::select! {
+            _ = tokio::time::timeout(STOP_GRACE, connections.shutdown()) => {}
+            _ = asked_to_stop() => {}
+        }
         Ok(())
     });
     // Whoever still computes for a client that was given up is not waited for.

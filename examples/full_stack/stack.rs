@@ -129,7 +129,7 @@ impl Stack {
             return response;
         }
         if let Err(refusal) = self.may_see_pages(request) {
-            return refusal;
+            return *refusal;
         }
         let page_request =
             PageRequest::from_query(request.uri().query().unwrap_or_default(), now());
@@ -137,7 +137,7 @@ impl Stack {
     }
 
     /// Whether whoever asks may see pages: they may read all that pages show.
-    fn may_see_pages(&self, request: &Request<Bytes>) -> Result<(), Response<Body>> {
+    fn may_see_pages(&self, request: &Request<Bytes>) -> Result<(), Box<Response<Body>>> {
         if !self.influx.authenticates() {
             return Ok(());
         }
@@ -151,7 +151,7 @@ impl Stack {
         let why = "pages are shown to users who may read the databases that they show\n";
         let mut response = Response::new(Body::from(why));
         *response.status_mut() = StatusCode::FORBIDDEN;
-        Err(response)
+        Err(Box::new(response))
     }
 
     /// Prints what went wrong since the last call, each thing once.

@@ -225,3 +225,59 @@ fn the_influx_shell_is_answered() {
     assert!(mean.contains("tags: floor=2") && mean.contains("10000000000 22"), "{mean}");
     assert!(shell("SELECT FROM").contains("found FROM, expected"), "{}", shell("SELECT FROM"));
 }
+
+/// Twenty megabytes in `big`, more than sockets hold between two programs.
+fn with_much_text() -> (Server, tempfile::TempDir) {
+    let data = tempdir().unwrap();
+    let server = Server::start(data.path(), &["--source", "none", "--retention", "0s"]);
+    let text = "x".repeat(1000);
+    let lines: String = (0..20_000).map(|at| format!("big s=\"{text}\" {at}\n")).collect();
+    assert_eq!(server.post("/write?db=stripchart", &lines).status, 204);
+    (server, data)
+}
+
+/// A connection on which the answer to a query has begun and is not read on.
+fn begun(server: &Server, target: &str) -> (std::net::TcpStream, Vec<u8>) {
+    use std::io::{Read, Write};
+    let mut stream = std::net::TcpStream::connect(&server.address).unwrap();
+    let request =
+        format!("GET {target} HTTP/1.1\r\nHost: {}\r\nConnection: close\r\n\r\n", server.address);
+    stream.write_all(request.as_bytes()).unwrap();
+    let mut start = vec![0; 1000];
+    stream.read_exact(&mut start).unwrap();
+    (stream, start)
+}
+
+#[test]
+fn a_client_that_goes_away_stops_its_query() {
+    let (server, _data) = with_much_text();
+    let running = || server.query("stripchart", "SHOW QUERIES");
+    let (slow, _) = begun(&server, "/query?db=stripchart&q=SELECT+s+FROM+big");
+    assert!(running().contains("SELECT s FROM big"), "it waits for its client: {}", running());
+    drop(slow);
+    ask_until(&server, "stripchart", "SHOW QUERIES", "[[");
+    while running().contains("SELECT s FROM big") {}
+
+    let (slow, _) = begun(&server, "/query?db=stripchart&chunked=true&q=SELECT+s+FROM+big");
+    let list = running();
+    let id = list.split("[[").nth(1).and_then(|row| row.split(',').next()).unwrap();
+    server.post(&format!("/query?q=KILL+QUERY+{id}"), "");
+    let mut rest = String::new();
+    std::io::Read::read_to_string(&mut { slow }, &mut rest).unwrap();
+    assert!(rest.contains("\"error\":\"query interrupted\""), "{}", &rest[rest.len() - 300..]);
+}
+
+#[test]
+fn a_stop_lets_answers_finish() {
+    let (server, _data) = with_much_text();
+    let (mut stream, mut answer) = begun(&server, "/query?db=stripchart&q=SELECT+s+FROM+big");
+    let reader = std::thread::spawn(move || {
+        std::io::Read::read_to_end(&mut stream, &mut answer).unwrap();
+        answer
+    });
+    let (clean, said) = server.end("INT");
+    assert!(clean, "{said}");
+    let answer = reader.join().unwrap();
+    assert!(answer.len() > 20_000_000, "{} bytes", answer.len());
+    assert!(answer.ends_with(b"]}]}]}\n\r\n0\r\n\r\n"), "the last piece, then the end of pieces");
+}

@@ -32,7 +32,10 @@ use crate::{FieldType, KeyError, KeyRef, Timestamp, ValueRef};
 /// Memory grows to the largest round and stays; [`Batch::reset`] gives it back.
 #[derive(Debug, Default)]
 pub struct Batch {
-    pub(crate) series: Vec<Series>,
+    /// By the series' index; apart from each other, since a row needs the table, a sink the hint, and neither the key.
+    keys: Vec<Arc<str>>,
+    pub(crate) table_of: Vec<u32>,
+    hints: Vec<AtomicU64>,
     series_by_key: HashMap<Arc<str>, u32>,
     pub(crate) tables: Vec<Table>,
     table_by_measurement: HashMap<Arc<str>, u32>,
@@ -43,13 +46,6 @@ pub struct Batch {
     pub(crate) epoch: u32,
     identity: BatchIdentity,
     scratch: String,
-}
-
-#[derive(Debug)]
-pub(crate) struct Series {
-    key: Arc<str>,
-    pub(crate) table: u32,
-    hint: AtomicU64,
 }
 
 /// Which batch, between which two [resets](Batch::reset): as long as it stays the same, so does the meaning of each
@@ -143,8 +139,10 @@ impl Batch {
                 table
             }
         };
-        let (key, index) = (Arc::<str>::from(text), index_of(self.series.len()));
-        self.series.push(Series { key: Arc::clone(&key), table, hint: AtomicU64::new(0) });
+        let (key, index) = (Arc::<str>::from(text), index_of(self.keys.len()));
+        self.keys.push(Arc::clone(&key));
+        self.table_of.push(table);
+        self.hints.push(AtomicU64::new(0));
         self.series_by_key.insert(key, index);
         index
     }
@@ -154,9 +152,8 @@ impl Batch {
     /// A series of another batch may be known here as something else: the key tells.
     #[must_use]
     pub fn key(&self, series: BatchSeries) -> Option<KeyRef<'_>> {
-        let known =
-            self.series.get(series.index as usize).filter(|_| series.epoch == self.epoch)?;
-        Some(KeyRef::trusted(&known.key))
+        let known = self.keys.get(series.index as usize).filter(|_| series.epoch == self.epoch)?;
+        Some(KeyRef::trusted(known))
     }
 
     /// Begins a row of `series` at time `at`; its fields are added to what is returned.
@@ -169,7 +166,7 @@ impl Batch {
     /// If `series` is from before a [`Batch::reset`], or from another batch and unknown here.
     pub fn row(&mut self, series: BatchSeries, at: Timestamp) -> RowWriter<'_> {
         assert_eq!(series.epoch, self.epoch, "a series is valid until its batch is reset");
-        let table = &mut self.tables[self.series[series.index as usize].table as usize];
+        let table = &mut self.tables[self.table_of[series.index as usize] as usize];
         table.series.push(series.index);
         table.timestamps.push(at.nanos());
         self.rows += 1;
@@ -212,7 +209,7 @@ impl Batch {
     /// Series entered since the last reset, whether they have rows now or not.
     #[must_use]
     pub fn series_count(&self) -> usize {
-        self.series.len()
+        self.keys.len()
     }
 
     /// The measurements that have rows now.
@@ -225,10 +222,10 @@ impl Batch {
     /// # Panics
     ///
     /// If no table of this batch holds that index.
+    #[inline]
     #[must_use]
     pub fn series_entry(&self, index: u32) -> SeriesEntry<'_> {
-        let series = &self.series[index as usize];
-        SeriesEntry { key: &series.key, hint: &series.hint }
+        SeriesEntry { key: &self.keys[index as usize], hint: &self.hints[index as usize] }
     }
 
     /// Drops the rows; keeps series, columns and memory for the next round.
@@ -251,12 +248,14 @@ pub(crate) fn index_of(len: usize) -> u32 {
 /// A series of a batch, as the sink sees it.
 #[derive(Debug, Clone, Copy)]
 pub struct SeriesEntry<'a> {
-    key: &'a str,
+    /// Followed only when the key is asked for: most sinks know the series by their hint.
+    key: &'a Arc<str>,
     hint: &'a AtomicU64,
 }
 
 impl<'a> SeriesEntry<'a> {
     /// The key.
+    #[inline]
     #[must_use]
     pub fn key(self) -> KeyRef<'a> {
         KeyRef::trusted(self.key)
@@ -265,12 +264,14 @@ impl<'a> SeriesEntry<'a> {
     /// What a sink left with [`SeriesEntry::set_hint`] when it saw this series last; 0 if nothing.
     ///
     /// Nothing says which sink left it: whoever uses it must check that it leads to this [key](SeriesEntry::key).
+    #[inline]
     #[must_use]
     pub fn hint(self) -> u64 {
         self.hint.load(Ordering::Relaxed)
     }
 
     /// Leaves a hint for the next write of this series.
+    #[inline]
     pub fn set_hint(self, hint: u64) {
         self.hint.store(hint, Ordering::Relaxed);
     }

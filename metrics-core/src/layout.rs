@@ -137,7 +137,7 @@ impl Batch {
             series.epoch == self.epoch && layout.epoch == self.epoch,
             "series and layout are valid until their batch is reset"
         );
-        let table = &mut self.tables[self.series[series.index as usize].table as usize];
+        let table = &mut self.tables[self.table_of[series.index as usize] as usize];
         if table.plans.plans.get(table.plans.last).is_none_or(|plan| plan.layout != layout.index) {
             table.turn_to(layout.index, &self.layouts);
         }

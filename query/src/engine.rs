@@ -16,7 +16,7 @@ use crate::records::{Records, Store};
 use crate::running::{self, Registry, RunningQuery};
 use crate::users::{self, User};
 use crate::{ParseError, QueryError, StatementResult};
-use crate::{continuous, delete, into, manage, shards, show, subscriptions};
+use crate::{continuous, delete, explain, into, manage, shards, show, subscriptions};
 
 /// How a query is to be run.
 #[derive(Debug, Clone)]
@@ -241,6 +241,9 @@ impl Engine {
     ) -> Result<Vec<Frame>, QueryError> {
         match statement {
             Statement::ShowQueries => return Ok(vec![self.shared.registry.list(options.now)]),
+            Statement::Explain { analyze, select } => {
+                return Ok(vec![explain::run(self, select, *analyze, options)?]);
+            }
             Statement::KillQuery { id, .. } => {
                 self.shared.registry.kill(*id)?;
                 return Ok(Vec::new());
@@ -358,6 +361,30 @@ fn with_running<'o>(
         running,
         cancel: running.map(RunningQuery::cancel).or(options.cancel),
         ..options.clone()
+    }
+}
+
+impl Engine {
+    /// Chooses points for a chart out of what `select` selects, for the columns between `edges`.
+    pub(crate) fn chosen_points(
+        &self,
+        select: Select,
+        edges: &[i64],
+        options: &ExecuteOptions<'_>,
+        each: &mut dyn FnMut(Frame) -> ControlFlow<()>,
+    ) -> Result<(), QueryError> {
+        let statement = Statement::Select(Box::new(select));
+        let begun = match options.running {
+            Some(_) => None,
+            None => Some(self.begin_statements(&[&statement], options)?),
+        };
+        let options = &with_running(options, begun.as_ref());
+        let Statement::Select(select) = &statement else { return Ok(()) };
+        let plan = Planner::new(&self.db, options).select(select, None)?;
+        let until = options.deadline.map(Until::Lent);
+        let budget = Budget::new(&options.limits, options.cancel, until);
+        let _ = crate::exec::m4(&plan, edges, &budget, each)?;
+        Ok(())
     }
 }
 

@@ -7,9 +7,7 @@ use stripchart_core::{
     Batch, FieldDescriptor, FieldType, FrameRequest, FrameSource, ManualClock, MetricKind, Sink,
     Timestamp, Unit,
 };
-use stripchart_query::{
-    Cancel, Deadline, Engine, ExecuteOptions, FormatOptions, QueryError, write_json,
-};
+use stripchart_query::{Cancel, Deadline, Engine, ExecuteOptions, FormatOptions, write_json};
 use stripchart_storage::Db;
 use stripchart_storage::vfs::sim::SimVfs;
 
@@ -171,15 +169,6 @@ fn a_receiver_may_have_enough() {
         ControlFlow::Break(())
     });
     assert!(matches!((done, frames), (Ok(()), 1)));
-}
-
-#[test]
-fn what_cannot_be_done_is_named() {
-    let engine = engine();
-    let results = engine.query("DROP MEASUREMENT net", &options()).expect("it parses");
-    assert!(
-        matches!(&results[0].error, Some(QueryError::Unsupported { what }) if what == "DROP MEASUREMENT")
-    );
 }
 
 #[cfg(feature = "chrono-tz")]

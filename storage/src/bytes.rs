@@ -36,6 +36,8 @@ impl<'a> Reader<'a> {
         self.bytes.get(self.at..).unwrap_or_default()
     }
 
+    #[cold]
+    #[inline(never)]
     pub(crate) fn bad<T>(
         &self,
         expected: &'static str,
@@ -51,14 +53,25 @@ impl<'a> Reader<'a> {
                 self.at += len;
                 Ok(bytes)
             }
-            None => self.bad("more bytes", format!("{} of {len}", self.rest())),
+            None => self.too_few(len),
         }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn too_few<T>(&self, len: usize) -> Result<T, Bad> {
+        self.bad("more bytes", format!("{} of {len}", self.rest()))
     }
 
     #[inline]
     fn array<const N: usize>(&mut self) -> Result<[u8; N], Bad> {
-        let bytes = self.take(N)?;
-        bytes.try_into().or_else(|_| self.bad("more bytes", "too few"))
+        match self.bytes.get(self.at..).and_then(|rest| rest.first_chunk()) {
+            Some(bytes) => {
+                self.at += N;
+                Ok(*bytes)
+            }
+            None => self.too_few(N),
+        }
     }
 
     #[inline]
@@ -85,6 +98,17 @@ impl<'a> Reader<'a> {
 
     #[inline]
     pub(crate) fn varint(&mut self) -> Result<u64, Bad> {
+        match self.bytes.get(self.at) {
+            // Nearly always.
+            Some(byte) if *byte < 0x80 => {
+                self.at += 1;
+                Ok(u64::from(*byte))
+            }
+            _ => self.long_varint(),
+        }
+    }
+
+    fn long_varint(&mut self) -> Result<u64, Bad> {
         let mut value = 0u64;
         for shift in (0..64).step_by(7) {
             let byte = self.u8()?;

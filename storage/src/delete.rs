@@ -414,6 +414,6 @@ impl Version {
         let segments = self.segments.get(&policy).cloned().unwrap_or_default();
         let deletes = Deletes::of(&self.tombstones, policy);
         let cancel = Cancel::new();
-        ViewInner { policy, horizon, heads, segments, deletes, cancel, catalog }
+        ViewInner { policy, horizon, heads, segments, deletes, cancel, reads: None, catalog }
     }
 }

@@ -17,6 +17,7 @@ use self::plan::{Plan, Span, spans_of};
 use self::rowsums::RowSums;
 use crate::codec::{Scratch, aggregate_values};
 use crate::partials::{Aggregates, Number, Run as Added, Sum};
+use crate::reads::FoldReads;
 use crate::rows::{Rows, Wanted};
 use crate::scan::{PieceRows, clusters, load_cluster};
 use crate::segment::ahead::Ahead;
@@ -167,7 +168,8 @@ impl View {
                 if !Arc::ptr_eq(&series.view, folder.view) {
                     // What was added up row by row goes by places in the old view.
                     folder.sums.flush(&mut partials);
-                    folder = Folder::new(&series.view, folder.wanted, edges, aggregates, options);
+                    let wanted = std::mem::take(&mut folder.wanted);
+                    folder = Folder::new(&series.view, wanted, edges, aggregates, options);
                 }
                 folder.series(series, &mut partials, group.len() > 1)?;
             }
@@ -197,6 +199,15 @@ struct Folder<'v> {
     scratch: Scratch,
     runs: Vec<Run>,
     sums: RowSums,
+    reads: FoldReads,
+}
+
+impl Drop for Folder<'_> {
+    fn drop(&mut self) {
+        if let Some(reads) = &self.view.reads {
+            reads.add(&self.reads);
+        }
+    }
 }
 
 /// A table of a segment, and the pages of the fields that are read.
@@ -309,6 +320,7 @@ impl<'v> Folder<'v> {
             scratch: Scratch::default(),
             runs: Vec::new(),
             sums: RowSums::new(aggregates),
+            reads: FoldReads::default(),
         }
     }
 
@@ -445,15 +457,18 @@ impl<'v> Folder<'v> {
         if statistics && let Some(bucket) = plan.whole {
             let block = Described { page: &page.page, group, rows, values };
             into.add_run(bucket, &block.added(segment, plan, aggregates)?);
+            self.reads.described += 1;
             return Ok(());
         }
         let sums_only = aggregates.without(Aggregates::COUNT | Aggregates::SUM) == Aggregates::NONE;
         if statistics && values == rows && sums_only {
             if !aggregates.contains(Aggregates::SUM) {
                 plan.spans.iter().for_each(|span| into.add_count(span.bucket, span.len() as u64));
+                self.reads.described += 1;
                 return Ok(());
             }
             if page.cells.add(&page.page, group, cells, plan, into) {
+                self.reads.described += 1;
                 return Ok(());
             }
         }
@@ -462,6 +477,7 @@ impl<'v> Folder<'v> {
             Stored::Nothing => return Ok(()),
             Stored::Constant(number) => {
                 plan.know_times(segment)?;
+                self.reads.described += 1;
                 for span in &plan.spans {
                     let (first, last) = (plan.time(span.from), plan.time(span.to - 1));
                     into.add_run(
@@ -474,6 +490,8 @@ impl<'v> Folder<'v> {
             Stored::Block(part) => part,
         };
         plan.know_times(segment)?;
+        self.reads.decoded += 1;
+        self.reads.bytes += u64::from(part.len);
         let bytes = open.fields[field].ahead.block(segment, part)?;
         let bad = |bad| segment.bad(part.offset, bad);
         let at = BlockAt { table: open.cursor.table, group: run.group as usize, rows, part };
@@ -512,10 +530,16 @@ impl<'v> Folder<'v> {
             into.add_run(span.bucket, &added);
             return Ok(());
         }
-        let decoded = block.decode_into(&mut self.scratch).map_err(bad)?;
         let few = self.wanted.len() <= rowsums::COLUMNS;
-        if few && of_many && run.alone() && values == rows && RowSums::suits(plan, aggregates) {
-            self.sums.add((segment_at, run.times, field), plan, decoded.numbers(), into);
+        let by_row =
+            few && of_many && run.alone() && values == rows && RowSums::suits(plan, aggregates);
+        let key = (segment_at, run.times, field);
+        if by_row && self.sums.add_block(key, plan, &block, into) {
+            return Ok(());
+        }
+        let decoded = block.decode_into(&mut self.scratch).map_err(bad)?;
+        if by_row {
+            self.sums.add(key, plan, decoded.numbers(), into);
             return Ok(());
         }
         if run.alone() && values == rows && spans::suits(plan) {

@@ -267,7 +267,15 @@ pub(crate) fn take<'a>(
     for (table, plan) in batch.tables().zip(&plan.tables) {
         let number = head.table(policy, table.measurement());
         let mut series = Vec::with_capacity(plan.rows);
-        for (_, index) in plan.kept(table.series()) {
+        // Nearly always: the batch is this database's own, and has had these series before.
+        if own && plan.rows == table.row_count() {
+            let numbers = table.series().iter().map_while(|index| {
+                head.hinted(generation, number, batch.series_entry(*index).hint())
+            });
+            series.extend(numbers);
+        }
+        let done = series.len();
+        for (_, index) in plan.kept(table.series()).skip(done) {
             let found = match known.get_mut(*index as usize) {
                 Some(0) | None => {
                     let entry = batch.series_entry(*index);
@@ -295,11 +303,7 @@ fn resolve(
     entry: SeriesEntry<'_>,
     own: bool,
 ) -> u32 {
-    let hint = entry.hint();
-    if hint >> 32 == u64::from(generation)
-        && let Ok(low) = u32::try_from(hint & u64::from(u32::MAX))
-        && let Some(number) = low.checked_sub(1)
-        && head.table_of(number) == Some(table)
+    if let Some(number) = head.hinted(generation, table, entry.hint())
         && (own || head.key(number) == entry.key().as_str())
     {
         return number;

@@ -155,6 +155,8 @@ mod plan;
 #[cfg(feature = "engine")]
 mod quarantine;
 #[cfg(feature = "engine")]
+mod reads;
+#[cfg(feature = "engine")]
 mod record;
 #[cfg(feature = "engine")]
 mod recover;
@@ -214,6 +216,7 @@ pub use crate::{
     options::{DbBuilder, SyncPolicy},
     partials::{Aggregates, Number, Partials},
     quarantine::Quarantined,
+    reads::Reads,
     repair::{Lost, RepairReport, Repaired},
     rolled::{RolledPart, RolledSeries, RolledView},
     rollup::Rollup,

@@ -82,6 +82,7 @@ impl Job {
             segments: run.clone(),
             deletes: Deletes::of(&tombstones, policy),
             cancel: Cancel::new(),
+            reads: None,
             horizon: i64::MIN,
         };
         let id = work.segment_id();

@@ -127,7 +127,7 @@ impl Decision<'_> {
         mut self,
         batch: &Batch,
         horizon: i64,
-        known: &dyn Fn(u64) -> bool,
+        known: &impl Fn(u64) -> bool,
         plan: &mut Plan,
     ) -> TablePlan {
         self.check_times(horizon);
@@ -164,7 +164,11 @@ impl Decision<'_> {
         }
     }
 
-    fn check_tags(&mut self, batch: &Batch, known: &dyn Fn(u64) -> bool) {
+    fn check_tags(&mut self, batch: &Batch, known: &impl Fn(u64) -> bool) {
+        // Nearly always nothing new is among them.
+        if self.table.series().iter().all(|series| known(batch.series_entry(*series).hint())) {
+            return;
+        }
         let mut last = None;
         for (row, series) in self.table.series().iter().enumerate() {
             let reserved = match last {
@@ -191,6 +195,7 @@ impl Decision<'_> {
         let table = self.table;
         let mut chosen = Vec::with_capacity(table.columns().len());
         let mut new: Vec<(&str, FieldType)> = Vec::new();
+        let known = self.catalog.measurement(self.policy, table.measurement());
         for (at, column) in table.columns().iter().enumerate() {
             let Some(found) = column.values().field_type().filter(|_| !column.is_empty()) else {
                 continue;
@@ -198,10 +203,10 @@ impl Decision<'_> {
             if column.name == TIME {
                 continue;
             }
-            let stored = self.catalog.field_type(self.policy, table.measurement(), &column.name);
-            let known =
+            let stored = known.and_then(|known| known.fields.get(column.name.as_str()).copied());
+            let fixed =
                 stored.or_else(|| new.iter().find(|(n, _)| *n == column.name).map(|(_, t)| *t));
-            let expected = known.or_else(|| {
+            let expected = fixed.or_else(|| {
                 let first = self.first_type(&column.name)?;
                 new.push((&column.name, first));
                 Some(first)

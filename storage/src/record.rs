@@ -18,8 +18,8 @@
 //! can be read without those before it, which may be gone. Rows of a table all belong to one measurement.
 
 use std::borrow::Cow;
-use std::collections::HashMap;
 
+use hashbrown::HashMap;
 use stripchart_core::{Bitmap, Column, FieldType, KeyRef, Values};
 
 use crate::bytes::{Bad, Reader, put_len, put_str, put_varint};
@@ -126,10 +126,8 @@ impl Names {
 
     fn put_field(&mut self, column: &Column, out: &mut Vec<u8>) -> Option<usize> {
         let field_type = column.values().field_type()?;
-        if !self.fields.contains_key(&column.name) {
-            self.fields.insert(column.name.clone(), Default::default());
-        }
-        let number = &mut self.fields.get_mut(&column.name)?[usize::from(type_id(field_type))];
+        let numbers = self.fields.entry_ref(column.name.as_str()).or_default();
+        let number = &mut numbers[usize::from(type_id(field_type))];
         match number {
             Some(number) => {
                 put_varint(out, u64::from(*number) + 1);
@@ -287,10 +285,11 @@ fn check_series(
     policy: PolicyId,
     head: &HeadInner,
 ) -> Result<(), Bad> {
-    let mut tables = taken.series.iter().map(|series| head.table_of(*series));
-    let Some(first) = tables.next() else { return Ok(()) };
+    let Some(first) = taken.series.first() else { return Ok(()) };
+    let first = head.table_of(*first);
     let of_policy = first.and_then(|table| head.tables().get(table as usize));
-    if of_policy.is_none_or(|table| table.policy != policy) || tables.any(|table| table != first) {
+    let same = |series: &u32| head.table_of(*series) == first;
+    if of_policy.is_none_or(|table| table.policy != policy) || !taken.series.iter().all(same) {
         return reader.bad("series of one measurement", "those of several, or of another policy");
     }
     Ok(())

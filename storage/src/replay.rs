@@ -39,7 +39,7 @@ impl Found {
         let path = log::path_of(folder, number);
         // A last file without records is written over.
         self.next_number = number;
-        let bytes = vfs.read(&path).map_err(|e| ReadError::io(&path, "read", e))?;
+        let mut bytes = vfs.read(&path).map_err(|e| ReadError::io(&path, "read", e))?;
         let broken = self.damage.len();
         let scanned = self.scan(&path, number, &bytes, last)?;
         let before_is_whole =
@@ -99,7 +99,10 @@ impl Found {
         self.files.push_back(LogFile { number, first_seq, bytes: scanned.valid as u64 });
         self.next_number = number + 1;
         if last {
-            self.rewrite = Some((number, bytes[..scanned.valid].to_vec()));
+            let valid = scanned.valid;
+            drop(scanned);
+            bytes.truncate(valid);
+            self.rewrite = Some((number, bytes));
         }
         Ok(())
     }

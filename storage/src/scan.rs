@@ -24,6 +24,7 @@ use stripchart_core::Column;
 use crate::ReadError;
 use crate::cancel::Cancel;
 use crate::head::Head;
+use crate::reads::Reads;
 use crate::rows::{Rows, Wanted, merge, pad};
 use crate::segment::stretch::Located;
 use crate::segment::{Run, Segment};
@@ -310,6 +311,7 @@ pub struct SeriesScan {
     reads: u32,
     failed: Option<ReadError>,
     cancel: Cancel,
+    counted_by: Option<Reads>,
 }
 
 impl SeriesScan {
@@ -336,6 +338,7 @@ impl SeriesScan {
             reads: 0,
             failed,
             cancel: series.view.cancel.clone(),
+            counted_by: series.view.reads.clone(),
         }
     }
 
@@ -444,6 +447,9 @@ impl Iterator for SeriesScan {
             Some(error) => Err(error),
             None => self.advance(),
         };
+        if let (Some(reads), Ok(Some(block))) = (&self.counted_by, &result) {
+            reads.add_rows(block.timestamps.len());
+        }
         if result.is_err() {
             self.left = Some(0);
             self.clusters.clear();

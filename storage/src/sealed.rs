@@ -215,6 +215,7 @@ impl Sealed {
             segments: self.segments.get(&policy.id).cloned().unwrap_or_default(),
             deletes: Deletes::of(&self.tombstones, policy.id),
             cancel: crate::Cancel::new(),
+            reads: None,
             catalog: Arc::clone(&self.catalog),
         })))
     }

@@ -390,7 +390,7 @@ impl Segment {
                 }
                 Stored::Block(part) => {
                     let at = BlockAt { table, group: run.group as usize, rows, part };
-                    let column = self.block_column(&at, wanted)?;
+                    let column = self.block_column(&at, wanted, 0..rows)?;
                     if run.alone() {
                         column
                     } else {

@@ -318,6 +318,7 @@ fn read_segment(
         segments: run.to_vec(),
         deletes: Deletes::default(),
         cancel: Cancel::new(),
+        reads: None,
         horizon: i64::MIN,
     });
     let mut bounds: Option<(i64, i64)> = None;

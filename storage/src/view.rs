@@ -13,7 +13,7 @@ use crate::segment::cursor::Cursor;
 use crate::segment::{Segment, SeriesAt};
 use crate::tombstone::Deletes;
 use crate::tombstone::Ranges;
-use crate::{Cancel, ReadError, TagFilter};
+use crate::{Cancel, ReadError, Reads, TagFilter};
 
 /// A snapshot of a retention policy: what was acknowledged before it was taken is in it, what comes later is not, and
 /// every batch is in it whole or not at all.
@@ -36,6 +36,8 @@ pub(crate) struct ViewInner {
     pub(crate) deletes: Deletes,
     /// Ends reads.
     pub(crate) cancel: Cancel,
+    /// Counts them.
+    pub(crate) reads: Option<Reads>,
     /// The first instant that the retention policy still shows.
     pub(crate) horizon: i64,
 }
@@ -150,6 +152,13 @@ impl View {
     #[must_use]
     pub fn cancelled_by(&self, cancel: &Cancel) -> View {
         let inner = ViewInner { cancel: cancel.clone(), ..ViewInner::clone(&self.inner) };
+        View { inner: Arc::new(inner) }
+    }
+
+    /// The same snapshot, counting in `reads` what is read of the series listed from it.
+    #[must_use]
+    pub fn counted_by(&self, reads: &Reads) -> View {
+        let inner = ViewInner { reads: Some(reads.clone()), ..ViewInner::clone(&self.inner) };
         View { inner: Arc::new(inner) }
     }
 

@@ -62,6 +62,19 @@ fn field_by_field(db: &Db) -> Vec<String> {
                     lines.push(format!("{} {at} {:?}", field.name, block.columns[0].get(row)));
                 }
             }
+            // A few rows from the middle, of several blocks too.
+            for (start, end) in [(3, 4), (700, 731), (1000, 1100)] {
+                let range = TimeRange::new(
+                    Timestamp::from_nanos(start * SEC),
+                    Timestamp::from_nanos(end * SEC),
+                );
+                for block in view.scan(&series, &[&field.name], range, Direction::Ascending) {
+                    let block = block.unwrap();
+                    for (row, at) in block.timestamps.iter().enumerate() {
+                        lines.push(format!("{} {at} {:?}", field.name, block.columns[0].get(row)));
+                    }
+                }
+            }
             let mut partials = Partials::new(field.field_type, edges.len() - 1, Aggregates::ALL);
             view.fold(&series, &field.name, &edges, &mut partials).unwrap();
             for bucket in 0..edges.len() - 1 {

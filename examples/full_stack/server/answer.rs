@@ -17,6 +17,7 @@ use tokio::sync::{Semaphore, SemaphorePermit};
 use tokio::task::{JoinHandle, spawn_blocking};
 use tokio::time::{Instant, timeout_at};
 
+use super::bodies::Bodies;
 use crate::stack::Stack;
 
 /// Bytes of a request's body as it comes, InfluxDB's `max-body-size`; decompressed ones are limited by the handlers.
@@ -34,12 +35,13 @@ const BODY_PATIENCE: Duration = Duration::from_secs(60);
 pub(crate) struct Shared {
     stack: Arc<Stack>,
     large_bodies: Arc<Semaphore>,
+    bodies: Bodies,
 }
 
 impl Shared {
     pub(crate) fn new(stack: &Arc<Stack>) -> Self {
         let large_bodies = Arc::new(Semaphore::new(LARGE_BODIES));
-        Shared { stack: Arc::clone(stack), large_bodies }
+        Shared { stack: Arc::clone(stack), large_bodies, bodies: Bodies::default() }
     }
 }
 
@@ -49,14 +51,14 @@ pub(crate) async fn answer(
     request: Request,
 ) -> Response<axum::body::Body> {
     let (head, body) = request.into_parts();
-    let (body, _permit) = match received(body, &shared.large_bodies).await {
+    let (body, _permit) = match received(body, &shared).await {
         Ok(body) => body,
         Err(status) => return refusal(status),
     };
     let gone = Gone(Cancel::new());
     let cancel = gone.0.clone();
     let request = axum::http::Request::from_parts(head, body);
-    let stack = shared.stack;
+    let stack = Arc::clone(&shared.stack);
     // If the client goes away meanwhile this future is dropped, and `gone` stops the work.
     match spawn_blocking(move || stack.answer(&request, &cancel)).await {
         Ok(response) => response
@@ -77,14 +79,14 @@ impl Drop for Gone {
 /// Reads a body, and holds a permit as long as it is a large one.
 async fn received(
     mut body: axum::body::Body,
-    large_bodies: &Semaphore,
+    shared: &Shared,
 ) -> Result<(Bytes, Option<SemaphorePermit<'_>>), StatusCode> {
     if body.size_hint().lower() > BODY_BYTES_MAX as u64 {
         return Err(StatusCode::PAYLOAD_TOO_LARGE);
     }
     let until = Instant::now() + BODY_PATIENCE;
     let mut permit = None;
-    let mut all = Vec::new();
+    let mut all = shared.bodies.begin(body.size_hint().lower());
     loop {
         let next = poll_fn(|context| Pin::new(&mut body).poll_frame(context));
         let frame = timeout_at(until.min(Instant::now() + NEXT_BYTES_PATIENCE), next).await;
@@ -95,11 +97,11 @@ async fn received(
             return Err(StatusCode::PAYLOAD_TOO_LARGE);
         }
         if all.len() + bytes.len() > LARGE_BODY_BYTES && permit.is_none() {
-            permit = large_bodies.acquire().await.ok();
+            permit = shared.large_bodies.acquire().await.ok();
         }
-        all.extend_from_slice(&bytes);
+        all.push(&bytes);
     }
-    Ok((all.into(), permit))
+    Ok((all.finish(), permit))
 }
 
 /// A body on its way out. Pieces that are not there yet are made on a thread where that may block, one at a time and only

@@ -14,11 +14,12 @@ use stripchart_storage::{Aggregates, FoldOptions, Number, Partials, Series};
 use super::aggregate::{Scope, folded, parts};
 use super::groups::Group;
 use super::input::{Input, InputSource, StoredSource, inclusive};
+use super::rollups::Rollups;
 use super::rows::align;
 use super::{Heads, limited, limits_of};
 use crate::QueryError;
 use crate::functions::{Aggregate, Points, cast};
-use crate::limits::Budget;
+use crate::limits::{Budget, Limits};
 use crate::plan::time::MIN_TIME;
 use crate::plan::{Call, FillMode, Node, Plan, Reference, ReferenceKind, Slot};
 use crate::result::chunk::{Cells, Chunk};
@@ -32,6 +33,9 @@ type Made = (usize, Vec<Cells>);
 
 /// Cells of the answer that are made together.
 const CELLS: usize = 1 << 15;
+
+/// Bytes that may be spent on telling how a query would be answered.
+const MOST_BYTES: u64 = 1 << 26;
 
 /// Groups that are made together at most.
 const GROUPS: usize = 1024;
@@ -68,6 +72,35 @@ fn calls(plan: &Plan) -> Vec<(Aggregate, &Reference)> {
         _ => None,
     };
     plan.calls.iter().filter_map(aggregate).collect()
+}
+
+/// The spans of time of the first group that would be read from rollups.
+pub(super) fn rollups(plan: &Plan, groups: &[Group]) -> Vec<(i64, (i64, i64))> {
+    let Some(group) = groups.first().filter(|group| suits(plan, group)) else { return Vec::new() };
+    let series: Vec<Series> = group.inputs.iter().filter_map(stored).collect();
+    let rolled = group.inputs.iter().find_map(|input| match &input.source {
+        InputSource::Stored { of, .. } => of.rolled.as_ref(),
+        InputSource::Frame(_) => None,
+    });
+    let (Some(rolled), Some(first), Some(windows)) = (rolled, series.first(), plan.windows) else {
+        return Vec::new();
+    };
+    let limits = Limits { max_memory_bytes: Some(MOST_BYTES), ..Limits::default() };
+    let budget = Budget::new(&limits, None, None);
+    let fold = Fold::new(plan, &budget);
+    let (Some(field), Some((start, last))) =
+        (fold.fields.first(), fold.stretches(group.inputs.iter()).pop())
+    else {
+        return Vec::new();
+    };
+    if windows.count(windows.start(start), last) > MOST_BYTES / 64 {
+        return Vec::new();
+    }
+    let buckets = Buckets::windows(windows, start, last);
+    if !rolled.serve(&series, &fold.calls, &field.name, buckets.edges()) {
+        return Vec::new();
+    }
+    rolled.parts(first, &field.name, buckets.edges())
 }
 
 /// Makes chunks of the first groups, those that suit and are of one source, and takes them off `groups`.
@@ -244,6 +277,11 @@ impl<'a> Fold<'a> {
         lines: Option<&Lines>,
     ) -> Result<Vec<Option<Made>>, QueryError> {
         let names: Vec<&str> = self.fields.iter().map(|field| field.name.as_str()).collect();
+        if let Some(rolled) = &of.rolled
+            && slices.iter().all(|g| rolled.serve(g, &self.calls, names[0], buckets.edges()))
+        {
+            return self.fold_rolled(of, rolled, slices, buckets, lines);
+        }
         let (mut made, mut failed) = (Vec::with_capacity(slices.len()), None);
         let options = FoldOptions::new();
         of.view
@@ -255,6 +293,36 @@ impl<'a> Fold<'a> {
             })
             .map_err(QueryError::storage)?;
         failed.map_or(Ok(made), Err)
+    }
+
+    /// The same with rollups.
+    fn fold_rolled(
+        &self,
+        of: &StoredSource,
+        rolled: &Rollups,
+        slices: &[&[Series]],
+        buckets: &Buckets,
+        lines: Option<&Lines>,
+    ) -> Result<Vec<Option<Made>>, QueryError> {
+        let mut made = Vec::with_capacity(slices.len());
+        for group in slices {
+            let mut found = Vec::with_capacity(self.fields.len());
+            for field in &self.fields {
+                let own = field.kind.field_type();
+                let mut partials = Partials::new(own, buckets.len(), self.parts);
+                for series in *group {
+                    self.budget.rows(0)?;
+                    let edges = buckets.edges();
+                    if !rolled.fold(series, &field.name, edges, &mut partials)? {
+                        let folded = of.view.fold(series, &field.name, edges, &mut partials);
+                        folded.map_err(QueryError::storage)?;
+                    }
+                }
+                found.push(partials);
+            }
+            made.push(self.columns(&found, buckets, lines)?);
+        }
+        Ok(made)
     }
 
     fn width(&self) -> u64 {

@@ -9,6 +9,7 @@ use stripchart_storage::TagFilter;
 
 use super::Execution;
 use super::input::{Input, InputSource, StoredSource, inclusive};
+use super::rollups::{self, Rollups};
 use crate::QueryError;
 use crate::limits::Budget;
 use crate::plan::{Plan, PlannedSource, means_field};
@@ -42,6 +43,7 @@ pub(super) fn of(plan: &Plan, budget: &Budget<'_>) -> Result<Vec<Group>, QueryEr
             }
             PlannedSource::Subquery(inner) => {
                 let filtered = plan.condition.is_some();
+                let ranked = !inner.calls.is_empty();
                 let inner = Execution::new(Arc::clone(inner), budget.clone(), usize::MAX)?;
                 let mut held = 0;
                 let _ = inner.for_each(&mut |frame| {
@@ -50,7 +52,7 @@ pub(super) fn of(plan: &Plan, budget: &Budget<'_>) -> Result<Vec<Group>, QueryEr
                     held += rows.saturating_mul(columns).saturating_mul(8);
                     let name = frame.name.as_str().into();
                     let source = InputSource::Frame(Arc::new(frame));
-                    inputs.push((name, Input { source, filtered }));
+                    inputs.push((name, Input { source, filtered, ranked }));
                     ControlFlow::Continue(())
                 })?;
                 budget.memory(held)?;
@@ -62,6 +64,22 @@ pub(super) fn of(plan: &Plan, budget: &Budget<'_>) -> Result<Vec<Group>, QueryEr
     if !plan.ascending {
         groups.reverse();
     }
+    Ok(groups)
+}
+
+/// The groups that the series of one measurement make, by name and then by tags.
+pub(super) fn of_measurement(
+    plan: &Plan,
+    source: &PlannedSource,
+    budget: &Budget<'_>,
+) -> Result<Vec<Group>, QueryError> {
+    let PlannedSource::Measurement { name, .. } = source else { return Ok(Vec::new()) };
+    let name: Arc<str> = name.as_str().into();
+    let found = stored(plan, source, budget)?;
+    budget.series(found.len())?;
+    let inputs = found.into_iter().map(|input| (Arc::clone(&name), input)).collect();
+    let mut groups = grouped(plan, inputs);
+    limit_series(plan, &mut groups);
     Ok(groups)
 }
 
@@ -117,7 +135,7 @@ fn stored(
     source: &PlannedSource,
     budget: &Budget<'_>,
 ) -> Result<Vec<Input>, QueryError> {
-    let PlannedSource::Measurement { view, name, fields } = source else {
+    let PlannedSource::Measurement { view, name, fields, rolled } = source else {
         return Ok(Vec::new());
     };
     if fields.is_empty() {
@@ -141,7 +159,11 @@ fn stored(
         budget.series_expected(count)?;
     }
     let found = view.series(name, &filter).map_err(QueryError::storage)?;
-    let of = Arc::new(StoredSource { view, fields: fields.clone() });
+    let rolled = match rolled {
+        Some(rolled) if rollups::suit(plan) => Some(Rollups::new(rolled, name, &filter)?),
+        _ => None,
+    };
+    let of = Arc::new(StoredSource { view, fields: fields.clone(), rolled });
     let mut inputs = Vec::with_capacity(found.len());
     for series in found {
         let decided = match &plan.condition {
@@ -156,7 +178,7 @@ fn stored(
             continue;
         }
         let source = InputSource::Stored { of: Arc::clone(&of), series };
-        inputs.push(Input { source, filtered: decided.is_none() });
+        inputs.push(Input { source, filtered: decided.is_none(), ranked: false });
     }
     Ok(inputs)
 }

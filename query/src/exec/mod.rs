@@ -19,15 +19,22 @@ mod fold;
 mod groups;
 mod input;
 mod latest;
+mod m4;
 mod merge;
 mod raw;
+mod rollups;
 mod rows;
+mod ways;
 
 use std::collections::VecDeque;
 use std::ops::ControlFlow;
 use std::sync::Arc;
 
 use stripchart_core::{Column, Frame, Values};
+
+pub(crate) use input::inclusive;
+pub(crate) use m4::m4;
+pub(crate) use ways::{Way, ways};
 
 use aggregate::Scope;
 use groups::Group;

@@ -61,11 +61,12 @@ impl RawRows {
         let wanted = Wanted {
             refs: Arc::clone(&plan.refs),
             condition: plan.condition.clone(),
-            start: plan.start,
-            last: plan.last,
+            start: plan.start.max(plan.read_start),
+            last: plan.last.min(plan.read_last),
             ascending: plan.ascending,
+            nulls: true,
         };
-        let merge = Merge::new(inputs, &wanted, true);
+        let merge = Merge::new(inputs, &wanted, 0);
         let layout = Layout::of(plan, merge.readers());
         let (skip, left) = (plan.offset, plan.limit.unwrap_or(u64::MAX));
         Some(RawRows { head, merge, next: None, started: false, skip, left, layout })

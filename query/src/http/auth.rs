@@ -41,16 +41,12 @@ impl InfluxDb {
     /// # Errors
     ///
     /// The response to send instead: 401, by which a browser asks for a name and a password.
-    #[expect(
-        clippy::result_large_err,
-        reason = "the error is the response, made to be sent at once"
-    )]
     pub fn who_asks(
         &self,
         request: &Request<Bytes>,
         now: Timestamp,
-    ) -> Result<Option<User>, Response<Body>> {
-        self.user(request, now).map_err(|refusal| self.finish(request, refusal, now))
+    ) -> Result<Option<User>, Box<Response<Body>>> {
+        self.user(request, now).map_err(|refusal| Box::new(self.finish(request, refusal, now)))
     }
 
     /// Whether requests have to say who they are.

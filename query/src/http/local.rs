@@ -44,6 +44,7 @@ impl Backend for Local {
         options.policy = context.policy;
         options.limits = context.limits;
         options.cancel = Some(context.cancel);
+        options.user = context.user;
         options.chunk_rows = context.chunk_rows;
         options.format = format;
         options.text = context.text;

@@ -23,7 +23,7 @@ mod types;
 use std::sync::Arc;
 
 use stripchart_core::{FieldType, FieldValue, Unit};
-use stripchart_storage::{FieldInfo, View};
+use stripchart_storage::{FieldInfo, RolledView, View};
 
 pub(crate) use node::{Condition, Node, Slot, means_field};
 pub(crate) use schema::Schema;
@@ -39,10 +39,13 @@ pub(crate) struct Plan {
     pub sources: Vec<PlannedSource>,
     /// The first instant asked for; [`time::MIN_TIME`] if there is no lower bound.
     pub start: i64,
-    /// The first instant to be read: `start`, unless a limit on windows moves it on.
+    /// Nothing before this is read, even where a function looks back: what the outermost query is about, and as much
+    /// more as its own functions need. A limit on windows moves it on.
     pub read_start: i64,
     /// The last instant asked for.
     pub last: i64,
+    /// Nothing after this is read.
+    pub read_last: i64,
     /// `GROUP BY time`, the outer query's for a subquery without its own.
     pub windows: Option<Windows>,
     /// The tags grouped by, sorted.
@@ -60,6 +63,8 @@ pub(crate) struct Plan {
     pub refs: Arc<[Reference]>,
     /// The functions, each once however often it is written.
     pub calls: Vec<Call>,
+    /// How each is written.
+    pub call_texts: Vec<String>,
     pub condition: Option<Arc<Condition>>,
 }
 
@@ -73,7 +78,13 @@ impl Plan {
 /// Where rows come from.
 #[derive(Debug)]
 pub(crate) enum PlannedSource {
-    Measurement { view: Arc<View>, name: String, fields: Vec<FieldInfo> },
+    Measurement {
+        view: Arc<View>,
+        name: String,
+        fields: Vec<FieldInfo>,
+        /// The same with its rollups, if the policy has some.
+        rolled: Option<Arc<RolledView>>,
+    },
     Subquery(Arc<Plan>),
 }
 

@@ -32,7 +32,7 @@ impl Schema {
         let mut schema = Schema::default();
         for source in sources {
             match source {
-                PlannedSource::Measurement { view, name, fields } => {
+                PlannedSource::Measurement { view, name, fields, .. } => {
                     for field in fields {
                         schema.add_field(&field.name, field.field_type);
                     }

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use stripchart_core::{FieldType, FieldValue, Timestamp, Unit};
-use stripchart_storage::{Db, View};
+use stripchart_storage::{Db, Reads, RolledView, View};
 
 use super::call::{aggregate_of, reducer_of, transform_of};
 use super::compile::{check, is_time};
@@ -27,12 +27,16 @@ pub(crate) struct Planner<'a> {
     db: &'a Db,
     options: &'a ExecuteOptions<'a>,
     views: BTreeMap<(String, Option<String>), Arc<View>>,
+    /// Counts what is read of the views.
+    reads: Option<Reads>,
 }
 
 /// What a subquery has from the query around it.
 #[derive(Debug, Clone)]
 pub(crate) struct Inherited {
     bounds: TimeBounds,
+    /// What may be read at all.
+    reach: TimeBounds,
     windows: Option<Windows>,
     dimensions: Vec<String>,
     ascending: bool,
@@ -49,15 +53,21 @@ struct GroupBy {
 
 impl<'a> Planner<'a> {
     pub(crate) fn new(db: &'a Db, options: &'a ExecuteOptions<'a>) -> Self {
-        Planner { db, options, views: BTreeMap::new() }
+        Planner { db, options, views: BTreeMap::new(), reads: None }
     }
 
-    /// The view of a database and policy, those of the request where none are named.
-    pub(crate) fn view(
-        &mut self,
-        database: Option<&str>,
-        policy: Option<&str>,
-    ) -> Result<Arc<View>, QueryError> {
+    /// The same, counting in `reads` what running the plan reads.
+    pub(crate) fn counted_by(mut self, reads: &Reads) -> Self {
+        self.reads = Some(reads.clone());
+        self
+    }
+
+    /// The database and policy that are meant, those of the request where none are named.
+    fn names<'n>(
+        &'n self,
+        database: Option<&'n str>,
+        policy: Option<&'n str>,
+    ) -> Result<(&'n str, Option<&'n str>), QueryError> {
         let name = database.or(self.options.database).filter(|name| !name.is_empty());
         let name = name.ok_or(QueryError::DatabaseRequired)?;
         let policy = match (policy, database) {
@@ -66,14 +76,46 @@ impl<'a> Planner<'a> {
             // A database named without a policy means its own default.
             (None, Some(_)) => None,
         };
-        let policy = policy.filter(|policy| !policy.is_empty());
+        Ok((name, policy.filter(|policy| !policy.is_empty())))
+    }
+
+    /// The view of a database and policy, those of the request where none are named.
+    pub(crate) fn view(
+        &mut self,
+        database: Option<&str>,
+        policy: Option<&str>,
+    ) -> Result<Arc<View>, QueryError> {
+        let (name, policy) = self.names(database, policy)?;
         let key = (name.to_owned(), policy.map(str::to_owned));
         if let Some(view) = self.views.get(&key) {
             return Ok(Arc::clone(view));
         }
-        let view = Arc::new(self.db.view(name, policy).map_err(QueryError::from_db)?);
+        let mut view = self.db.view(name, policy).map_err(QueryError::from_db)?;
+        if let Some(reads) = &self.reads {
+            view = view.counted_by(reads);
+        }
+        let view = Arc::new(view);
         self.views.insert(key, Arc::clone(&view));
         Ok(view)
+    }
+
+    /// The view of a policy with its rollups, if it has some.
+    fn rolled(
+        &self,
+        database: Option<&str>,
+        policy: Option<&str>,
+    ) -> Result<Option<Arc<RolledView>>, QueryError> {
+        let (name, policy) = self.names(database, policy)?;
+        let catalog = self.db.catalog();
+        let found = catalog.database(name).and_then(|database| match policy {
+            Some(policy) => database.policy(policy),
+            None => Some(database.default_policy()),
+        });
+        if found.is_none_or(|policy| policy.rollups.is_empty()) {
+            return Ok(None);
+        }
+        let view = self.db.rolled_view(name, policy).map_err(QueryError::from_db)?;
+        Ok(Some(Arc::new(view)))
     }
 
     /// Plans `select`, a subquery if it inherits something.
@@ -98,7 +140,18 @@ impl<'a> Planner<'a> {
         let bounds = bounds_of(own_bounds, inherited, windows.is_some().then_some(now));
         let dimensions = inherited.iter().flat_map(|outer| &outer.dimensions);
         let dimensions = dimensions.chain(&group_by.tags).cloned().collect();
-        let handed_down = Inherited { bounds, windows, dimensions, ascending };
+        let (nested, extra) = looking_back(select, windows);
+        let reach = match inherited {
+            Some(outer) => outer.reach,
+            None => widened(bounds, windows, extra, ascending),
+        };
+        let handed_down = Inherited {
+            bounds: widened(bounds, windows, i64::from(nested), ascending),
+            reach,
+            windows,
+            dimensions,
+            ascending,
+        };
         let sources = self.sources(&select.from, &handed_down)?;
         let schema = Schema::of(&sources)?;
         let dimensions = group_by.dimensions(&schema, inherited);
@@ -126,8 +179,9 @@ impl<'a> Planner<'a> {
         let start = bounds.min.unwrap_or(MIN_TIME);
         let mut plan = Plan {
             start,
-            read_start: start,
+            read_start: reach.min.unwrap_or(MIN_TIME),
             last: bounds.max.unwrap_or(MAX_TIME),
+            read_last: reach.max.unwrap_or(MAX_TIME),
             windows: windows.filter(|_| !columns.calls.is_empty()),
             dimensions,
             fill,
@@ -140,6 +194,7 @@ impl<'a> Planner<'a> {
             columns: output,
             refs: columns.refs.into(),
             calls: columns.calls,
+            call_texts: columns.call_keys,
             condition: condition.map(Arc::new),
             sources,
         };
@@ -251,10 +306,14 @@ impl<'a> Planner<'a> {
                         MeasurementName::Name(name) => vec![name.clone()],
                         MeasurementName::Regex(regex) => matching(&view, regex)?,
                     };
+                    let rolled =
+                        self.rolled(measurement.database.as_deref(), measurement.policy.as_deref());
+                    let rolled = rolled?;
                     planned.extend(names.into_iter().map(|name| PlannedSource::Measurement {
                         fields: view.fields(&name),
                         view: Arc::clone(&view),
                         name,
+                        rolled: rolled.clone(),
                     }));
                 }
             }
@@ -268,6 +327,43 @@ fn bounds_of(own: TimeBounds, outer: Option<&Inherited>, now: Option<Timestamp>)
     let mut bounds = outer.map_or(own, |outer| own.intersect(outer.bounds));
     bounds.max = bounds.max.or(now.map(Timestamp::nanos));
     bounds
+}
+
+/// Whether a function of the select list looks back over the windows of another, and how many windows more than it is
+/// about the statement may read for all its functions.
+fn looking_back(select: &Select, windows: Option<Windows>) -> (bool, i64) {
+    let (mut nested, mut extra) = (false, 0);
+    for field in &select.fields {
+        field.expr.walk(&mut |expr| {
+            let Expr::Call(call) = expr else { return };
+            match transform_of(call, windows) {
+                Some(f) if f.reaches_back() > 0 => {
+                    nested |= f.looks_back() && matches!(call.args.first(), Some(Expr::Call(_)));
+                    extra = extra.max(i64::try_from(f.reaches_back()).unwrap_or(i64::MAX));
+                }
+                _ => {}
+            }
+        });
+    }
+    (nested, extra)
+}
+
+/// Bounds with so many windows more at the end that comes first.
+fn widened(
+    bounds: TimeBounds,
+    windows: Option<Windows>,
+    count: i64,
+    ascending: bool,
+) -> TimeBounds {
+    let more = windows.map_or(0, |windows| windows.interval_ns.saturating_mul(count));
+    let TimeBounds { min, max } = bounds;
+    if ascending {
+        let earlier = |min: i64| min.saturating_sub(more).max(MIN_TIME);
+        TimeBounds { min: min.map(earlier), max }
+    } else {
+        let later = |max: i64| max.saturating_add(more).min(MAX_TIME);
+        TimeBounds { min, max: max.map(later) }
+    }
 }
 
 /// What the column of times is called: `time`, or the last alias that it was given.
@@ -395,6 +491,7 @@ impl Columns<'_> {
                 Box::new(self.node(&binary.left)?),
                 Box::new(self.node(&binary.right)?),
             ),
+            Expr::Duration(_) => Node::Null,
             other => literal(other).map(Node::Literal).ok_or_else(|| {
                 QueryError::invalid(format!("invalid expression in a select list: {other}"))
             })?,
@@ -517,6 +614,7 @@ pub(crate) fn node_type(node: &Node, plan: &Plan) -> FieldType {
         Node::Slot(Slot::Call(index)) => plan.calls[*index].output().unwrap_or(FieldType::Float),
         Node::Literal(value) => value.field_type(),
         Node::Regex(_) => FieldType::String,
+        Node::Null => FieldType::Float,
         Node::Math(function, args) => {
             let first = args.first().map_or(FieldType::Float, |arg| node_type(arg, plan));
             function.output(first)

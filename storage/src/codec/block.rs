@@ -18,6 +18,7 @@ use stripchart_core::{Bitmap, FieldType};
 
 use super::aggregate::{Aggregate, of_floats, of_ints, of_uints};
 use super::bits::take_bits;
+use super::byrow::TileRows;
 use super::floats::FloatBlock;
 use super::ints::IntBlock;
 use super::{ALL_PRESENT, MAX_VALUES, SOME_PRESENT};
@@ -223,6 +224,18 @@ impl<'a> NumberBlock<'a> {
                 true
             }
         }
+    }
+
+    /// Adds all rows to `rows`, row by row; `false`, and nothing added, if a row has no value or the block has no form for that.
+    pub(crate) fn add_rows(&self, rows: &mut TileRows) -> bool {
+        self.present.is_none()
+            && match &self.coded {
+                Coded::Ints(ints) if self.field_type == FieldType::Integer => {
+                    rows.add_ints(ints, self.values)
+                }
+                Coded::Ints(_) => false,
+                Coded::Floats(floats) => rows.add_floats(floats, self.values),
+            }
     }
 
     /// The sum, where it takes no decoding to natural order.

@@ -176,6 +176,9 @@ impl Decimals {
     }
 
     fn with(values: &[f64], scale: Scale) -> Decimals {
+        if let Some(ints) = scale.small_ints(values) {
+            return Decimals { scale, ints, odd: Vec::new() };
+        }
         let mut ints: Vec<i64> = Vec::with_capacity(values.len());
         let mut odd = Vec::new();
         let mut last = None;
@@ -196,6 +199,30 @@ impl Decimals {
 }
 
 impl Scale {
+    /// The integers of all values, if all have one within 2^51: what nearly all blocks are, found without a look at single values.
+    fn small_ints(self, values: &[f64]) -> Option<Vec<i64>> {
+        const SHIFT: f64 = 6_755_399_441_055_744.0;
+        const SMALL: f64 = 2_251_799_813_685_248.0;
+        let power = POWERS[usize::from(self.digits)];
+        let mut ints = vec![0; values.len()];
+        for (values, ints) in values.chunks(64).zip(ints.chunks_mut(64)) {
+            let mut wrong = 0;
+            for (value, int) in values.iter().zip(ints) {
+                let shifted = value * power + SHIFT;
+                *int = shifted.to_bits().wrapping_sub(SHIFT.to_bits()).cast_signed();
+                // The same integer, as a float, without a conversion; a NaN is not small either.
+                let rounded = shifted - SHIFT;
+                let small = rounded.abs() < SMALL;
+                let back = self.apply(rounded, false);
+                wrong |= (back.to_bits() ^ value.to_bits()) | u64::from(!small);
+            }
+            if wrong != 0 {
+                return None;
+            }
+        }
+        Some(ints)
+    }
+
     /// The integer whose float is a few units in the last place away.
     fn near(self, value: f64) -> Option<i64> {
         let scaled = value * POWERS[usize::from(self.digits)];

@@ -200,18 +200,18 @@ fn decode_decimals(scale: Scale, ints: &IntBlock<'_>, into: &mut [f64]) {
 
 /// From distances of a frame to floats.
 #[derive(Debug, Clone, Copy)]
-struct ToFloat {
+pub(super) struct ToFloat {
     scale: Scale,
     base: i64,
     divisor: i64,
     /// Base and products are integers that floats hold, so they can be added as floats: there are instructions for that on more
     /// processors than there are for large integers.
     exact: bool,
-    fused: bool,
+    pub(super) fused: bool,
 }
 
 impl ToFloat {
-    fn new(scale: Scale, frame: &Frame<'_>) -> Self {
+    pub(super) fn new(scale: Scale, frame: &Frame<'_>) -> Self {
         let (base, divisor) = (frame.base, frame.divisor);
         let exact =
             frame.is_narrow() && base.unsigned_abs() < 1 << 51 && (0..1 << 20).contains(&divisor);
@@ -219,7 +219,7 @@ impl ToFloat {
     }
 
     #[inline(always)]
-    fn float<T: Word>(self, distance: T) -> f64 {
+    pub(super) fn float<T: Word>(self, distance: T) -> f64 {
         let int = if self.exact {
             self.base as f64 + distance.to_f64() * self.divisor as f64
         } else {
@@ -230,7 +230,7 @@ impl ToFloat {
 
     /// Written out, as [`lanes::map`] is.
     #[inline(always)]
-    fn floats<T: Word>(self, [a, b, c, d, e, f, g, h]: Group<T>) -> Group<f64> {
+    pub(super) fn floats<T: Word>(self, [a, b, c, d, e, f, g, h]: Group<T>) -> Group<f64> {
         [
             self.float(a),
             self.float(b),
@@ -287,6 +287,17 @@ impl Visitor for NaturalFloats<'_> {
             *out = self.to.float(*distance);
         }
     }
+}
+
+/// Knuth's sum of two, eight at a time: what rounding takes away is exact.
+#[inline(always)]
+pub(super) fn two_sum(sums: &mut Group<f64>, lost: &mut Group<f64>, values: Group<f64>) {
+    let totals = lanes::zip(*sums, values, |sum, value| sum + value);
+    let shadows = lanes::zip(totals, *sums, |total, sum| total - sum);
+    let low = lanes::zip(*sums, lanes::zip(totals, shadows, |t, s| t - s), |sum, s| sum - s);
+    let high = lanes::zip(values, shadows, |value, shadow| value - shadow);
+    *lost = lanes::zip(*lost, lanes::zip(low, high, |a, b| a + b), |lost, more| lost + more);
+    *sums = totals;
 }
 
 /// Reads `n` floats.

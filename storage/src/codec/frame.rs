@@ -298,8 +298,17 @@ impl<'f, 'a, T: Word> State<'f, 'a, T> {
         while self.frame.n - self.at >= G * GROUP * ROWS {
             let (bytes, rest) = packed.split_at(4 * G * GROUP * self.frame.width as usize);
             packed = rest;
-            lanes::unpack::<T, G>(bytes, self.frame.width, &mut tile);
             let end = self.at + G * GROUP * ROWS;
+            if self.frame.order == 1 && self.place >= end && self.frame.width <= 32 {
+                let low = T::of(self.frame.low);
+                let totals = lanes::unpack_steps::<T, G>(bytes, self.frame.width, low, &mut tile);
+                let (starts, value) = lanes::starts(&totals, self.value);
+                self.value = value;
+                visitor.tile::<T, G>(self.at, &mut tile, &starts);
+                self.at = end;
+                continue;
+            }
+            lanes::unpack::<T, G>(bytes, self.frame.width, &mut tile);
             if self.place < end {
                 self.patch(end, |at, high| {
                     let place = &mut tile[at % ROWS].as_flattened_mut()[at / ROWS];

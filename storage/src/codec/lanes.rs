@@ -214,6 +214,24 @@ pub(super) fn unpack_plane<const G: usize>(
     }
 }
 
+/// Unpacks steps of at most 32 bits and adds them up; returns the totals of the lanes. The same as [`unpack`] and [`add_up`], in one go.
+#[inline(always)]
+pub(super) fn unpack_steps<T: Word, const G: usize>(
+    bytes: &[u8],
+    width: u32,
+    low: T,
+    tile: &mut Tile<T, G>,
+) -> Row<T, G> {
+    let (words, _) = bytes.as_chunks::<{ 4 * GROUP }>();
+    let low = [low; GROUP];
+    let mut sums = [[T::default(); GROUP]; G];
+    unpack_plane::<G>(words, width, |row, group, steps| {
+        sums[group] = add(sums[group], add(map(steps, T::from_low), low));
+        tile[row][group] = sums[group];
+    });
+    sums
+}
+
 /// Replaces every value by `low` plus it plus the ones before it; returns the totals of the lanes. What the lanes before add up to is
 /// not in yet: see [`starts`].
 #[inline(always)]

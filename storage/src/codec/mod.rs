@@ -35,6 +35,7 @@
 mod aggregate;
 mod bits;
 mod block;
+mod byrow;
 mod coded;
 mod decimal;
 mod derived;
@@ -58,6 +59,7 @@ pub(crate) use self::aggregate::{Aggregate, aggregate_values};
 pub(crate) use self::bits::pack;
 use self::bits::{put_bits, take_bits};
 pub(crate) use self::block::{NumberBlock, Numbers, Scratch};
+pub(crate) use self::byrow::{Lanes, TileRows};
 pub(crate) use self::derived::{Derived, Divisor, Order, Rule};
 use self::floats::{decode_floats, encode_floats};
 #[allow(

@@ -45,8 +45,11 @@ pub(super) struct Parts {
     divisor: i64,
     /// No two values are farther apart than 64 signed bits tell.
     exact: bool,
-    /// From the first value, in units of the divisor; then the differences of those, and the differences of these.
+    /// From the first value, in units of the divisor; then the differences of those, and the differences of these; the last only
+    /// where they may pay.
     orders: [Vec<i64>; 3],
+    /// Smallest and range of each, those left out that an order does not have.
+    ranges: [(i64, u64); 3],
 }
 
 impl Parts {
@@ -60,16 +63,29 @@ impl Parts {
         if divisor > 1 {
             distances.iter_mut().for_each(|distance| *distance /= divisor);
         }
-        let steps = differences(&distances);
-        let seconds = differences(&steps);
-        Some(Parts { first, divisor, exact, orders: [distances, steps, seconds] })
+        let (mut before, mut step_before) = (0, 0);
+        let (mut near, mut steady) = (Range::default(), Range::default());
+        let mut steps = Vec::with_capacity(distances.len());
+        for (at, distance) in distances.iter().enumerate() {
+            let step = distance.wrapping_sub(before);
+            steps.push(step);
+            if at > 0 {
+                near.add(step);
+            }
+            if at > 1 {
+                steady.add(step.wrapping_sub(step_before));
+            }
+            (before, step_before) = (*distance, step);
+        }
+        let ranges = [range(&distances), near.get(), steady.get()];
+        let seconds = if ranges[2].1 < ranges[1].1 { differences(&steps) } else { Vec::new() };
+        Some(Parts { first, divisor, exact, orders: [distances, steps, seconds], ranges })
     }
 
     /// The ways that may pay: order, smallest and range of the residuals. Noise doubles with every difference, so an order that does not
     /// narrow the range does not pay, and values as they are only where they do not wander.
     fn orders(&self) -> impl Iterator<Item = (u8, (i64, u64))> {
-        let [distances, steps, seconds] = &self.orders;
-        let ranges = [range(distances), range(&steps[1..]), range(&seconds[2..])];
+        let ranges = self.ranges;
         [1u8, 0, 2].into_iter().map(move |order| (order, ranges[usize::from(order)])).filter(
             move |(order, range)| match order {
                 0 => range.1 / 8 <= ranges[1].1,
@@ -142,15 +158,13 @@ impl Plan {
         if exceptions > 0 {
             self.put_exceptions(high_width, out);
         }
-        let low_parts = |r: &[i64]| -> Vec<u64> {
-            r.iter().map(|r| low_part(r.wrapping_sub(low), width)).collect()
-        };
         if let Some(common) = common {
             put_bits(self.residuals.iter().map(|r| *r != common), out);
             let others = self.residuals.iter().filter(|r| **r != common);
             return pack(others.map(|r| low_part(r.wrapping_sub(low), width)), width, out);
         }
-        let mut rest = low_parts(&self.residuals);
+        let residuals = self.residuals.iter();
+        let mut rest: Vec<u64> = residuals.map(|r| low_part(r.wrapping_sub(low), width)).collect();
         let mut at = 0;
         while rest.len() - at >= LARGE {
             lanes::pack::<4>(&rest[at..at + LARGE], width, out);
@@ -164,18 +178,18 @@ impl Plan {
     }
 
     fn put_exceptions(&self, high_width: u32, out: &mut Vec<u8>) {
-        let Window { low, width, common, .. } = self.window;
-        let list = || {
-            let highs = self.residuals.iter().enumerate();
-            highs.filter(|(_, r)| Some(**r) != common).filter_map(|(place, r)| {
-                let high = high_part(r.wrapping_sub(low), width);
-                (high != 0).then_some((place as u64, high))
-            })
-        };
-        put_len(out, list().count());
+        let Window { low, width, exceptions, common, .. } = self.window;
+        let mut list = Vec::with_capacity(exceptions);
+        for (place, residual) in self.residuals.iter().enumerate() {
+            let high = high_part(residual.wrapping_sub(low), width);
+            if high != 0 && Some(*residual) != common {
+                list.push((place as u64, coded_high(high)));
+            }
+        }
+        put_len(out, list.len());
         out.push(low_byte(u64::from(high_width)));
-        pack(list().map(|(place, _)| place), place_width(self.residuals.len()), out);
-        pack(list().map(|(_, high)| coded_high(high)), high_width, out);
+        pack(list.iter().map(|(place, _)| *place), place_width(self.residuals.len()), out);
+        pack(list.iter().map(|(_, high)| *high), high_width, out);
     }
 }
 
@@ -204,10 +218,33 @@ fn differences(values: &[i64]) -> Vec<i64> {
     values.iter().map(step).collect()
 }
 
+/// The smallest and the largest of some values.
+struct Range(i64, i64);
+
+impl Default for Range {
+    fn default() -> Self {
+        Range(i64::MAX, i64::MIN)
+    }
+}
+
+impl Range {
+    #[inline(always)]
+    fn add(&mut self, value: i64) {
+        self.0 = self.0.min(value);
+        self.1 = self.1.max(value);
+    }
+
+    /// The smallest, and how far the largest is from it.
+    fn get(&self) -> (i64, u64) {
+        (self.0, self.1.wrapping_sub(self.0).cast_unsigned())
+    }
+}
+
 /// The smallest, and how far the largest is from it.
 fn range(values: &[i64]) -> (i64, u64) {
-    let (min, max) = values.iter().fold((i64::MAX, i64::MIN), |(a, b), v| (a.min(*v), b.max(*v)));
-    (min, max.wrapping_sub(min).cast_unsigned())
+    let mut range = Range::default();
+    values.iter().for_each(|value| range.add(*value));
+    range.get()
 }
 
 fn common_divisor(values: &[i64], first: i64) -> i64 {

@@ -7,7 +7,8 @@ use std::sync::Arc;
 
 use super::plan::Plan;
 use crate::Partials;
-use crate::codec::Numbers;
+use crate::codec::{Lanes, NumberBlock, Numbers, TileRows};
+use crate::dispatch::{self, Kernel};
 use crate::partials::{Aggregates, Number, Run, Sum};
 
 /// Columns that are kept at a time; of as many fields at most.
@@ -35,35 +36,42 @@ struct RowColumn {
 
 #[derive(Debug)]
 enum ByRow {
+    /// All blocks so far in the order that their tiles have.
+    Tiles(TileRows),
     Integers(Lanes<i64>),
     Unsigned(Lanes<u64>),
     Floats(Lanes<f64>, Vec<f64>),
 }
 
-/// What is kept by row; empty if it is not asked for.
-#[derive(Debug, Default)]
-struct Lanes<T> {
-    sums: Vec<T>,
-    min: Vec<T>,
-    max: Vec<T>,
+/// The values of a block as sums, smallest and largest of their rows.
+fn copied<T: Copy>(values: &[T], aggregates: Aggregates) -> Lanes<T> {
+    let copy = |which| if aggregates.contains(which) { values.to_vec() } else { Vec::new() };
+    Lanes { sums: copy(Aggregates::SUM), min: copy(Aggregates::MIN), max: copy(Aggregates::MAX) }
 }
 
-impl<T: Copy> Lanes<T> {
-    fn new(values: &[T], aggregates: Aggregates) -> Self {
-        let copy = |which| {
-            if aggregates.contains(which) { values.to_vec() } else { Vec::new() }
-        };
-        Lanes {
-            sums: copy(Aggregates::SUM),
-            min: copy(Aggregates::MIN),
-            max: copy(Aggregates::MAX),
-        }
-    }
+/// Adding the rows of a block of integers, with the best instructions there are.
+struct AddRows<'l, T, S, L> {
+    lanes: &'l mut Lanes<T>,
+    values: &'l [T],
+    sum: S,
+    less: L,
+}
 
-    fn add(&mut self, values: &[T], sum: impl Fn(T, T) -> T, less: impl Fn(T, T) -> bool) {
-        self.sums.iter_mut().zip(values).for_each(|(all, v)| *all = sum(*all, *v));
-        self.min.iter_mut().zip(values).for_each(|(a, v)| *a = if less(*v, *a) { *v } else { *a });
-        self.max.iter_mut().zip(values).for_each(|(a, v)| *a = if less(*a, *v) { *v } else { *a });
+impl<T: Copy, S: Fn(T, T) -> T, L: Fn(T, T) -> bool> Kernel for AddRows<'_, T, S, L> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run(self, _: bool) {
+        let AddRows { lanes, values, sum, less } = self;
+        for (all, v) in lanes.sums.iter_mut().zip(values) {
+            *all = sum(*all, *v);
+        }
+        for (a, v) in lanes.min.iter_mut().zip(values) {
+            *a = if less(*v, *a) { *v } else { *a };
+        }
+        for (a, v) in lanes.max.iter_mut().zip(values) {
+            *a = if less(*a, *v) { *v } else { *a };
+        }
     }
 }
 
@@ -79,6 +87,42 @@ impl RowSums {
             && plan.spans.len() * ROWS_A_BUCKET > plan.rows()
     }
 
+    /// Adds a block of a value for each row of the plan without decoding it; `false` if that cannot be done, and then
+    /// [`RowSums::add`] must follow.
+    pub(super) fn add_block(
+        &mut self,
+        key: Key,
+        plan: &Arc<Plan>,
+        block: &NumberBlock<'_>,
+        into: &mut Partials,
+    ) -> bool {
+        let at = self.columns.iter().rposition(|column| column.key == key);
+        if let Some(column) = at.and_then(|at| self.columns.get_mut(at)) {
+            let ByRow::Tiles(tiles) = &mut column.rows else { return false };
+            let added = block.add_rows(tiles);
+            column.series += u64::from(added);
+            return added;
+        }
+        let tiles = TileRows::new(into.field_type(), plan.rows(), self.aggregates);
+        let Some(mut tiles) = tiles.filter(|_| block.values() == plan.rows()) else { return false };
+        let added = block.add_rows(&mut tiles);
+        if added {
+            self.put(key, plan, ByRow::Tiles(tiles), into);
+        }
+        added
+    }
+
+    /// Keeps the first rows of a column.
+    fn put(&mut self, key: Key, plan: &Arc<Plan>, rows: ByRow, into: &mut Partials) {
+        let same_field = |column: &RowColumn| column.key.2 == key.2;
+        if self.columns.len() >= COLUMNS
+            && let Some(oldest) = self.columns.iter().position(same_field)
+        {
+            self.columns.remove(oldest).flush(into);
+        }
+        self.columns.push(RowColumn { key, plan: Arc::clone(plan), series: 1, rows });
+    }
+
     /// Adds a value for each row of the plan. What is full goes to `into`, the field's.
     pub(super) fn add(
         &mut self,
@@ -89,23 +133,27 @@ impl RowSums {
     ) {
         let at = self.columns.iter().rposition(|column| column.key == key);
         let Some(column) = at.and_then(|at| self.columns.get_mut(at)) else {
-            let same_field = |column: &RowColumn| column.key.2 == key.2;
-            if self.columns.len() >= COLUMNS
-                && let Some(oldest) = self.columns.iter().position(same_field)
-            {
-                self.columns.remove(oldest).flush(into);
-            }
-            let rows = ByRow::new(values, self.aggregates);
-            self.columns.push(RowColumn { key, plan: Arc::clone(plan), series: 1, rows });
+            self.put(key, plan, ByRow::new(values, self.aggregates), into);
             return;
         };
         column.series += 1;
+        column.rows.order();
         match (&mut column.rows, values) {
             (ByRow::Integers(lanes), Numbers::Integers(v)) => {
-                lanes.add(v, i64::wrapping_add, |a, b| a < b);
+                dispatch::run(AddRows {
+                    lanes,
+                    values: v,
+                    sum: i64::wrapping_add,
+                    less: |a, b| a < b,
+                });
             }
             (ByRow::Unsigned(lanes), Numbers::Unsigned(v)) => {
-                lanes.add(v, u64::wrapping_add, |a, b| a < b);
+                dispatch::run(AddRows {
+                    lanes,
+                    values: v,
+                    sum: u64::wrapping_add,
+                    less: |a, b| a < b,
+                });
             }
             (ByRow::Floats(lanes, lost), Numbers::Floats(v)) => add_floats(lanes, lost, v),
             // A field has one type.
@@ -144,18 +192,31 @@ fn add_floats(lanes: &mut Lanes<f64>, lost: &mut [f64], values: &[f64]) {
 impl ByRow {
     fn new(values: Numbers<'_>, aggregates: Aggregates) -> Self {
         match values {
-            Numbers::Integers(v) => ByRow::Integers(Lanes::new(v, aggregates)),
-            Numbers::Unsigned(v) => ByRow::Unsigned(Lanes::new(v, aggregates)),
+            Numbers::Integers(v) => ByRow::Integers(copied(v, aggregates)),
+            Numbers::Unsigned(v) => ByRow::Unsigned(copied(v, aggregates)),
             Numbers::Floats(v) => {
-                let lanes = Lanes::new(v, aggregates);
+                let lanes = copied(v, aggregates);
                 let lost = vec![0.0; lanes.sums.len()];
                 ByRow::Floats(lanes, lost)
             }
         }
     }
 
+    /// Each row in its place, from now on.
+    fn order(&mut self) {
+        if let ByRow::Tiles(tiles) = self {
+            let tiles = std::mem::replace(tiles, TileRows::Integers(Lanes::default()));
+            *self = match tiles.into_order() {
+                TileRows::Integers(lanes) => ByRow::Integers(lanes),
+                TileRows::Floats(lanes, lost) => ByRow::Floats(lanes, lost),
+            };
+        }
+    }
+
     fn sum(&self, rows: std::ops::Range<usize>) -> Option<Sum> {
         match self {
+            // Put in order before.
+            ByRow::Tiles(_) => None,
             ByRow::Integers(lanes) => {
                 let sums = lanes.sums.get(rows)?;
                 Some(Sum::Integer(sums.iter().fold(0, |all, v| all.wrapping_add(*v))))
@@ -178,6 +239,7 @@ impl ByRow {
             (if max { &lanes.max } else { &lanes.min }).get(row).copied()
         }
         match self {
+            ByRow::Tiles(_) => None,
             ByRow::Integers(lanes) => of(lanes, max, row).map(Number::Integer),
             ByRow::Unsigned(lanes) => of(lanes, max, row).map(Number::Unsigned),
             ByRow::Floats(lanes, _) => of(lanes, max, row).map(Number::Float),
@@ -186,7 +248,8 @@ impl ByRow {
 }
 
 impl RowColumn {
-    fn flush(self, into: &mut Partials) {
+    fn flush(mut self, into: &mut Partials) {
+        self.rows.order();
         for span in &self.plan.spans {
             let sum = self.rows.sum(span.from..span.to);
             let count = self.series * span.len() as u64;

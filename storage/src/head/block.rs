@@ -68,19 +68,18 @@ impl Unpacked {
 }
 
 impl TimesList {
-    /// The number for the times of `rows`, which are 1 to 32 rows of a tail.
-    fn number<'r>(
+    /// The number for the times and batches of 1 to 32 rows.
+    pub(super) fn number(
         &mut self,
-        rows: impl ExactSizeIterator<Item = &'r [u64]> + Clone,
+        rows: impl ExactSizeIterator<Item = (i64, u32)> + Clone,
         arena: &mut Arena,
         scratch: &mut Vec<u8>,
     ) -> u32 {
-        let times = || rows.clone().map(|row| (row[0].cast_signed(), batch_of(row)));
-        if self.last.len() == rows.len() && times().eq(self.last.iter().copied()) {
+        if self.last.len() == rows.len() && rows.clone().eq(self.last.iter().copied()) {
             return crate::rows::index(self.all.len() - 1);
         }
         self.last.clear();
-        self.last.extend(times());
+        self.last.extend(rows);
         let mut ints = [0; FRAME];
         let ints = &mut ints[..self.last.len()];
         scratch.clear();
@@ -134,11 +133,9 @@ impl Packer<'_> {
     pub(super) fn pack(&mut self, tail: &[u64], layout: &Layout, number: u32, before: At) -> At {
         let stride = layout.stride();
         let rows = tail.chunks_exact(stride);
-        let times = self.times.number(rows.clone(), self.arena, self.scratch);
-        self.scratch.clear();
-        before.put(self.scratch);
-        put_varint(self.scratch, u64::from(times));
-        put_varint(self.scratch, u64::from(number));
+        let times = rows.clone().map(|row| (row[0].cast_signed(), batch_of(row)));
+        let times = self.times.number(times, self.arena, self.scratch);
+        self.begin(before, times, number);
         let fields = layout.fields.len();
         // Every word of presence is alike in every row, and the first one full.
         let dense = fields <= 32 && rows.clone().all(|row| row[1] >> 32 == (1u64 << fields) - 1);
@@ -166,6 +163,30 @@ impl Packer<'_> {
             self.put_values(*field as usize, &words[..count]);
         }
         self.arena.add(self.scratch)
+    }
+
+    /// Packs `rows` rows that have every field of the layout; `words` has those of each.
+    pub(super) fn pack_words(
+        &mut self,
+        words: &[[i64; FRAME]],
+        rows: usize,
+        (layout, number): (&Layout, u32),
+        times: u32,
+        before: At,
+    ) -> At {
+        self.begin(before, times, number);
+        self.scratch.push(DENSE);
+        for (field, words) in layout.fields.iter().zip(words) {
+            self.put_values(*field as usize, &words[..rows]);
+        }
+        self.arena.add(self.scratch)
+    }
+
+    fn begin(&mut self, before: At, times: u32, layout: u32) {
+        self.scratch.clear();
+        before.put(self.scratch);
+        put_varint(self.scratch, u64::from(times));
+        put_varint(self.scratch, u64::from(layout));
     }
 
     fn put_values(&mut self, field: usize, words: &[i64]) {

@@ -112,6 +112,26 @@ pub(super) fn spread(
     }
 }
 
+/// Appends the values of some rows of a column, all of which have one, as words.
+pub(super) fn push_words(
+    column: &Column,
+    rows: std::ops::Range<usize>,
+    words: &mut Vec<u64>,
+    texts: &mut Numbered,
+) {
+    match column.values() {
+        Values::Float(v) => words.extend(v[rows].iter().map(|value| value.to_bits())),
+        Values::Integer(v) | Values::Time(v) => {
+            words.extend(v[rows].iter().map(|value| value.cast_unsigned()));
+        }
+        Values::Unsigned(v) => words.extend_from_slice(&v[rows]),
+        Values::Boolean(v) => words.extend(v[rows].iter().map(|value| u64::from(*value))),
+        Values::String(v) => {
+            words.extend(rows.map(|row| u64::from(texts.number(v.get(row).unwrap_or_default()))));
+        }
+    }
+}
+
 fn spread_texts<'w>(
     texts: &Strings,
     column: &Column,

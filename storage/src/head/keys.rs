@@ -158,6 +158,11 @@ impl Keys {
         self.places.get(series as usize).map_or("", |at| self.texts.get(*at))
     }
 
+    /// The table that a series is in.
+    pub(super) fn table_of(&self, series: u32) -> Option<u32> {
+        self.tables.get(series as usize).copied()
+    }
+
     /// About what all takes.
     pub(super) fn bytes(&self) -> usize {
         // Tags as though they were indexed, one value of each series its own.

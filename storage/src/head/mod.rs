@@ -2,10 +2,13 @@
 //!
 //! ```text
 //! table    fields, layouts, times, tags          a measurement of a policy
-//!  +- series   key, layout, bounds
-//!      +- tail      up to 32 rows, word by word  see `layout`
+//!  +- rounds   rows of series that report together, a column after the other; see `rounds`
+//!  +- series   key, layout, bounds, its place in rounds
+//!      +- tail      up to 32 rows, word by word  see `layout`; of series that come in no order
 //!      +- blocks    32 rows each, packed         see `block`; the newest first, each names the one before
 //! ```
+//!
+//! What is in rounds came after what is in the tail, and that after the blocks.
 //!
 //! Rows of a series stand in the order in which they arrived, so that adding one is a push whatever its time; a series whose
 //! rows came in order of time says so, and is neither sorted nor merged when it is read. Every row carries the number of the
@@ -28,6 +31,7 @@ mod build;
 mod keys;
 mod layout;
 mod read;
+mod rounds;
 
 use std::sync::Arc;
 
@@ -40,6 +44,7 @@ use self::block::{Packer, TimesList};
 use self::build::spread;
 use self::keys::{Keys, Numbered, TagIndex};
 use self::layout::{FIXED, Layouts, set_present};
+use self::rounds::{Arriving, FIELDS_MAX, Place, Rounds, Turn};
 use crate::catalog::PolicyId;
 use crate::frame::{Decimals, FRAME};
 
@@ -59,6 +64,12 @@ pub(crate) struct HeadInner {
     table_by_name: HashMap<PolicyId, HashMap<Arc<str>, u32>>,
     keys: Keys,
     series: Vec<HeadSeries>,
+    /// By series: the rounds it is in.
+    places: Vec<Place>,
+    rounds: Vec<Rounds>,
+    free_rounds: Vec<u32>,
+    /// About what they take.
+    rounds_bytes: usize,
     /// Packed rows of all series.
     arena: Arena,
     /// Values of text fields.
@@ -87,14 +98,16 @@ pub(crate) struct HeadTable {
     decimals: Vec<Decimals>,
     series: Vec<u32>,
     layouts: Layouts,
+    /// The layout of the rows that came last.
+    last_layout: u32,
     times: TimesList,
+    turn: Turn,
 }
 
 #[derive(Debug)]
 struct HeadSeries {
     /// Rows that are not packed yet.
     tail: Vec<u64>,
-    table: u32,
     layout: u32,
     /// The newest block.
     block: At,
@@ -124,7 +137,7 @@ struct Scratch {
 }
 
 /// About what a series takes beside its rows, its key and its tags.
-const SERIES_BYTES: usize = size_of::<HeadSeries>() * 3 / 2 + 16;
+const SERIES_BYTES: usize = (size_of::<HeadSeries>() + size_of::<Place>()) * 3 / 2 + 16;
 /// What a series may take in rows beyond the limit of the head: were there none, so many series that have a few rows each would
 /// be sealed over and over.
 const ROOM_PER_SERIES: usize = 256;
@@ -184,14 +197,24 @@ impl HeadInner {
             decimals: Vec::new(),
             series: Vec::new(),
             layouts: Layouts::default(),
+            last_layout: layout::NONE,
             times: TimesList::default(),
+            turn: Turn::default(),
         });
         table
     }
 
     /// The table that a series is in.
     pub(crate) fn table_of(&self, series: u32) -> Option<u32> {
-        self.series.get(series as usize).map(|series| series.table)
+        self.keys.table_of(series)
+    }
+
+    /// The series of `table` that a hint means, if it was left by the head of this `generation`.
+    pub(crate) fn hinted(&self, generation: u32, table: u32, hint: u64) -> Option<u32> {
+        let [a, b, c, d, ..] = hint.to_le_bytes();
+        let number = u32::from_le_bytes([a, b, c, d]).checked_sub(1)?;
+        let ours = hint >> 32 == u64::from(generation) && self.table_of(number) == Some(table);
+        ours.then_some(number)
     }
 
     /// The key of a series.
@@ -206,9 +229,9 @@ impl HeadInner {
             return number;
         }
         self.tables[table as usize].series.push(number);
+        self.places.push(Place::NONE);
         self.series.push(HeadSeries {
             tail: Vec::new(),
-            table,
             layout: layout::NONE,
             block: At::NONE,
             first_batch: u32::MAX,
@@ -228,6 +251,7 @@ impl HeadInner {
         self.bytes = self.keys.bytes()
             + self.series.len() * SERIES_BYTES
             + self.tail_words * size_of::<u64>()
+            + self.rounds_bytes
             + self.arena.bytes
             + self.texts.bytes()
             + self.shared_bytes;
@@ -240,20 +264,35 @@ impl HeadInner {
         let columns: Vec<(&Column, u32)> = rows
             .columns
             .iter()
-            .filter_map(|column| {
-                let field_type = column.values().field_type()?;
-                Some((*column, of.field(&column.name, field_type)))
-            })
+            .filter_map(|column| Some((*column, column.values().field_type()?)))
+            .enumerate()
+            .map(|(at, (column, field_type))| (column, of.field(at, &column.name, field_type)))
             .collect();
         scratch.fields.clear();
         scratch.fields.extend(columns.iter().map(|(_, field)| *field));
         let shared = of.shared_bytes();
-        let full = of.layouts.number(&scratch.fields);
+        let full = match of.layouts.get(of.last_layout) {
+            Some(last) if *last.fields == *scratch.fields => of.last_layout,
+            _ => of.layouts.number(&scratch.fields),
+        };
+        of.last_layout = full;
         let stride = of.layouts.get(full).map_or(FIXED, layout::Layout::stride);
         let full = (full, words_of_tail(self.series.len(), stride));
         let n = rows.timestamps.len();
-        for from in (0..n).step_by(FRAME) {
+        let whole = |(column, _): &(&Column, u32)| column.validity().is_none() && column.len() >= n;
+        let in_rounds = (1..=FIELDS_MAX).contains(&columns.len()) && columns.iter().all(whole);
+        let new = Arriving { table, layout: full.0, rows, columns: &columns, batch: number };
+        let mut from = 0;
+        while from < n {
+            if in_rounds {
+                let taken = self.add_in_rounds(&new, from);
+                if taken > 0 {
+                    from += taken;
+                    continue;
+                }
+            }
             let to = n.min(from + FRAME);
+            self.leave_rounds(&rows.series[from..to]);
             scratch.words.clear();
             scratch.words.resize(FRAME * columns.len(), 0);
             let stride = columns.len();
@@ -262,6 +301,7 @@ impl HeadInner {
             }
             let chunk = Chunk { table, rows, range: from..to, columns: &columns, full, number };
             self.add_chunk(&chunk, &scratch.words, &mut scratch.packed);
+            from = to;
         }
         self.shared_bytes += self.tables[table as usize].shared_bytes() - shared;
         self.rows += n as u64;
@@ -275,9 +315,7 @@ impl HeadInner {
             .iter()
             .all(|(column, _)| column.validity().is_none() && column.len() >= chunk.range.end);
         let all_series = self.series.len();
-        let HeadInner { tables, series, arena, tail_words, .. } = self;
-        let table = &mut tables[chunk.table as usize];
-        let mut put = Put { table, arena, packed, tail_words };
+        let (mut put, series) = self.put(chunk.table, packed);
         for (at, row) in chunk.range.clone().enumerate() {
             let series = &mut series[chunk.rows.series[row] as usize];
             let words = &words[at * width..][..width];
@@ -298,6 +336,18 @@ impl HeadInner {
                 put.pack(series);
             }
         }
+    }
+}
+
+impl HeadInner {
+    /// What adds to the series of a table, and the series.
+    fn put<'a>(
+        &'a mut self,
+        table: u32,
+        packed: &'a mut Vec<u8>,
+    ) -> (Put<'a>, &'a mut [HeadSeries]) {
+        let HeadInner { tables, series, arena, tail_words, .. } = self;
+        (Put { table: &mut tables[table as usize], arena, packed, tail_words }, series)
     }
 }
 
@@ -348,6 +398,16 @@ impl HeadSeries {
         self.first_batch = self.first_batch.min(batch);
         self.bounds = (self.bounds.0.min(time), self.bounds.1.max(time));
     }
+}
+
+/// Times that blocks have in common, and what they make known of a series.
+struct BlockTimes {
+    number: u32,
+    rows: usize,
+    first_batch: u32,
+    first: i64,
+    bounds: (i64, i64),
+    ascending: bool,
 }
 
 /// What adding to a series takes beside it.
@@ -410,6 +470,67 @@ impl Put<'_> {
         series.layout = next;
     }
 
+    /// Enters the times and batches of 1 to 32 rows.
+    fn times(&mut self, rows: &[(i64, u32)]) -> BlockTimes {
+        let number = self.table.times.number(rows.iter().copied(), self.arena, self.packed);
+        let times = rows.iter().map(|(time, _)| *time);
+        BlockTimes {
+            number,
+            rows: rows.len(),
+            first_batch: rows.first().map_or(u32::MAX, |(_, batch)| *batch),
+            first: rows.first().map_or(i64::MAX, |(time, _)| *time),
+            bounds: times.clone().fold((i64::MAX, i64::MIN), |(a, b), t| (a.min(t), b.max(t))),
+            ascending: times.is_sorted_by(|a, b| a < b),
+        }
+    }
+
+    /// Gives a series a block of rows that have all fields of `layout`; `words` are those of each field.
+    fn block(
+        &mut self,
+        series: &mut HeadSeries,
+        times: &BlockTimes,
+        layout: u32,
+        words: &[[i64; FRAME]],
+    ) {
+        if !series.tail.is_empty() {
+            self.pack(series);
+        }
+        let HeadTable { fields, decimals, layouts, times: list, .. } = &mut *self.table;
+        let Some(of) = layouts.get(layout) else { return };
+        let (arena, scratch) = (&mut *self.arena, &mut *self.packed);
+        let mut packer = Packer { times: list, arena, types: fields, decimals, scratch };
+        series.block =
+            packer.pack_words(words, times.rows, (of, layout), times.number, series.block);
+        let later = series.first_batch == u32::MAX || times.first > series.bounds.1;
+        series.in_order &= times.ascending && later;
+        series.first_batch = series.first_batch.min(times.first_batch);
+        let (first, last) = times.bounds;
+        series.bounds = (series.bounds.0.min(first), series.bounds.1.max(last));
+    }
+
+    /// Adds a row that has all fields of `layout`.
+    fn full_row(
+        &mut self,
+        series: &mut HeadSeries,
+        layout: u32,
+        (time, batch): (i64, u32),
+        words: &[u64],
+        all_series: usize,
+    ) {
+        if series.layout != layout {
+            if !series.tail.is_empty() {
+                self.pack(series);
+            }
+            series.layout = layout;
+        }
+        series.note(time, batch);
+        series.push_full(time, batch, words, self.tail_words);
+        let stride = self.table.layouts.get(layout).map_or(FIXED, layout::Layout::stride);
+        if series.tail.len() >= words_of_tail(all_series, stride) {
+            self.pack(series);
+        }
+    }
+
     /// Packs the tail.
     fn pack(&mut self, series: &mut HeadSeries) {
         let HeadTable { fields, decimals, layouts, times, .. } = &mut *self.table;
@@ -434,7 +555,18 @@ impl HeadTable {
         self.times.bytes() + self.layouts.bytes
     }
 
-    fn field(&mut self, name: &str, field_type: FieldType) -> u32 {
+    /// The number of a field, the `place`th of the rows at hand; entered if new.
+    fn field(&mut self, place: usize, name: &str, field_type: FieldType) -> u32 {
+        // Nearly always it has come in this place before.
+        let last = self.layouts.get(self.last_layout).and_then(|last| last.fields.get(place));
+        if let Some(last) = last
+            && self
+                .fields
+                .get(*last as usize)
+                .is_some_and(|(n, t)| *t == field_type && **n == *name)
+        {
+            return *last;
+        }
         let at = usize::from(crate::codec::type_id(field_type));
         if let Some(Some(number)) = self.field_by_name.get(name).map(|numbers| numbers[at]) {
             return number;

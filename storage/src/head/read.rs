@@ -7,6 +7,7 @@ use super::block::{Block, Target, Unpacked};
 use super::build::Builder;
 use super::keys::Chain;
 use super::layout::{self, batch_of, is_present};
+use super::rounds::Rounds;
 use super::{Head, HeadInner, HeadSeries, HeadTable};
 use crate::TagFilter;
 use crate::bytes::Bad;
@@ -148,18 +149,33 @@ impl HeadInner {
             }
         }
         tail(series, table).for_each(|row| each(row[0].cast_signed()));
+        if let Some((rounds, index)) = self.rounds_of(number) {
+            let rows = rounds.visible(index, u32::MAX);
+            (0..rows).for_each(|round| each(rounds.time(index, round)));
+        }
+    }
+
+    /// The rounds that a series is in, and its place there.
+    fn rounds_of(&self, number: u32) -> Option<(&Rounds, usize)> {
+        let place = self.places.get(number as usize)?;
+        Some((self.rounds.get(place.rounds as usize)?, place.index as usize))
     }
 
     /// Times of the earliest and the latest row of a series, if it has rows of the batches up to `limit`; may reach further
     /// than those.
     pub(crate) fn bounds(&self, number: u32, limit: u32) -> Option<(i64, i64)> {
         let series = self.series.get(number as usize)?;
-        (series.first_batch <= limit && series.bounds.0 <= series.bounds.1).then_some(series.bounds)
+        let packed = (series.first_batch <= limit && series.bounds.0 <= series.bounds.1)
+            .then_some(series.bounds);
+        let in_rounds = self.rounds_of(number).filter(|(of, index)| of.visible(*index, limit) > 0);
+        let Some((rounds, _)) = in_rounds else { return packed };
+        let (first, last) = rounds.bounds();
+        Some(packed.map_or((first, last), |(a, b)| (a.min(first), b.max(last))))
     }
 
     fn series_of(&self, number: u32) -> Option<(&HeadSeries, &HeadTable)> {
         let series = self.series.get(number as usize)?;
-        Some((series, self.tables.get(series.table as usize)?))
+        Some((series, self.tables.get(self.keys.table_of(number)? as usize)?))
     }
 
     /// The blocks of a series, oldest first.
@@ -195,7 +211,13 @@ impl HeadInner {
             .collect();
         again.iter().for_each(|(at, _)| fields[*at] = None);
         let blocks = self.blocks(series);
-        let most = blocks.len() * FRAME + tail(series, table).len();
+        let in_rounds = self
+            .rounds_of(number)
+            .map(|(rounds, index)| (rounds, index, rounds.visible(index, limit)))
+            .filter(|(.., rows)| *rows > 0);
+        let most = blocks.len() * FRAME
+            + tail(series, table).len()
+            + in_rounds.map_or(0, |(.., rows)| rows);
         let mut reading = Reading {
             head: self,
             table,
@@ -211,13 +233,17 @@ impl HeadInner {
             debug_assert!(read.is_ok(), "packed by this process: {read:?}");
         }
         reading.tail(series);
+        let mut in_order = series.in_order;
+        if let Some((rounds, index, rows)) = in_rounds {
+            in_order &= reading.rounds(rounds, index, rows, series.bounds.1);
+        }
         let columns = reading.columns.into_iter().zip(wanted);
         let mut rows = Rows {
             timestamps: reading.timestamps,
             columns: columns.map(|(column, want)| column.finish(&want.name)).collect(),
         };
         again.into_iter().for_each(|(at, first)| rows.columns[at] = rows.columns[first].clone());
-        if series.in_order { rows } else { rows.sorted(wanted) }
+        if in_order { rows } else { rows.sorted(wanted) }
     }
 }
 
@@ -296,6 +322,34 @@ impl Reading<'_> {
             float: self.table.fields[*field as usize].1 == FieldType::Float,
         };
         self.targets = (layout, fields.iter().map(target).collect());
+    }
+
+    /// Adds the first `rows` rows of the series at `index`; whether they are in order, all after `before`.
+    fn rounds(&mut self, rounds: &Rounds, index: usize, rows: usize, before: i64) -> bool {
+        let Some(layout) = self.table.layouts.get(rounds.layout) else { return true };
+        let times: Vec<i64> = (0..rows).map(|round| rounds.time(index, round)).collect();
+        let in_order = times[0] > before && times.is_sorted_by(|a, b| a < b);
+        let inside = |at: &i64| (self.range.0..self.range.1).contains(at);
+        let base = self.timestamps.len();
+        let all = times.iter().all(inside);
+        self.timestamps.extend(times.iter().copied().filter(inside));
+        if self.timestamps.len() == base {
+            return in_order;
+        }
+        let places = self.fields.iter().map(|field| field.and_then(|field| layout.place(field)));
+        for (place, column) in places.zip(&mut self.columns) {
+            let Some(place) = place else { continue };
+            let words = rounds.words(index, place, rows);
+            column.pad(base);
+            if all {
+                column.push_words(words, &self.head.texts);
+                continue;
+            }
+            let chosen: Vec<i64> =
+                words.zip(&times).filter(|(_, at)| inside(at)).map(|(word, _)| word).collect();
+            column.push_words(chosen.into_iter(), &self.head.texts);
+        }
+        in_order
     }
 
     fn tail(&mut self, series: &HeadSeries) {

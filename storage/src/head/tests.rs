@@ -237,7 +237,62 @@ fn rows() -> impl Strategy<Value = Vec<Vec<Row>>> {
     prop::collection::vec(batch, 1..30)
 }
 
+/// Rounds of some series, cut into batches anywhere, with something else in between now and then.
+fn rounds() -> impl Strategy<Value = Vec<Vec<Row>>> {
+    let order = Just(vec![0usize, 1, 2]).prop_shuffle();
+    let cut = prop::collection::vec(1..40usize, 1..12);
+    let run = (order, 1..=3usize, 1..70i64, any::<bool>(), cut).prop_map(
+        |(order, hosts, rounds, jitter, cuts)| {
+            let row = |at: i64, host: &usize| {
+                let time = at * 10 + if jitter { (at * 7 + *host as i64) % 5 } else { 0 };
+                (
+                    *host,
+                    time,
+                    [Some(at), Some(at % 7 - *host as i64), None, Some(at % 3), Some(at % 4)],
+                )
+            };
+            let mut rows: Vec<Row> = (0..rounds)
+                .flat_map(|at| order[..hosts].iter().map(move |host| (at, *host)))
+                .map(|(at, host)| row(at, &host))
+                .collect();
+            let mut batches = Vec::new();
+            for cut in cuts.into_iter().chain([usize::MAX]) {
+                let rest = rows.split_off(cut.min(rows.len()));
+                batches.push(std::mem::replace(&mut rows, rest));
+            }
+            batches.retain(|batch| !batch.is_empty());
+            batches
+        },
+    );
+    let odd = (0..3usize, -50..700i64, any::<bool>()).prop_map(|(host, at, wide)| {
+        let rest = if wide { Some(1) } else { None };
+        vec![vec![(host, at, [Some(1), rest, Some(2), rest, None])]]
+    });
+    prop::collection::vec(prop_oneof![3 => run, 1 => odd], 1..6).prop_map(|all| all.concat())
+}
+
+#[test]
+fn series_that_come_and_go_make_no_rounds_and_lose_no_row() {
+    let mut head = HeadInner::default();
+    let (mut batches, mut alive) = (Vec::new(), [0, 1, 2]);
+    for round in 0..300i64 {
+        alive.rotate_left(usize::from(round % 7 == 0));
+        let values = [Some(round), None, None, None, None];
+        batches.push(alive.iter().map(|host| (*host, round, values)).collect::<Vec<Row>>());
+        add(&mut head, &batches[batches.len() - 1]);
+    }
+    check(&head, &batches, (50, 120));
+    assert!(head.rounds.len() < 4, "places of rounds that ended are used again");
+}
+
 proptest! {
+    #[test]
+    fn rows_in_rounds_are_those_of_a_map(batches in rounds(), range in (0..200i64, 0..700i64)) {
+        let mut head = HeadInner::default();
+        batches.iter().for_each(|batch| add(&mut head, batch));
+        check(&head, &batches, range);
+    }
+
     #[test]
     fn reads_are_those_of_a_map(batches in rows(), range in (0..200i64, 0..350i64)) {
         let mut head = HeadInner::default();

@@ -96,7 +96,7 @@ impl Memo {
     #[inline(always)]
     pub(super) fn end_in(&self, index: u32, body: &[u8], at: usize) -> Option<usize> {
         let text = self.text(self.entries.get(index as usize)?)?;
-        (body.get(at..at + text.len())? == text).then_some(at + text.len())
+        same(body.get(at..at + text.len())?, text).then_some(at + text.len())
     }
 
     /// The entry of `text`, whose hash is `hash`; [`NONE`] if it is not known.
@@ -259,6 +259,20 @@ impl Memo {
             }
         }
     }
+}
+
+/// Whether two texts of one length are the same; word by word where to call for it would take longer.
+#[inline(always)]
+fn same(a: &[u8], b: &[u8]) -> bool {
+    const SHORT: std::ops::RangeInclusive<usize> = 8..=48;
+    if !SHORT.contains(&b.len()) || a.len() != b.len() {
+        return a == b;
+    }
+    let words = a.as_chunks::<8>().0.iter().zip(b.as_chunks::<8>().0);
+    let last = a.last_chunk::<8>() == b.last_chunk::<8>();
+    let differs = words
+        .fold(0, |differs, (a, b)| differs | (u64::from_le_bytes(*a) ^ u64::from_le_bytes(*b)));
+    differs == 0 && last
 }
 
 /// Hash and entry of a slot.

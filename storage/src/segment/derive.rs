@@ -3,15 +3,16 @@
 //! Whoever reads a field need not know whether it is one of these: the blocks of its siblings in the same group of rows are read, checked and
 //! decoded, then the values are computed. Damage of a sibling is damage of what is derived from it.
 
+use std::ops::Range;
+
 use stripchart_core::{Column, FieldType, Values};
 
 use super::page::Stored;
 use super::table::Table;
 use super::{PAGE, Part, Segment};
 use crate::ReadError;
-use crate::bytes::Reader;
-use crate::codec::{Derived, NumberBlock, Numbers, Scratch, decode_column};
-use crate::partials::Number;
+use crate::bytes::{Bad, Reader};
+use crate::codec::{Derived, NumberBlock, Numbers, decode_column, decode_column_rows};
 use crate::rows::Wanted;
 
 /// Where a block of a field is: the group of rows, and how many these are.
@@ -32,24 +33,25 @@ impl Segment {
         field_type: FieldType,
     ) -> Result<NumberBlock<'b>, ReadError> {
         if Derived::is(bytes) {
-            return Ok(NumberBlock::known(field_type, self.derived(at, bytes, field_type)?));
+            let words = self.derived(at, bytes, field_type, 0..at.rows)?;
+            return Ok(NumberBlock::known(field_type, words));
         }
         NumberBlock::parse(bytes, field_type, at.rows).map_err(|bad| self.bad(at.part.offset, bad))
     }
 
-    /// Reads and decodes a block.
+    /// Reads a block and decodes some rows of it.
     pub(super) fn block_column(
         &self,
         at: &BlockAt<'_>,
         wanted: &Wanted,
+        rows: Range<usize>,
     ) -> Result<Column, ReadError> {
         let bytes = self.part(at.part, "a block of values")?;
         if !Derived::is(&bytes) {
-            let mut reader = Reader::new(&bytes);
-            return decode_column(&mut reader, &wanted.name, wanted.field_type, at.rows)
+            return decode(&bytes, &wanted.name, wanted.field_type, at.rows, rows)
                 .map_err(|bad| self.bad(at.part.offset, bad));
         }
-        let words = self.derived(at, &bytes, wanted.field_type)?;
+        let words = self.derived(at, &bytes, wanted.field_type, rows)?;
         let values = match wanted.field_type {
             FieldType::Float => {
                 Values::Float(words.iter().map(|v| f64::from_bits(v.cast_unsigned())).collect())
@@ -62,12 +64,13 @@ impl Segment {
         Ok(Column::new(&*wanted.name, values))
     }
 
-    /// The values of a derived block, by their bits.
+    /// The values of some rows of a derived block, by their bits.
     fn derived(
         &self,
         at: &BlockAt<'_>,
         bytes: &[u8],
         field_type: FieldType,
+        rows: Range<usize>,
     ) -> Result<Vec<i64>, ReadError> {
         let offset = at.part.offset;
         if !field_type.is_numeric() {
@@ -75,29 +78,31 @@ impl Segment {
         }
         let derived =
             Derived::read(bytes, at.table.fields.len()).map_err(|b| self.bad(offset, b))?;
-        let (mut first, mut second) = (Scratch::default(), Scratch::default());
+        let first = self.sibling(at, derived.sibling, rows.clone())?;
+        let second = match derived.second() {
+            None => None,
+            Some(number) => Some(self.sibling(at, number, rows.clone())?),
+        };
         let mut words = Vec::new();
-        self.sibling(at, derived.sibling, &mut first, |s| match derived.second() {
-            None => {
-                derived.compute(s, None, &mut words);
-                Ok(())
-            }
-            Some(number) => self.sibling(at, number, &mut second, |t| {
-                derived.compute(s, Some(t), &mut words);
-                Ok(())
-            }),
-        })?;
+        match (numbers(&first), second.as_ref().map(numbers)) {
+            (Some(s), None) => derived.compute(s, None, &mut words),
+            (Some(s), Some(Some(t))) => derived.compute(s, Some(t), &mut words),
+            _ => {}
+        }
+        if words.len() != rows.len() {
+            let found = format!("{} of {}", words.len(), rows.len());
+            return self.corrupt(offset, "siblings with a number in every row", found);
+        }
         Ok(words)
     }
 
-    /// Shows the values of field number `field` in the same group.
+    /// The values of some rows of field number `field` in the same group.
     fn sibling(
         &self,
         at: &BlockAt<'_>,
         field: usize,
-        scratch: &mut Scratch,
-        show: impl FnOnce(Numbers<'_>) -> Result<(), ReadError>,
-    ) -> Result<(), ReadError> {
+        rows: Range<usize>,
+    ) -> Result<Values, ReadError> {
         let refuse = |found: String| {
             self.corrupt(
                 at.part.offset,
@@ -108,27 +113,47 @@ impl Segment {
         let Some((_, field_type)) = at.table.fields.get(field) else {
             return refuse(format!("field {field} of {}", at.table.fields.len()));
         };
-        let field_type = *field_type;
         let page = at.table.field_page(self, field, at.group / PAGE)?;
         let stored =
             page.stored(at.group % PAGE, at.rows).map_err(|bad| self.bad(at.part.offset, bad))?;
-        match stored {
-            Stored::Nothing => refuse(format!("field {field} without values")),
-            Stored::Constant(Number::Float(v)) => show(Numbers::Floats(&vec![v; at.rows])),
-            Stored::Constant(Number::Integer(v)) => show(Numbers::Integers(&vec![v; at.rows])),
-            Stored::Constant(Number::Unsigned(v)) => show(Numbers::Unsigned(&vec![v; at.rows])),
-            Stored::Block(part) => {
-                let bytes = self.part(part, "a block of values")?;
-                if Derived::is(&bytes) || !field_type.is_numeric() {
-                    return refuse(format!("field {field}"));
-                }
-                let bad = |bad| self.bad(part.offset, bad);
-                let block = NumberBlock::parse(&bytes, field_type, at.rows).map_err(bad)?;
-                if block.values() < at.rows {
-                    return refuse(format!("field {field} with {} of {}", block.values(), at.rows));
-                }
-                show(block.decode_into(scratch).map_err(bad)?.numbers())
-            }
+        let part = match stored {
+            Stored::Nothing => return refuse(format!("field {field} without values")),
+            Stored::Constant(number) => return Ok(super::repeat(number, rows.len())),
+            Stored::Block(part) => part,
+        };
+        let bytes = self.part(part, "a block of values")?;
+        if Derived::is(&bytes) || !field_type.is_numeric() {
+            return refuse(format!("field {field}"));
         }
+        let column = decode(&bytes, "", *field_type, at.rows, rows)
+            .map_err(|bad| self.bad(part.offset, bad))?;
+        if column.validity().is_some() {
+            return refuse(format!("field {field} with gaps"));
+        }
+        Ok(column.values().clone())
+    }
+}
+
+fn decode(
+    bytes: &[u8],
+    name: &str,
+    field_type: FieldType,
+    n: usize,
+    rows: Range<usize>,
+) -> Result<Column, Bad> {
+    let mut reader = Reader::new(bytes);
+    if rows == (0..n) {
+        decode_column(&mut reader, name, field_type, n)
+    } else {
+        decode_column_rows(&mut reader, name, field_type, n, rows)
+    }
+}
+
+fn numbers(values: &Values) -> Option<Numbers<'_>> {
+    match values {
+        Values::Float(v) => Some(Numbers::Floats(v)),
+        Values::Integer(v) => Some(Numbers::Integers(v)),
+        Values::Unsigned(v) => Some(Numbers::Unsigned(v)),
+        _ => None,
     }
 }

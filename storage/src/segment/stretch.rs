@@ -18,10 +18,8 @@ use super::table::Table;
 use super::times::{Form, Times};
 use super::{PAGE, Run, Segment};
 use crate::ReadError;
-use crate::bytes::Reader;
-use crate::codec::{Derived, decode_column_rows};
 use crate::partials::Number;
-use crate::rows::{Rows, Wanted, slice_column};
+use crate::rows::{Rows, Wanted};
 
 /// Which rows of a run lie in a range of time, and their times.
 #[derive(Debug)]
@@ -138,15 +136,8 @@ impl Part<'_> {
         };
         let from = self.run.from as usize;
         let rows = from + self.rows.start..from + self.rows.end;
-        let bytes = segment.part(part, "a block of values")?;
-        if Derived::is(&bytes) {
-            let at = BlockAt { table: self.table, group, rows: group_rows, part };
-            let whole = segment.block_column(&at, wanted)?;
-            return Ok(slice_column(&whole, rows.start, rows.end));
-        }
-        let mut reader = Reader::new(&bytes);
-        decode_column_rows(&mut reader, &wanted.name, wanted.field_type, group_rows, rows)
-            .map_err(|bad| segment.bad(part.offset, bad))
+        let at = BlockAt { table: self.table, group, rows: group_rows, part };
+        segment.block_column(&at, wanted, rows)
     }
 }
 

@@ -1,0 +1,265 @@
+//! The same question answered in two ways gives the same answer: by statistics and by decoding every row, whole and in
+//! part, from descriptions of blocks and from the blocks.
+
+use std::sync::{Arc, OnceLock};
+
+use proptest::prelude::*;
+use stripchart_core::{Batch, Column, Frame, Sink, Timestamp};
+use stripchart_query::{Engine, ExecuteOptions};
+use stripchart_storage::Db;
+use stripchart_storage::vfs::sim::SimVfs;
+
+const ROWS: i64 = 5000;
+const NOW: Timestamp = Timestamp::from_secs(ROWS);
+
+/// Three hosts, a row a second: `i` and `f` walk, `f` has gaps, `s` is a text now and then. Most of it is sealed, in blocks
+/// that statistics describe; some rows came twice, late, or are still in memory. Host c begins late and ends early.
+fn engine() -> &'static Engine {
+    static ENGINE: OnceLock<Engine> = OnceLock::new();
+    ENGINE.get_or_init(|| {
+        let builder = Db::builder().clock(|| NOW).vfs(Arc::new(SimVfs::new()));
+        let db = builder.open("/data").expect("a database");
+        db.create_database("db", None).expect("a database");
+        write(&db, 0, ROWS - 300, 1);
+        db.seal().expect("sealed");
+        write(&db, 1700, 1790, 3);
+        db.seal().expect("sealed");
+        write(&db, ROWS - 300, ROWS, 1);
+        Engine::new(db)
+    })
+}
+
+fn write(db: &Db, from: i64, to: i64, times: i64) {
+    let writer = db.writer("db", None).expect("a writer");
+    let mut batch = Batch::new();
+    for (number, host) in (0..).zip(["a", "b", "c"]) {
+        let series = batch.series("m", [("host", host)]).expect("a key");
+        for second in from..to {
+            if host == "c" && !(1000..4000).contains(&second) {
+                continue;
+            }
+            let walk = (second * 37 + number * 11).rem_euclid(101) * times - 20;
+            let mut row = batch.row(series, Timestamp::from_secs(second));
+            row.field("i", walk);
+            if second % 7 != 3 {
+                row.field("f", walk as f64 / 100.0 + second as f64);
+            }
+            if second % 400 == 0 {
+                row.field("s", host);
+            }
+        }
+    }
+    writer.write(&batch).expect("writable");
+}
+
+fn frames(query: &str) -> Vec<Frame> {
+    let options = ExecuteOptions::new(NOW).database("db");
+    let mut results = engine().query(query, &options).expect("it parses");
+    assert!(results[0].error.is_none(), "{query}: {:?}", results[0].error);
+    std::mem::take(&mut results[0].frames)
+}
+
+/// Equal, but for the last bits of sums of floats.
+fn same(a: &Column, b: &Column) -> bool {
+    a.name == b.name
+        && a.len() == b.len()
+        && (0..a.len()).all(|row| match (a.get(row), b.get(row)) {
+            (None, None) => true,
+            (Some(a), Some(b)) => match (a.as_f64(), b.as_f64()) {
+                (Some(a), Some(b)) => a == b || (a - b).abs() <= 1e-12 * a.abs().max(b.abs()),
+                _ => a == b,
+            },
+            _ => false,
+        })
+}
+
+fn assert_same(a: &[Frame], b: &[Frame], what: &str) {
+    assert_eq!(a.len(), b.len(), "{what}");
+    for (a, b) in a.iter().zip(b) {
+        assert_eq!((&a.name, &a.tags), (&b.name, &b.tags), "{what}");
+        assert_eq!(a.columns.len(), b.columns.len(), "{what}");
+        for (a, b) in a.columns.iter().zip(&b.columns) {
+            assert!(same(a, b), "{what}: {a:?} and {b:?}");
+        }
+    }
+}
+
+#[derive(Debug, Clone)]
+struct Question {
+    calls: Vec<&'static str>,
+    start: Option<i64>,
+    end: i64,
+    interval: Option<i64>,
+    by_host: bool,
+    fill: &'static str,
+    descending: bool,
+    limit: usize,
+    offset: usize,
+}
+
+impl Question {
+    fn text(&self, condition: &str, limited: bool) -> String {
+        let mut text =
+            format!("SELECT {} FROM m WHERE time < {}s", self.calls.join(", "), self.end);
+        if let Some(start) = self.start {
+            text += &format!(" AND time >= {start}s");
+        }
+        text += condition;
+        let interval = self.interval.map(|seconds| format!("time({seconds}s)"));
+        let dimensions: Vec<String> =
+            interval.into_iter().chain(self.by_host.then(|| "host".to_owned())).collect();
+        if !dimensions.is_empty() {
+            text += &format!(" GROUP BY {}", dimensions.join(", "));
+        }
+        if self.interval.is_some() {
+            text += &format!(" fill({})", self.fill);
+        }
+        if self.descending {
+            text += " ORDER BY time DESC";
+        }
+        if limited {
+            text += &format!(" LIMIT {} OFFSET {}", self.limit, self.offset);
+        }
+        text
+    }
+}
+
+fn questions() -> impl Strategy<Value = Question> {
+    let calls = [
+        "count(i)",
+        "sum(i)",
+        "mean(f)",
+        "min(i)",
+        "max(f)",
+        "first(i)",
+        "last(f)",
+        "spread(i)",
+        "sum(f)",
+        "count(f)",
+        "max(i) - min(i)",
+        "last(s)",
+        "mean(i)",
+    ];
+    let interval = prop::option::of(prop::sample::select(vec![7, 60, 1024, 3600]));
+    let fill = prop::sample::select(vec!["null", "none", "0", "previous", "linear"]);
+    (
+        prop::sample::subsequence(calls.to_vec(), 1..4),
+        prop::option::of(-10..ROWS),
+        1..ROWS + 50,
+        interval,
+        any::<bool>(),
+        fill,
+        any::<bool>(),
+        (1..40usize, 0..30usize),
+    )
+        .prop_map(
+            |(calls, start, end, interval, by_host, fill, descending, (limit, offset))| Question {
+                calls,
+                start,
+                end,
+                interval,
+                by_host,
+                fill,
+                descending,
+                limit,
+                offset,
+            },
+        )
+}
+
+/// Rows `from..to` of a frame.
+fn part(frame: &Frame, from: usize, to: usize) -> Option<Frame> {
+    let rows = frame.row_count();
+    let (from, to) = (from.min(rows), to.min(rows));
+    let cut = |column: &Column| {
+        let mut part = column.clone();
+        part = Column::new(
+            part.name,
+            stripchart_core::Values::empty(
+                column.values().field_type().unwrap_or(stripchart_core::FieldType::Integer),
+            ),
+        );
+        for row in from..to {
+            match column.get(row) {
+                Some(stripchart_core::ValueRef::Time(at)) => part.push(at.nanos().into()),
+                Some(value) => part.push(value),
+                None => part.push_null(),
+            }
+        }
+        part
+    };
+    (from < to).then(|| Frame {
+        columns: frame.columns.iter().map(cut).collect(),
+        ..Frame { columns: Vec::new(), ..frame.clone() }
+    })
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 150, ..ProptestConfig::default() })]
+
+    /// A condition that every row fulfils, and that only looking at it tells, keeps storage from answering by itself.
+    #[test]
+    fn statistics_and_rows_agree(question in questions()) {
+        let folded = question.text("", false);
+        let decoded = question.text(" AND (i > -1000000 OR f > -1000000)", false);
+        assert_same(&frames(&folded), &frames(&decoded), &folded);
+    }
+
+    /// What a limit spares is what it would have cut off. Of several functions each is limited by itself.
+    #[test]
+    fn a_limit_leaves_what_is_in_it(question in questions()) {
+        let question = Question { calls: question.calls[..1].to_vec(), ..question };
+        let (whole, limited) = (question.text("", false), question.text("", true));
+        let whole = frames(&whole);
+        let to = question.offset + question.limit;
+        let want: Vec<Frame> =
+            whole.iter().filter_map(|frame| part(frame, question.offset, to)).collect();
+        let got = frames(&limited);
+        let got: Vec<Frame> = got.iter().filter_map(|frame| part(frame, 0, usize::MAX)).collect();
+        assert_same(&got, &want, &limited);
+    }
+
+    #[test]
+    fn newest_rows_are_those_that_reading_them_all_finds(
+        end in 1..ROWS + 50,
+        columns in prop::sample::subsequence(vec!["i", "f", "s", "host"], 1..5),
+    ) {
+        let columns = columns.join(", ");
+        let text = |limit| {
+            format!("SELECT {columns} FROM m WHERE time < {end}s GROUP BY host ORDER BY time DESC LIMIT {limit}")
+        };
+        let (one, two) = (frames(&text(1)), frames(&text(2)));
+        let cut = |frames: &[Frame]| -> Vec<Frame> {
+            frames.iter().filter_map(|frame| part(frame, 0, 1)).collect()
+        };
+        assert_same(&cut(&one), &cut(&two), &text(1));
+        prop_assert!(one.iter().all(|frame| frame.row_count() == 1));
+    }
+
+    /// Other fields are read only where the condition holds: the same rows as those of all, picked by hand.
+    #[test]
+    fn a_condition_picks_rows(least in -30..90i64, descending in any::<bool>(), start in 0..ROWS) {
+        let order = if descending { " ORDER BY time DESC" } else { "" };
+        let bounds = format!("time >= {start}s AND time < {}s", start + 700);
+        let picked = frames(&format!("SELECT f, s FROM m WHERE i > {least} AND {bounds} GROUP BY host{order}"));
+        let all = frames(&format!("SELECT i, f, s FROM m WHERE {bounds} GROUP BY host{order}"));
+        let mut want = Vec::new();
+        for frame in &all {
+            for row in 0..frame.row_count() {
+                let value = |at: usize| frame.columns[at].get(row).map(|v| format!("{v:?}"));
+                let counts = frame.columns[1].get_f64(row).is_some_and(|i| i > least as f64);
+                if counts && (value(2).is_some() || value(3).is_some()) {
+                    want.push((frame.tags.clone(), value(0), value(2), value(3)));
+                }
+            }
+        }
+        let mut got = Vec::new();
+        for frame in &picked {
+            for row in 0..frame.row_count() {
+                let value = |at: usize| frame.columns[at].get(row).map(|v| format!("{v:?}"));
+                got.push((frame.tags.clone(), value(0), value(1), value(2)));
+            }
+        }
+        prop_assert_eq!(got, want);
+    }
+}
