@@ -183,6 +183,10 @@ pub(super) fn unpack<T: Word, const G: usize>(bytes: &[u8], width: u32, tile: &m
 
 /// Reads every word once. Words are loaded before any is stored: bytes and tile might overlap for all that the compiler knows.
 #[inline(always)]
+#[expect(
+    clippy::needless_range_loop,
+    reason = "groups by number, all alike, are what the compiler keeps in registers"
+)]
 pub(super) fn unpack_plane<const G: usize>(
     words: &[[u8; 4 * GROUP]],
     width: u32,
