@@ -168,7 +168,7 @@ fn grafana_s_data_source() {
     let (server, _data) = server(&[]);
     server.post("/query?q=CREATE%20DATABASE%20site", "");
     let mut lines = String::new();
-    for minute in 0..10 {
+    for minute in 0..10_i64 {
         for (host, region) in [("web-1", "eu"), ("web-2", "eu"), ("db.1", "us")] {
             let at = 1_700_000_040_000 + minute * 60_000;
             lines.push_str(&format!(

@@ -364,6 +364,30 @@ fn with_running<'o>(
     }
 }
 
+impl Engine {
+    /// Chooses points for a chart out of what `select` selects, for the columns between `edges`.
+    pub(crate) fn chosen_points(
+        &self,
+        select: Select,
+        edges: &[i64],
+        options: &ExecuteOptions<'_>,
+        each: &mut dyn FnMut(Frame) -> ControlFlow<()>,
+    ) -> Result<(), QueryError> {
+        let statement = Statement::Select(Box::new(select));
+        let begun = match options.running {
+            Some(_) => None,
+            None => Some(self.begin_statements(&[&statement], options)?),
+        };
+        let options = &with_running(options, begun.as_ref());
+        let Statement::Select(select) = &statement else { return Ok(()) };
+        let plan = Planner::new(&self.db, options).select(select, None)?;
+        let until = options.deadline.map(Until::Lent);
+        let budget = Budget::new(&options.limits, options.cancel, until);
+        let _ = crate::exec::m4(&plan, edges, &budget, each)?;
+        Ok(())
+    }
+}
+
 impl FrameSource for Engine {
     /// Answers one statement with the default [`Limits`].
     fn stream(

@@ -46,6 +46,7 @@
 //! | what | type | in short |
 //! | --- | --- | --- |
 //! | the language | [`ast`], [`parse_query`], [`ParseError`] | all statements of InfluxQL; errors carry line and character |
+//! | queries in Rust | [`build`] | the same as text, typed; and points for charts |
 //! | execution | [`Engine`], [`ExecuteOptions`] | also a [`FrameSource`](stripchart_core::FrameSource), which charts ask |
 //! | protection | [`Limits`], [`Cancel`], [`Deadline`] | checked before and while a statement runs |
 //! | answers | [`StatementResult`], [`QueryError`] | frames, messages, or why not |
@@ -57,8 +58,10 @@
 //! `SELECT` with arithmetic, `WHERE` on tags, fields and time, regular expressions, `GROUP BY` time, tags, `*` and
 //! patterns, `fill`, `ORDER BY time`, `LIMIT`, `OFFSET`, `SLIMIT`, `SOFFSET`, `tz`, subqueries and `INTO`; the functions count, sum, mean,
 //! median, mode, spread, stddev, integral, distinct, min, max, first, last, percentile, sample, top, bottom, derivative,
-//! non_negative_derivative, difference, non_negative_difference, elapsed, moving_average, cumulative_sum and the
-//! mathematical ones; `SHOW` databases, measurements, series, tag and field keys, tag values, retention policies and
+//! non_negative_derivative, difference, non_negative_difference, elapsed, moving_average, cumulative_sum, holt_winters and
+//! holt_winters_with_fit, those of technical analysis (exponential_moving_average, double_ and
+//! triple_exponential_moving_average, triple_exponential_derivative, relative_strength_index, chande_momentum_oscillator,
+//! kaufmans_efficiency_ratio, kaufmans_adaptive_moving_average) and the mathematical ones; `SHOW` databases, measurements, series, tag and field keys, tag values, retention policies and
 //! cardinalities; creating and dropping databases, creating, altering and dropping retention policies. What parses and is
 //! not answered fails with `not supported yet` and the name of what is missing; nothing is answered wrongly instead.
 //!
@@ -82,6 +85,7 @@
 //! None is on by default.
 
 pub mod ast;
+pub mod build;
 mod continuous;
 mod delete;
 mod engine;

@@ -56,7 +56,7 @@ impl<'a> Scope<'a> {
             }
             Call::Reduce { f, field, tags } => {
                 let points = self.reduce(*f, field, tags)?;
-                self.finish(call, points)
+                self.filled(call, points)
             }
         }
     }
@@ -87,13 +87,18 @@ impl<'a> Scope<'a> {
 
     /// The first instant that is read.
     fn read_start(&self) -> i64 {
-        if self.start > MIN_TIME { self.start } else { self.plan.read_start }
+        self.start.max(self.plan.read_start)
+    }
+
+    /// The last instant that is read.
+    fn read_last(&self) -> i64 {
+        self.last.min(self.plan.read_last)
     }
 
     fn wanted(&self, refs: Vec<Reference>, ascending: bool) -> Wanted {
         let condition = self.plan.condition.clone();
-        let (start, last) = (self.read_start(), self.last);
-        Wanted { refs: refs.into(), condition, start, last, ascending }
+        let (start, last) = (self.read_start(), self.read_last());
+        Wanted { refs: refs.into(), condition, start, last, ascending, nulls: false }
     }
 
     /// All values of a field, merged in the order of the answer.
@@ -103,7 +108,7 @@ impl<'a> Scope<'a> {
             return Ok(points);
         }
         let wanted = self.wanted(vec![field.clone()], self.plan.ascending);
-        let mut merge = Merge::new(self.inputs, &wanted, false);
+        let mut merge = Merge::new(self.inputs, &wanted, 1);
         while let Some(row) = merge.next(self.budget)? {
             if points.len().is_multiple_of(1024) {
                 self.budget.memory(Points::estimate_bytes(1024, 0))?;
@@ -113,11 +118,15 @@ impl<'a> Scope<'a> {
         Ok(points)
     }
 
-    /// In the order of the answer, with empty windows filled.
+    /// Ascending points in the order of the answer, with empty windows filled.
     pub(crate) fn finish(&self, call: &Call, points: Points) -> Result<Points, QueryError> {
+        self.filled(call, if self.plan.ascending { points } else { points.reversed() })
+    }
+
+    /// Points in the order of the answer, with empty windows filled.
+    fn filled(&self, call: &Call, points: Points) -> Result<Points, QueryError> {
         let keeps_times = matches!(call, Call::Reduce { f, .. } if f.keeps_times());
         let several = matches!(call, Call::Reduce { f: Reducer::Distinct, .. });
-        let points = if self.plan.ascending { points } else { points.reversed() };
         let (Some(windows), false, false) = (self.plan.windows, keeps_times, several) else {
             return Ok(points);
         };
@@ -153,10 +162,10 @@ impl<'a> Scope<'a> {
     ) -> Result<Option<Buckets>, QueryError> {
         let label = if self.start > MIN_TIME { self.start } else { 0 };
         let Some(windows) = self.plan.windows else {
-            return Ok(Some(Buckets::single(self.read_start(), self.last, label)));
+            return Ok(Some(Buckets::single(self.read_start(), self.read_last(), label)));
         };
         let Some((first, last)) = bounds else { return Ok(None) };
-        let (first, last) = (first.max(self.read_start()), last.min(self.last));
+        let (first, last) = (first.max(self.read_start()), last.min(self.read_last()));
         if first > last {
             return Ok(None);
         }
@@ -260,7 +269,18 @@ impl<'a> Scope<'a> {
         let refs: Vec<Reference> = [field].into_iter().chain(self.aux()).cloned().collect();
         let wanted = self.wanted(refs, true);
         let mut accumulators = vec![Accumulator::default(); buckets.len()];
-        for input in inputs {
+        // Of points that are alike the first read is chosen; InfluxDB reads the last backwards, the first forward, and
+        // everything else in the order of the answer.
+        let forward = match f {
+            Aggregate::First => true,
+            Aggregate::Last => false,
+            _ => self.plan.ascending,
+        };
+        let mut order: Vec<&Input> = inputs.iter().collect();
+        if !forward {
+            order.reverse();
+        }
+        for input in order {
             let mut reader = super::input::Reader::new(input, &wanted);
             while reader.advance(self.budget)? {
                 let (Some(value), Some(bucket)) = (reader.value(0), buckets.find(reader.time()))
@@ -309,12 +329,13 @@ impl<'a> Scope<'a> {
         Ok(out)
     }
 
-    /// All points of a field with their companions, in ascending order of time.
+    /// All points of a field with their companions, in the order of the answer.
     fn gather(&self, field: &Reference) -> Result<Points, QueryError> {
         let refs: Vec<Reference> = [field].into_iter().chain(self.aux()).cloned().collect();
         let mut points = Points::new(field.kind.field_type(), &self.aux_types());
         let columns = refs.len();
-        let mut merge = Merge::new(self.inputs, &self.wanted(refs, true), false);
+        let wanted = self.wanted(refs, self.plan.ascending);
+        let mut merge = Merge::new(self.inputs, &wanted, 1);
         while let Some(row) = merge.next(self.budget)? {
             let Some(value) = row.value(0) else { continue };
             if points.len().is_multiple_of(1024) {
@@ -353,6 +374,9 @@ impl<'a> Scope<'a> {
         }
         let mut order: Vec<usize> = (0..points.len()).collect();
         order.sort_by_key(|index| points.times[*index]);
+        if !self.plan.ascending {
+            order.reverse();
+        }
         Ok(points.pick(order.into_iter()))
     }
 }
@@ -360,10 +384,11 @@ impl<'a> Scope<'a> {
 /// A rough count of the bytes that a bucket takes while it is computed.
 const BUCKET_BYTES: u64 = 160;
 
-/// Where the window that the point at `from` lies in ends.
+/// The place after the last point in the window that the point at `from` lies in.
 fn end_of(points: &Points, from: usize, windows: Windows) -> usize {
-    let end = windows.end(points.times[from]);
-    let inside = points.times[from..].iter().take_while(|at| **at < end).count();
+    let at = points.times[from];
+    let window = windows.start(at)..windows.end(at).max(at.saturating_add(1));
+    let inside = points.times[from..].iter().take_while(|at| window.contains(at)).count();
     from + inside.max(1)
 }
 

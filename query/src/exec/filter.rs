@@ -212,7 +212,7 @@ impl<'a> Over<'a> {
             Node::Slot(Slot::Ref(index)) => {
                 !matches!(self.cells.get(*index), Some(Cell::Column(..)))
             }
-            Node::Slot(Slot::Call(_)) | Node::Literal(_) | Node::Regex(_) => true,
+            Node::Slot(Slot::Call(_)) | Node::Literal(_) | Node::Null | Node::Regex(_) => true,
             Node::Binary(_, left, right) => self.is_constant(left) && self.is_constant(right),
             Node::Math(_, args) => args.iter().all(|arg| self.is_constant(arg)),
         }

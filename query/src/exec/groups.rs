@@ -43,6 +43,7 @@ pub(super) fn of(plan: &Plan, budget: &Budget<'_>) -> Result<Vec<Group>, QueryEr
             }
             PlannedSource::Subquery(inner) => {
                 let filtered = plan.condition.is_some();
+                let ranked = !inner.calls.is_empty();
                 let inner = Execution::new(Arc::clone(inner), budget.clone(), usize::MAX)?;
                 let mut held = 0;
                 let _ = inner.for_each(&mut |frame| {
@@ -51,7 +52,7 @@ pub(super) fn of(plan: &Plan, budget: &Budget<'_>) -> Result<Vec<Group>, QueryEr
                     held += rows.saturating_mul(columns).saturating_mul(8);
                     let name = frame.name.as_str().into();
                     let source = InputSource::Frame(Arc::new(frame));
-                    inputs.push((name, Input { source, filtered }));
+                    inputs.push((name, Input { source, filtered, ranked }));
                     ControlFlow::Continue(())
                 })?;
                 budget.memory(held)?;
@@ -177,7 +178,7 @@ fn stored(
             continue;
         }
         let source = InputSource::Stored { of: Arc::clone(&of), series };
-        inputs.push(Input { source, filtered: decided.is_none() });
+        inputs.push(Input { source, filtered: decided.is_none(), ranked: false });
     }
     Ok(inputs)
 }

@@ -21,6 +21,8 @@ pub(crate) struct Input {
     pub source: InputSource,
     /// Whether each row must be tested; if not, the tags alone fulfil the condition.
     pub filtered: bool,
+    /// Whether it holds the rows of functions in a subquery, which at one instant are in the order of the series' keys.
+    pub ranked: bool,
 }
 
 #[derive(Debug, Clone)]
@@ -84,6 +86,8 @@ pub(crate) struct Wanted {
     pub start: i64,
     pub last: i64,
     pub ascending: bool,
+    /// Whether the rows of a subquery count though all that is wanted of them is null. Stored rows never do.
+    pub nulls: bool,
 }
 
 /// Goes through the rows of an input that fulfil the condition and have at least one of the wanted fields.
@@ -97,6 +101,8 @@ pub(crate) struct Reader {
     row: usize,
     cells: Vec<Cell>,
     condition_cells: Vec<Cell>,
+    /// Whether rows count that have none of the wanted fields.
+    nulls: bool,
     /// Bytes that the block is counted with.
     held: u64,
 }
@@ -174,6 +180,7 @@ impl Reader {
             row: 0,
             cells,
             condition_cells,
+            nulls: wanted.nulls && matches!(input.source, InputSource::Frame(_)),
             held: 0,
         }
     }
@@ -250,7 +257,7 @@ impl Reader {
             })
         };
         let dense = wanted().any(|column| column.validity().is_none() && column.len() >= rows);
-        if !dense && rows > 0 {
+        if !dense && !self.nulls && rows > 0 {
             let columns: Vec<&Column> = wanted().collect();
             let mut has_value = filter::Mask::none(rows);
             columns.iter().for_each(|column| has_value.or_valid(column));

@@ -9,7 +9,7 @@
 
 use stripchart_core::{FieldType, ValueRef};
 
-use super::input::{Input, Reader, Wanted};
+use super::input::{Input, InputSource, Reader, Wanted};
 use crate::QueryError;
 use crate::limits::Budget;
 use crate::plan::ReferenceKind;
@@ -58,9 +58,12 @@ pub(crate) struct Merge {
 }
 
 impl Merge {
-    /// Merges `inputs`, given in order of their keys. If `by_text`, texts decide between equal instants.
-    pub(crate) fn new(inputs: &[Input], wanted: &Wanted, by_text: bool) -> Self {
-        let mut deciders: Vec<usize> = (0..wanted.refs.len()).filter(|_| by_text).collect();
+    /// Merges `inputs`, given in order of their keys. Of the wanted columns from `beside` on, texts decide between equal
+    /// instants, unless the rows are those of subqueries, which have been merged without them.
+    pub(crate) fn new(inputs: &[Input], wanted: &Wanted, beside: usize) -> Self {
+        let stored = inputs.iter().all(|i| matches!(i.source, InputSource::Stored { .. }));
+        let ranked = !inputs.is_empty() && inputs.iter().all(|input| input.ranked);
+        let mut deciders: Vec<usize> = (beside..wanted.refs.len()).filter(|_| stored).collect();
         deciders.sort_by_key(|index| &wanted.refs[*index].name);
         // The first that is no text decides nothing, and ends it.
         let texts = deciders
@@ -69,11 +72,12 @@ impl Merge {
         let texts = texts.count();
         deciders.truncate(texts);
         let reader = |input| Reader::new(input, wanted);
-        let readers: Vec<Reader> = match wanted.ascending {
-            true => inputs.iter().map(reader).collect(),
-            false => inputs.iter().rev().map(reader).collect(),
-        };
-        let ranks = ranks(&readers, wanted, &deciders);
+        let mut readers: Vec<Reader> = inputs.iter().map(reader).collect();
+        // The frames of a subquery come in the order of the answer already.
+        if !wanted.ascending && (stored || ranked) {
+            readers.reverse();
+        }
+        let ranks = if ranked { by_place(&readers) } else { ranks(&readers, wanted, &deciders) };
         if ranks.is_some() {
             deciders.clear();
         }
@@ -258,6 +262,12 @@ fn settle(heap: &mut [Entry]) {
         at = child;
     }
     heap[at] = moved;
+}
+
+/// Where rows at one instant are in the order of the readers.
+fn by_place(readers: &[Reader]) -> Option<(Vec<u32>, usize)> {
+    let number = |place| u32::try_from(place).unwrap_or(u32::MAX);
+    Some(((0..readers.len()).map(number).collect(), readers.len()))
 }
 
 /// A number for each reader that stands for the tags which decide, and how many there are; `None` if it takes more than

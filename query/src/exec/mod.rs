@@ -19,6 +19,7 @@ mod fold;
 mod groups;
 mod input;
 mod latest;
+mod m4;
 mod merge;
 mod raw;
 mod rollups;
@@ -32,6 +33,7 @@ use std::sync::Arc;
 use stripchart_core::{Column, Frame, Values};
 
 pub(crate) use input::inclusive;
+pub(crate) use m4::m4;
 pub(crate) use ways::{Way, ways};
 
 use aggregate::Scope;

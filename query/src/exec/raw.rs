@@ -71,15 +71,16 @@ impl RawRows {
         let mut wanted = Wanted {
             refs: Arc::clone(&plan.refs),
             condition: plan.condition.clone(),
-            start: plan.start,
-            last: plan.last,
+            start: plan.start.max(plan.read_start),
+            last: plan.last.min(plan.read_last),
             ascending: plan.ascending,
+            nulls: true,
         };
         let mut parts = parts(&inputs, &wanted, budget);
         if let Some(first) = parts.pop_front() {
             (wanted.start, wanted.last) = first;
         }
-        let merge = Merge::new(&inputs, &wanted, true);
+        let merge = Merge::new(&inputs, &wanted, 0);
         let layout = Layout::of(plan, merge.readers());
         let (skip, left) = (plan.offset, plan.limit.unwrap_or(u64::MAX));
         let (next, started) = (None, false);
@@ -116,7 +117,7 @@ impl RawRows {
             let Some(run) = self.merge.next_run(most.max(1), budget)? else {
                 let Some(part) = self.parts.pop_front() else { break };
                 (self.wanted.start, self.wanted.last) = part;
-                self.merge = Merge::new(&self.inputs, &self.wanted, true);
+                self.merge = Merge::new(&self.inputs, &self.wanted, 0);
                 continue;
             };
             let rows = run.to - run.from;

@@ -50,8 +50,8 @@ impl Reducer {
     }
 }
 
-/// Appends the answer over the points in `range` (not empty, in order of time) to `out`; a row that is none of the
-/// points bears `label`.
+/// Appends the answer over the points in `range` (not empty, in order of time, forward or backward) to `out`; a row that
+/// is none of the points bears `label`. Several rows are in order of time forward, whichever way the points are.
 pub(crate) fn reduce(
     f: Reducer,
     points: &Points,
@@ -80,7 +80,7 @@ pub(crate) fn reduce(
             let count = i64::try_from(distinct(points, range).len()).unwrap_or(i64::MAX);
             out.push(label, Some(ValueRef::Integer(count)));
         }
-        Reducer::Sample(n) => chosen(points, sample(range, n), out),
+        Reducer::Sample(n) => chosen(points, sample(points, range, n), out),
         Reducer::Top(n) => chosen(points, extremes(points, range, n, Ordering::Greater), out),
         Reducer::Bottom(n) => chosen(points, extremes(points, range, n, Ordering::Less), out),
     }
@@ -96,7 +96,7 @@ fn value(points: &Points, index: usize) -> ValueRef<'_> {
     points.values.get(index).unwrap_or(ValueRef::Boolean(false))
 }
 
-/// The places of the points, by value; equal ones stay in order of time.
+/// The places of the points, by value; equal ones stay as they are.
 fn sorted(points: &Points, range: Range<usize>) -> Vec<usize> {
     let mut order: Vec<usize> = range.collect();
     match points.values.values() {
@@ -208,8 +208,8 @@ impl<'a> Key<'a> {
     }
 }
 
-/// `n` places drawn without replacement, in order. The draw is the same every time, so that an answer can be repeated.
-fn sample(range: Range<usize>, n: usize) -> Vec<usize> {
+/// `n` places drawn without replacement, in order of time. The draw is the same every time, so that an answer can be repeated.
+fn sample(points: &Points, range: Range<usize>, n: usize) -> Vec<usize> {
     let mut kept: Vec<usize> = range.clone().take(n).collect();
     let mut state = 0x9e37_79b9_7f4a_7c15_u64;
     for (seen, index) in range.enumerate().skip(n) {
@@ -225,6 +225,9 @@ fn sample(range: Range<usize>, n: usize) -> Vec<usize> {
         }
     }
     kept.sort_unstable();
+    kept.sort_by(|a, b| {
+        points.times[*a].cmp(&points.times[*b]).then(compare(value(points, *a), value(points, *b)))
+    });
     kept
 }
 

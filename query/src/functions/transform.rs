@@ -51,6 +51,16 @@ impl Transform {
         }
     }
 
+    /// How many windows before those asked for the function may have to see.
+    pub(crate) fn reaches_back(self) -> usize {
+        match self {
+            Transform::MovingAverage(n) => n,
+            Transform::Technical(f) => f.period,
+            Transform::Integral { .. } | Transform::HoltWinters(_) => 0,
+            _ => 1,
+        }
+    }
+
     /// Whether a window more is computed, so that the first row has something before it.
     pub(crate) fn looks_back(self) -> bool {
         !matches!(

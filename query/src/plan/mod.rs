@@ -39,10 +39,13 @@ pub(crate) struct Plan {
     pub sources: Vec<PlannedSource>,
     /// The first instant asked for; [`time::MIN_TIME`] if there is no lower bound.
     pub start: i64,
-    /// The first instant to be read: `start`, unless a limit on windows moves it on.
+    /// Nothing before this is read, even where a function looks back: what the outermost query is about, and as much
+    /// more as its own functions need. A limit on windows moves it on.
     pub read_start: i64,
     /// The last instant asked for.
     pub last: i64,
+    /// Nothing after this is read.
+    pub read_last: i64,
     /// `GROUP BY time`, the outer query's for a subquery without its own.
     pub windows: Option<Windows>,
     /// The tags grouped by, sorted.

@@ -24,6 +24,8 @@ pub(crate) enum Slot {
 pub(crate) enum Node {
     Slot(Slot),
     Literal(FieldValue),
+    /// What has no value in a row: a duration.
+    Null,
     Regex(Regex),
     Binary(BinaryOp, Box<Node>, Box<Node>),
     Math(MathFunction, Vec<Node>),
@@ -39,7 +41,7 @@ impl Node {
         match self {
             Node::Slot(slot) => lookup(*slot),
             Node::Literal(value) => Some(value.as_ref()),
-            Node::Regex(_) => None,
+            Node::Null | Node::Regex(_) => None,
             Node::Binary(op, left, right) if op.is_regex() => {
                 let text = left.evaluate(lookup, in_condition).and_then(ValueRef::as_str);
                 Some(ValueRef::Boolean(match (text, &**right) {
@@ -153,6 +155,7 @@ fn condition_node(expr: &Expr, refs: &mut Vec<VarRef>) -> Result<Node, QueryErro
                 call.args.iter().map(|arg| condition_node(arg, refs)).collect();
             Node::Math(function, args?)
         }
+        Expr::Duration(_) => Node::Null,
         other => literal(other)
             .map(Node::Literal)
             .ok_or_else(|| QueryError::invalid(format!("invalid condition expression: {other}")))?,
@@ -165,7 +168,6 @@ pub(crate) fn literal(expr: &Expr) -> Option<FieldValue> {
         Expr::Number(value) => FieldValue::Float(*value),
         Expr::Integer(value) => FieldValue::Integer(*value),
         Expr::Unsigned(value) => FieldValue::Unsigned(*value),
-        Expr::Duration(value) => FieldValue::Integer(value.nanos()),
         Expr::String(value) => FieldValue::String(value.clone()),
         Expr::Boolean(value) => FieldValue::Boolean(*value),
         _ => return None,
@@ -260,7 +262,7 @@ fn only_tags<'a>(node: &Node, tag: &impl Fn(usize) -> Option<Option<&'a str>>) -
     match node {
         Node::Slot(Slot::Ref(index)) => tag(*index).is_some(),
         Node::Slot(Slot::Call(_)) => false,
-        Node::Literal(_) | Node::Regex(_) => true,
+        Node::Literal(_) | Node::Null | Node::Regex(_) => true,
         Node::Binary(_, left, right) => only_tags(left, tag) && only_tags(right, tag),
         Node::Math(_, args) => args.iter().all(|arg| only_tags(arg, tag)),
     }

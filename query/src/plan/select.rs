@@ -35,6 +35,8 @@ pub(crate) struct Planner<'a> {
 #[derive(Debug, Clone)]
 pub(crate) struct Inherited {
     bounds: TimeBounds,
+    /// What may be read at all.
+    reach: TimeBounds,
     windows: Option<Windows>,
     dimensions: Vec<String>,
     ascending: bool,
@@ -138,7 +140,18 @@ impl<'a> Planner<'a> {
         let bounds = bounds_of(own_bounds, inherited, windows.is_some().then_some(now));
         let dimensions = inherited.iter().flat_map(|outer| &outer.dimensions);
         let dimensions = dimensions.chain(&group_by.tags).cloned().collect();
-        let handed_down = Inherited { bounds, windows, dimensions, ascending };
+        let (nested, extra) = looking_back(select, windows);
+        let reach = match inherited {
+            Some(outer) => outer.reach,
+            None => widened(bounds, windows, extra, ascending),
+        };
+        let handed_down = Inherited {
+            bounds: widened(bounds, windows, i64::from(nested), ascending),
+            reach,
+            windows,
+            dimensions,
+            ascending,
+        };
         let sources = self.sources(&select.from, &handed_down)?;
         let schema = Schema::of(&sources)?;
         let dimensions = group_by.dimensions(&schema, inherited);
@@ -166,8 +179,9 @@ impl<'a> Planner<'a> {
         let start = bounds.min.unwrap_or(MIN_TIME);
         let mut plan = Plan {
             start,
-            read_start: start,
+            read_start: reach.min.unwrap_or(MIN_TIME),
             last: bounds.max.unwrap_or(MAX_TIME),
+            read_last: reach.max.unwrap_or(MAX_TIME),
             windows: windows.filter(|_| !columns.calls.is_empty()),
             dimensions,
             fill,
@@ -315,6 +329,43 @@ fn bounds_of(own: TimeBounds, outer: Option<&Inherited>, now: Option<Timestamp>)
     bounds
 }
 
+/// Whether a function of the select list looks back over the windows of another, and how many windows more than it is
+/// about the statement may read for all its functions.
+fn looking_back(select: &Select, windows: Option<Windows>) -> (bool, i64) {
+    let (mut nested, mut extra) = (false, 0);
+    for field in &select.fields {
+        field.expr.walk(&mut |expr| {
+            let Expr::Call(call) = expr else { return };
+            match transform_of(call, windows) {
+                Some(f) if f.reaches_back() > 0 => {
+                    nested |= f.looks_back() && matches!(call.args.first(), Some(Expr::Call(_)));
+                    extra = extra.max(i64::try_from(f.reaches_back()).unwrap_or(i64::MAX));
+                }
+                _ => {}
+            }
+        });
+    }
+    (nested, extra)
+}
+
+/// Bounds with so many windows more at the end that comes first.
+fn widened(
+    bounds: TimeBounds,
+    windows: Option<Windows>,
+    count: i64,
+    ascending: bool,
+) -> TimeBounds {
+    let more = windows.map_or(0, |windows| windows.interval_ns.saturating_mul(count));
+    let TimeBounds { min, max } = bounds;
+    if ascending {
+        let earlier = |min: i64| min.saturating_sub(more).max(MIN_TIME);
+        TimeBounds { min: min.map(earlier), max }
+    } else {
+        let later = |max: i64| max.saturating_add(more).min(MAX_TIME);
+        TimeBounds { min, max: max.map(later) }
+    }
+}
+
 /// What the column of times is called: `time`, or the last alias that it was given.
 fn time_name(select: &Select) -> String {
     let times = select.fields.iter().filter(|field| is_time(&field.expr));
@@ -440,6 +491,7 @@ impl Columns<'_> {
                 Box::new(self.node(&binary.left)?),
                 Box::new(self.node(&binary.right)?),
             ),
+            Expr::Duration(_) => Node::Null,
             other => literal(other).map(Node::Literal).ok_or_else(|| {
                 QueryError::invalid(format!("invalid expression in a select list: {other}"))
             })?,
@@ -562,6 +614,7 @@ pub(crate) fn node_type(node: &Node, plan: &Plan) -> FieldType {
         Node::Slot(Slot::Call(index)) => plan.calls[*index].output().unwrap_or(FieldType::Float),
         Node::Literal(value) => value.field_type(),
         Node::Regex(_) => FieldType::String,
+        Node::Null => FieldType::Float,
         Node::Math(function, args) => {
             let first = args.first().map_or(FieldType::Float, |arg| node_type(arg, plan));
             function.output(first)
