@@ -1,6 +1,12 @@
 //! Queries written in Rust: they print as InfluxQL, parse back, and are answered as the text is. Points for charts are those
 //! that a walk over all points chooses.
 
+#![allow(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "the numbers of these tests are small"
+)]
+
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
@@ -136,7 +142,7 @@ fn queries_print_as_influxql_and_are_answered_alike() {
         assert_eq!(query.to_string(), text);
         // The parser may nest a chain of one kind otherwise, which prints the same.
         assert_eq!(parse_query(text).expect(text).to_string(), text);
-        let frames = query.frames(&engine, &options()).expect(text);
+        let frames = engine.fetch(&query, &options()).expect(text);
         let answer = engine.query(text, &options()).expect(text).remove(0);
         assert!(answer.error.is_none(), "{text}: {:?}", answer.error);
         assert_eq!(frames, answer.frames, "{text}");
@@ -146,13 +152,12 @@ fn queries_print_as_influxql_and_are_answered_alike() {
 #[test]
 fn what_makes_no_sense_is_refused_in_the_same_words() {
     let engine = Engine::new(database());
-    let refused =
-        |query: Query| query.frames(&engine, &options()).expect_err("refused").to_string();
+    let refused = |query: Query| engine.fetch(&query, &options()).expect_err("refused").to_string();
     assert_eq!(refused(Query::from("m")), "at least 1 non-time field must be queried");
     let interval = Query::from("m").field("v").group_by_time(SECOND);
     assert_eq!(refused(interval), "GROUP BY requires at least one aggregate function");
     let write = Query::from("m").field("v").write_into("n");
-    let written = write.frames(&engine, &options()).expect("written");
+    let written = engine.fetch(&write, &options()).expect("written");
     assert_eq!(written[0].get("written").and_then(|column| column.get_f64(0)), Some(0.0));
 }
 
@@ -163,7 +168,7 @@ fn points_for_charts_are_of_plain_fields_with_numbers() {
     let engine = Engine::new(db);
     let range = TimeRange::new(at(0), at(60));
     let refused = |query: Query| {
-        let error = query.m4(range, 10).frames(&engine, &options()).expect_err("refused");
+        let error = engine.m4(&query.m4(range, 10), &options()).expect_err("refused");
         assert!(matches!(error, QueryError::Invalid { .. }), "{error}");
         error.to_string()
     };
@@ -177,12 +182,12 @@ fn points_for_charts_are_of_plain_fields_with_numbers() {
     let numbers = "points for a chart are of fields with numbers, and ";
     assert_eq!(refused(Query::from("m").field(mean("v"))), format!("{numbers}\"mean\" is none"));
     assert_eq!(refused(Query::from("m").field("s")), format!("{numbers}\"s\" is none"));
-    let none = Query::from("m").field("nosuch").m4(range, 10).frames(&engine, &options());
+    let none = engine.m4(&Query::from("m").field("nosuch").m4(range, 10), &options());
     assert_eq!(none.expect("nothing"), []);
     let wide = Query::from("m").field("v").m4(range, usize::MAX);
-    assert!(matches!(wide.frames(&engine, &options()), Err(QueryError::Memory { .. })));
+    assert!(matches!(engine.m4(&wide, &options()), Err(QueryError::Memory { .. })));
     let narrow = Query::from("m").field("v").m4(TimeRange::new(at(5), at(5)), 10);
-    assert_eq!(narrow.frames(&engine, &options()).expect("nothing"), []);
+    assert_eq!(engine.m4(&narrow, &options()).expect("nothing"), []);
 }
 
 /// The points of each host that a walk over all of them keeps: seconds and quarters.
@@ -275,7 +280,7 @@ proptest! {
             query = query.filter(field("i").greater_than(0));
         }
         let chart = query.m4(TimeRange::new(at(start), at(end)), columns as usize);
-        let frames = chart.frames(&Engine::new(db), &options()).expect("points");
+        let frames = Engine::new(db).m4(&chart, &options()).expect("points");
         prop_assert_eq!(drawn(&frames), walked(&stored, (start, end), columns, positive), "{}", chart);
     }
 }

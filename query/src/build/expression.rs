@@ -209,7 +209,7 @@ impl<E: Into<Expression>> From<E> for Selected {
 ///
 /// ```
 /// use stripchart_query::build::{field, tag};
-/// let busy = tag("host").is("a").and(field("usage").greater_than(90.0).or(field("steal").at_least(5)));
+/// let busy = tag("host").is("a").and(field("usage").greater_than(90.0).or(field("steal").at_least(5_i64)));
 /// assert_eq!(busy.to_string(), "host::tag = 'a' AND (usage > 90.000 OR steal >= 5)");
 /// ```
 #[derive(Debug, Clone, PartialEq)]

@@ -34,7 +34,7 @@
 //! );
 //!
 //! let options = ExecuteOptions::new(Timestamp::from_secs(60)).database("demo");
-//! let frames = query.frames(&engine, &options)?;
+//! let frames = engine.fetch(&query, &options)?;
 //! assert_eq!(frames[0].tag_value("host"), Some("a"));
 //! assert_eq!(frames[0].times(), Some(&[0, 20_000_000_000, 40_000_000_000][..]));
 //! let means = frames[0].get("mean").expect("a column for each field");
@@ -338,19 +338,19 @@ impl fmt::Display for Query {
     }
 }
 
-impl Query {
-    /// Runs the query and returns its frames: one for each series of the answer, none if there is nothing.
+impl Engine {
+    /// Runs `query` and returns its frames: one for each series of the answer, none if there is nothing.
     ///
     /// # Errors
     ///
-    /// [`QueryError`] if it makes no sense, reaches a limit, or storage fails.
-    pub fn frames(
+    /// [`QueryError`] if the query makes no sense, reaches a limit, or storage fails.
+    pub fn fetch(
         &self,
-        engine: &Engine,
+        query: &Query,
         options: &ExecuteOptions<'_>,
     ) -> Result<Vec<Frame>, QueryError> {
         let mut frames = Vec::new();
-        engine.run(&self.clone().into(), options, &mut |frame| {
+        self.run(&query.clone().into(), options, &mut |frame| {
             frames.push(frame);
             ControlFlow::Continue(())
         })?;

@@ -6,6 +6,12 @@
 //! The model (`naive`, and `technical` for the functions of technical analysis) knows nothing of blocks, buckets or folds.
 //! What it has no answer to, `sample` and the forecasts, is asked of the same points in two states of the storage.
 
+#![allow(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "the numbers of these tests are small"
+)]
+
 mod naive;
 mod question;
 mod technical;
