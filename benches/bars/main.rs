@@ -1,4 +1,4 @@
-//! What storage is to reach, measured, one line each: `cargo bench --bench bars`, or `-- NAME...` for some.
+//! What storage and queries are to reach, measured, one line each: `cargo bench --bench bars`, or `-- NAME...` for some.
 //!
 //! ```text
 //! ingest   values a second of one core, from bytes to acknowledged, sealed and merged; and what is on disk then
@@ -6,6 +6,7 @@
 //! memory   the most anonymous memory while ingesting; a process of its own each
 //! open     a million series, closed cleanly; and after kill -9 with a full log
 //! read     one row at random, the last value of 1000 series, scanning and adding up
+//! query    InfluxQL in process: the query types of the Time Series Benchmark Suite
 //! sync     what `always` costs beside `interval`, and beside a bare fdatasync
 //! ```
 //!
@@ -19,6 +20,7 @@
 mod ingest;
 mod memory;
 mod open;
+mod query;
 mod read;
 mod sync;
 
@@ -35,12 +37,13 @@ type Outcome<T = ()> = Result<T, Box<dyn Error>>;
 /// Measures some bars.
 type Group = fn(&Bars) -> Outcome;
 
-const GROUPS: [(&str, Group); 6] = [
+const GROUPS: [(&str, Group); 7] = [
     ("ingest", ingest::measure),
     ("log", ingest::measure_log),
     ("memory", memory::measure),
     ("open", open::measure),
     ("read", read::measure),
+    ("query", query::measure),
     ("sync", sync::measure),
 ];
 
@@ -122,6 +125,11 @@ impl Bars {
             digits(measured),
             digits(bound)
         );
+    }
+
+    /// Prints a line that no bar judges.
+    fn told(&self, what: &str, measured: f64, unit: &str, also: &str) {
+        println!("| {what} ({also}) | {} {unit} | | |", digits(measured));
     }
 }
 

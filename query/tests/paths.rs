@@ -263,3 +263,110 @@ proptest! {
         prop_assert_eq!(got, want);
     }
 }
+
+/// The lines of an explanation.
+fn explained(engine: &Engine, query: &str) -> Vec<String> {
+    let options = ExecuteOptions::new(NOW).database("db");
+    let results = engine.query(query, &options).expect("it parses");
+    assert!(results[0].error.is_none(), "{query}: {:?}", results[0].error);
+    let column = &results[0].frames[0].columns[0];
+    assert_eq!(column.name, "QUERY PLAN");
+    (0..column.len()).filter_map(|row| Some(column.get(row)?.as_str()?.trim().to_owned())).collect()
+}
+
+#[test]
+fn an_explanation_says_what_is_read_and_how() {
+    let mean =
+        "SELECT mean(f) FROM m WHERE host = 'a' AND time >= 0s AND time < 100s GROUP BY time(10s)";
+    let lines = explained(engine(), &format!("EXPLAIN {mean}"));
+    let want = [
+        "EXPRESSION: mean(f)",
+        "TIME: from 1970-01-01T00:00:00Z to 1970-01-01T00:01:39.999999999Z",
+        "WINDOW: 10s",
+        "NUMBER OF WINDOWS: 10",
+        "MEASUREMENT: m",
+        "NUMBER OF SERIES: 1",
+        "SERIES PRUNED: 2",
+        "NUMBER OF GROUPS: 1",
+    ];
+    assert_eq!(lines[..8], want);
+    assert!(lines.iter().any(|line| line.starts_with("READ BY: storage's fold")), "{lines:?}");
+    let ways = [
+        ("SELECT * FROM m GROUP BY host ORDER BY time DESC LIMIT 1", "READ BY: the newest row"),
+        ("SELECT f FROM m WHERE i > 3", "READ BY: rows, merged"),
+        ("SELECT median(f) FROM m", "READ BY: points of each function"),
+        ("SELECT max(mean) FROM (SELECT mean(f) FROM m GROUP BY host)", "SUBQUERY"),
+    ];
+    for (query, want) in ways {
+        let lines = explained(engine(), &format!("EXPLAIN {query}"));
+        assert!(lines.iter().any(|line| line.starts_with(want)), "{query}: {lines:?}");
+    }
+}
+
+#[test]
+fn an_analysis_says_what_came_from_statistics_and_what_was_decoded() {
+    let value = |lines: &[String], what: &str| -> u64 {
+        let line = lines.iter().find_map(|line| line.strip_prefix(what)?.strip_prefix(": "));
+        line.unwrap_or_else(|| panic!("{what} in {lines:?}")).parse().expect("a number")
+    };
+    let all = "EXPLAIN ANALYZE SELECT count(i) FROM m WHERE host = 'c'";
+    let lines = explained(engine(), all);
+    assert_eq!(value(&lines, "rows"), 1);
+    assert!(value(&lines, "blocks_from_statistics") > 0, "{lines:?}");
+    let part =
+        "EXPLAIN ANALYZE SELECT max(i) FROM m WHERE host = 'a' AND time >= 500s AND time < 510s";
+    let lines = explained(engine(), part);
+    assert!(value(&lines, "blocks_decoded") > 0, "{lines:?}");
+    let rows = "EXPLAIN ANALYZE SELECT i FROM m WHERE host = 'a' AND time < 30s";
+    let lines = explained(engine(), rows);
+    assert_eq!((value(&lines, "rows"), value(&lines, "rows_read")), (30, 30));
+}
+
+#[test]
+fn rollups_answer_what_they_can_and_say_so() {
+    let minute = 60_000_000_000;
+    let build = |rollup: bool| {
+        let builder = Db::builder().clock(|| NOW).vfs(Arc::new(SimVfs::new()));
+        let db = builder.open("/data").expect("a database");
+        db.create_database("db", None).expect("a database");
+        if rollup {
+            let policy = stripchart_storage::PolicySpec::named("minutes");
+            db.create_retention_policy("db", policy).expect("a policy");
+            db.create_rollup("db", None, "minutes", minute).expect("a rollup");
+        }
+        write(&db, 0, ROWS, 1);
+        db.seal().expect("sealed");
+        db.step(NOW);
+        Engine::new(db)
+    };
+    let (plain, rolled) = (build(false), build(true));
+    let ask = |engine: &Engine, query: &str| {
+        let options = ExecuteOptions::new(NOW).database("db");
+        let mut results = engine.query(query, &options).expect("it parses");
+        assert!(results[0].error.is_none(), "{query}: {:?}", results[0].error);
+        std::mem::take(&mut results[0].frames)
+    };
+    let bounds = "time >= 30s AND time < 4990s";
+    let queries = [
+        format!("SELECT count(i), mean(f), min(i), max(f) FROM m WHERE {bounds} GROUP BY time(2m)"),
+        format!(
+            "SELECT first(i), last(f), spread(i) FROM m WHERE {bounds} GROUP BY time(5m), host"
+        ),
+        format!("SELECT sum(i) FROM m WHERE {bounds} AND host = 'b' GROUP BY time(1m) fill(none)"),
+    ];
+    for query in queries {
+        assert_same(&ask(&rolled, &query), &ask(&plain, &query), &query);
+        let lines = explained(&rolled, &format!("EXPLAIN {query}"));
+        assert!(lines.iter().any(|line| line.starts_with("ROLLUP: 1m0s, from")), "{lines:?}");
+    }
+    // Where the answer would not be the same they are left alone.
+    for query in [
+        format!("SELECT first(i) FROM m WHERE {bounds} GROUP BY time(2m)"),
+        format!("SELECT mean(i) FROM m WHERE {bounds} GROUP BY time(90s)"),
+        format!("SELECT max(i) FROM m WHERE {bounds}"),
+    ] {
+        assert_same(&ask(&rolled, &query), &ask(&plain, &query), &query);
+        let lines = explained(&rolled, &format!("EXPLAIN {query}"));
+        assert!(!lines.iter().any(|line| line.starts_with("ROLLUP")), "{query}: {lines:?}");
+    }
+}

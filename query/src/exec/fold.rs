@@ -495,14 +495,27 @@ impl Lines {
             windowed: true,
         };
         if !sparse {
-            let begin = lines.times.first().copied().unwrap_or(0);
+            let (begin, behind) = match (lines.times.first(), lines.times.last()) {
+                (Some(first), Some(last)) => (*first, windows.end(*last)),
+                _ => (0, 0),
+            };
             // A part lies at the end that rows are counted from.
-            let first = if trimmed || (!whole && !plan.ascending) {
+            let mut first = if trimmed || (!whole && !plan.ascending) {
                 begin
             } else {
                 windows.start(plan.start)
             };
-            let last = if whole || !plan.ascending { plan.last } else { end };
+            let mut last = if whole || !plan.ascending { plan.last } else { end };
+            // No more than a limit leaves, counted from the first row that there may be.
+            if let Some(limit) = plan.limit {
+                let rows = i64::try_from(limit.saturating_add(plan.offset)).unwrap_or(i64::MAX);
+                let width = windows.interval_ns.saturating_mul(rows);
+                if plan.ascending {
+                    last = last.min(behind.saturating_add(width));
+                } else {
+                    first = first.max(windows.start(windows.end(last).saturating_sub(width)));
+                }
+            }
             let rows = windows.count(first, last);
             let columns = u64::try_from(plan.columns.len()).unwrap_or(u64::MAX);
             budget.memory(rows.saturating_mul(columns.saturating_mul(9).saturating_add(24)))?;
@@ -515,34 +528,23 @@ impl Lines {
         Ok(Some(lines))
     }
 
-    /// Adds the windows before and behind, down to the one that begins at `first` and up to that of `last`.
+    /// Puts a row for every window, from the one that begins at `first` to that of `last`.
     fn widen(&mut self, windows: Windows, first: i64, last: i64) {
-        let (Some(begin), Some(end)) = (self.times.first(), self.times.last()) else { return };
-        let (begin, end) = (*begin, *end);
-        let mut before = Vec::new();
+        let own = std::mem::take(&mut self.times);
+        self.buckets.clear();
+        let mut next = own.partition_point(|time| *time < first);
         let mut at = first;
-        while at < begin {
-            before.push(at);
-            let next = windows.end(at);
-            if next == at {
-                break;
+        while at <= last {
+            let here = own.get(next) == Some(&at);
+            self.buckets.push(here.then_some(next));
+            self.times.push(at);
+            next += usize::from(here);
+            let end = windows.end(at);
+            if end <= at {
+                break; // the end of what 64 bits hold
             }
-            at = next;
+            at = end;
         }
-        let lead = before.len();
-        before.append(&mut self.times);
-        let mut at = windows.end(end);
-        while at <= last && Some(&at) > before.last() {
-            before.push(at);
-            at = windows.end(at);
-        }
-        let behind = before.len() - lead - self.buckets.len();
-        let own = std::mem::take(&mut self.buckets);
-        self.buckets = std::iter::repeat_n(None, lead)
-            .chain(own)
-            .chain(std::iter::repeat_n(None, behind))
-            .collect();
-        self.times = before;
     }
 }
 

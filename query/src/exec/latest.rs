@@ -70,7 +70,7 @@ pub(super) fn next(
         .filter_map(|at| source(&batch[*at]))
         .map(|(_, series)| series.clone())
         .collect();
-    let range = inclusive(plan.start, plan.last);
+    let range = inclusive(plan.start.max(plan.read_start), plan.last.min(plan.read_last));
     let mut fields: Vec<Option<Last>> = Vec::with_capacity(plan.refs.len());
     for reference in plan.refs.iter() {
         let is_field = matches!(reference.kind, ReferenceKind::Field(_))

@@ -135,7 +135,7 @@ impl<'c> Execution<'c> {
                 latest::next(&self.plan, &self.budget, &self.heads, groups, ready)?;
             } else if self.plan.calls.is_empty() {
                 let head = self.heads.head(&group.name, group.tag_values);
-                self.raw = RawRows::new(&self.plan, head, &group.inputs);
+                self.raw = RawRows::new(&self.plan, head, group.inputs, &self.budget);
             } else if fold::suits(&self.plan, &group) {
                 self.groups.push_front(group);
                 fold::next(

@@ -3,6 +3,7 @@
 //! Readers are merged in order of time, run by run; what a run has is copied column by column into the chunk. Only where
 //! a column is computed, or depends on rows before, are rows built one by one.
 
+use std::collections::VecDeque;
 use std::sync::Arc;
 
 use stripchart_core::{Bitmap, FieldType, Strings, ValueRef, Values};
@@ -23,7 +24,11 @@ const MAX_TEXT_BYTES: usize = 8 << 20;
 #[derive(Debug)]
 pub(super) struct RawRows {
     head: Arc<Head>,
+    inputs: Vec<Input>,
+    wanted: Wanted,
     merge: Merge,
+    /// Parts of the time asked for that are read after this one, the next first.
+    parts: VecDeque<(i64, i64)>,
     /// A row has been looked at that is not handed out yet.
     next: Option<Run>,
     started: bool,
@@ -54,11 +59,16 @@ enum Plain {
 
 impl RawRows {
     /// The rows of `inputs`; `None` if there are none, since tags alone select nothing.
-    pub(super) fn new(plan: &Plan, head: Arc<Head>, inputs: &[Input]) -> Option<RawRows> {
+    pub(super) fn new(
+        plan: &Plan,
+        head: Arc<Head>,
+        inputs: Vec<Input>,
+        budget: &Budget<'_>,
+    ) -> Option<RawRows> {
         if !plan.refs.iter().any(|reference| matches!(reference.kind, ReferenceKind::Field(_))) {
             return None;
         }
-        let wanted = Wanted {
+        let mut wanted = Wanted {
             refs: Arc::clone(&plan.refs),
             condition: plan.condition.clone(),
             start: plan.start.max(plan.read_start),
@@ -66,10 +76,15 @@ impl RawRows {
             ascending: plan.ascending,
             nulls: true,
         };
-        let merge = Merge::new(inputs, &wanted, 0);
+        let mut parts = parts(&inputs, &wanted, budget);
+        if let Some(first) = parts.pop_front() {
+            (wanted.start, wanted.last) = first;
+        }
+        let merge = Merge::new(&inputs, &wanted, 0);
         let layout = Layout::of(plan, merge.readers());
         let (skip, left) = (plan.offset, plan.limit.unwrap_or(u64::MAX));
-        Some(RawRows { head, merge, next: None, started: false, skip, left, layout })
+        let (next, started) = (None, false);
+        Some(RawRows { head, inputs, wanted, merge, parts, next, started, skip, left, layout })
     }
 
     /// At most `most` rows; `None` at the end.
@@ -99,7 +114,12 @@ impl RawRows {
     fn find_next(&mut self, most: usize, budget: &Budget<'_>) -> Result<(), QueryError> {
         self.next = None;
         while self.left > 0 {
-            let Some(run) = self.merge.next_run(most.max(1), budget)? else { break };
+            let Some(run) = self.merge.next_run(most.max(1), budget)? else {
+                let Some(part) = self.parts.pop_front() else { break };
+                (self.wanted.start, self.wanted.last) = part;
+                self.merge = Merge::new(&self.inputs, &self.wanted, 0);
+                continue;
+            };
             let rows = run.to - run.from;
             let skipped = rows.min(usize::try_from(self.skip).unwrap_or(usize::MAX));
             self.skip -= skipped as u64;
@@ -196,6 +216,40 @@ fn push(
         state.set(Slot::Ref(index), value, reference.kind.field_type());
     }
     rows.push(time, |slot| state.get(slot));
+}
+
+/// Rows that a series may hold while it is merged: those of a block.
+const BLOCK_ROWS: u64 = 1024;
+
+/// The parts of time that are read one after the other, in the order of the answer: one, unless there are so many series
+/// that a block of each would be more than the memory allowed. Then blocks are read more than once, each time in part.
+fn parts(inputs: &[Input], wanted: &Wanted, budget: &Budget<'_>) -> VecDeque<(i64, i64)> {
+    let whole = VecDeque::from([(wanted.start, wanted.last)]);
+    let Some(limit) = budget.limits().max_memory_bytes else { return whole };
+    let columns = wanted.refs.len() + wanted.condition.as_ref().map_or(0, |c| c.refs.len()) + 1;
+    let series = u64::try_from(inputs.len()).unwrap_or(u64::MAX);
+    let width = u64::try_from(columns).unwrap_or(u64::MAX).saturating_mul(8);
+    let needed = series.saturating_mul(width).saturating_mul(BLOCK_ROWS);
+    let allowed = (limit.saturating_sub(budget.memory_used()) / 2).max(1);
+    let bounds = inputs.iter().filter_map(Input::time_bounds);
+    let bounds = bounds.reduce(|a, b| (a.0.min(b.0), a.1.max(b.1)));
+    let Some((first, last)) = bounds.filter(|_| needed > allowed && inputs.len() > 1) else {
+        return whole;
+    };
+    let (first, last) = (first.max(wanted.start), last.min(wanted.last));
+    let count = (needed / allowed + 1).min(BLOCK_ROWS);
+    let step = i64::try_from(last.abs_diff(first) / count).unwrap_or(i64::MAX).max(1);
+    let mut parts = VecDeque::new();
+    let mut from = first;
+    while from <= last {
+        let to = from.saturating_add(step).min(last);
+        parts.push_back((from, to));
+        from = to.saturating_add(1);
+    }
+    if !wanted.ascending {
+        parts = parts.into_iter().rev().collect();
+    }
+    parts
 }
 
 impl Layout {
