@@ -1,6 +1,12 @@
 //! Queries written in Rust: they print as InfluxQL, parse back, and are answered as the text is. Points for charts are those
 //! that a walk over all points chooses.
 
+#![allow(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "the numbers of these tests are small"
+)]
+
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;

@@ -182,13 +182,7 @@ impl Series {
     fn forecast(&self, count: usize, parameters: &mut [f64], out: &mut Vec<f64>) {
         let (first, season) = parameters.split_at_mut(SEASON);
         for factor in &mut first[..LEVEL] {
-            // Not `clamp`, which would do the same but for NaN.
-            if *factor > 1.0 {
-                *factor = 1.0;
-            }
-            if *factor < 0.0 {
-                *factor = 0.0;
-            }
+            *factor = factor.clamp(0.0, 1.0);
         }
         let (alpha, beta, gamma, phi) = (first[0], first[1], first[2], first[3]);
         let (mut level, mut trend) = (first[LEVEL], first[TREND]);

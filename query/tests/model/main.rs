@@ -6,6 +6,12 @@
 //! The model (`naive`, and `technical` for the functions of technical analysis) knows nothing of blocks, buckets or folds.
 //! What it has no answer to, `sample` and the forecasts, is asked of the same points in two states of the storage.
 
+#![allow(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "the numbers of these tests are small"
+)]
+
 mod naive;
 mod question;
 mod technical;
@@ -156,7 +162,7 @@ proptest! {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 60, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 20, failure_persistence: None, ..ProptestConfig::default() })]
 
     /// `sample` draws, and a forecast is a long walk: where points are kept changes neither.
     #[test]

@@ -89,6 +89,9 @@ type Points = Vec<(i64, Value)>;
 /// The answer to `question` over `stored`.
 pub(crate) fn answer(stored: &Stored, question: &Question) -> Answer {
     let mut groups: BTreeMap<Vec<String>, Points> = BTreeMap::new();
+    if question.start.is_some_and(|start| start >= question.end) {
+        return Answer::new(); // about no time at all
+    }
     let (start, end) = question.read();
     for ((series, at), fields) in stored {
         let second = seconds(*at, *series, question);
@@ -208,13 +211,23 @@ fn aggregated(name: &str, points: &Points, question: &Question) -> Vec<(i64, Cel
             cell => vec![(at.unwrap_or(label), cell)],
         };
     }
-    let computed: Vec<(i64, Cell)> = windows(points, question)
+    let mut computed: Vec<(i64, Cell)> = windows(points, question)
         .into_iter()
         .map(|(label, inside)| match inside.is_empty() {
             true => (label, Cell::Absent),
             false => (label, reduced(name, &inside).1),
         })
         .collect();
+    // Without a lower bound the first window is the first that something was computed for.
+    if question.read().0.is_none() {
+        let absent = |row: &&(i64, Cell)| row.1 == Cell::Absent;
+        let (before, after) = match question.descending {
+            false => (computed.iter().take_while(absent).count(), 0),
+            true => (0, computed.iter().rev().take_while(absent).count()),
+        };
+        computed.truncate(computed.len() - after);
+        computed.drain(..before.min(computed.len()));
+    }
     // Nothing at all to be seen, nothing is filled.
     if computed.iter().all(|(_, cell)| *cell == Cell::Absent) {
         return Vec::new();
