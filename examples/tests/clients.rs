@@ -144,10 +144,7 @@ fn the_influx_shell_logs_in() {
         shell(&server, &[&account[..], &["-execute", statement]].concat())
     };
     let refused = bob("INSERT m v=1");
-    assert!(
-        refused.contains("\"bob\" user is not authorized to write to database \"d\""),
-        "{refused}"
-    );
+    assert!(refused.contains("user is not authorized to write to database"), "{refused}");
     let refused = bob("DROP DATABASE d");
     let want =
         "bob not authorized to execute statement 'DROP DATABASE d', requires admin privilege";
