@@ -4,6 +4,8 @@
 //! The Python clients are looked for in the Python that `STRIPCHART_PYTHON` names, else in `python3`:
 //! `python3 -m venv V && V/bin/pip install influxdb influxdb-client`, then `STRIPCHART_PYTHON=V/bin/python`.
 
+#![allow(clippy::unwrap_used, reason = "test code outside of test functions")]
+
 mod common;
 
 use std::path::Path;
