@@ -128,11 +128,11 @@ def wide(hours):
     return {
         "max per minute": (
             f"SELECT max(usage_user) FROM cpu WHERE {during} GROUP BY time(1m)",
-            f"SELECT {minute} AS at, max(usage_user) FROM cpu WHERE {between} GROUP BY at ORDER BY at",
+            f"SELECT {minute} AS bucket, max(usage_user) FROM cpu WHERE {between} GROUP BY bucket ORDER BY bucket",
         ),
         "mean of 10 fields per hour and host": (
             f"SELECT {Suite.aggregates('mean', FIELDS)} FROM cpu WHERE {during} GROUP BY time(1h), hostname",
-            f"SELECT hostname, {hour} AS at, {means} FROM cpu WHERE {between} GROUP BY hostname, at ORDER BY hostname, at",
+            f"SELECT hostname, {hour} AS bucket, {means} FROM cpu WHERE {between} GROUP BY hostname, bucket ORDER BY hostname, bucket",
         ),
         "last row of each host": (
             "SELECT * FROM cpu GROUP BY hostname ORDER BY time DESC LIMIT 1",
@@ -141,8 +141,8 @@ def wide(hours):
         "one host, one hour, max per minute": (
             f"SELECT max(usage_user) FROM cpu WHERE {one} AND time >= {START * NS} AND time < {(START + HOUR) * NS} "
             "GROUP BY time(1m)",
-            f"SELECT {minute} AS at, max(usage_user) FROM cpu WHERE {one} AND time >= {START * 10**6} AND "
-            f"time < {(START + HOUR) * 10**6} GROUP BY at ORDER BY at",
+            f"SELECT {minute} AS bucket, max(usage_user) FROM cpu WHERE {one} AND time >= {START * 10**6} AND "
+            f"time < {(START + HOUR) * 10**6} GROUP BY bucket ORDER BY bucket",
         ),
         "rows where a field > 90, all columns": (
             f"SELECT * FROM cpu WHERE usage_user > 90 AND {during}",

@@ -4,6 +4,8 @@
 //! The Python clients are looked for in the Python that `STRIPCHART_PYTHON` names, else in `python3`:
 //! `python3 -m venv V && V/bin/pip install influxdb influxdb-client`, then `STRIPCHART_PYTHON=V/bin/python`.
 
+#![allow(clippy::unwrap_used, reason = "test code outside of test functions")]
+
 mod common;
 
 use std::path::Path;
@@ -144,10 +146,7 @@ fn the_influx_shell_logs_in() {
         shell(&server, &[&account[..], &["-execute", statement]].concat())
     };
     let refused = bob("INSERT m v=1");
-    assert!(
-        refused.contains("\"bob\" user is not authorized to write to database \"d\""),
-        "{refused}"
-    );
+    assert!(refused.contains("user is not authorized to write to database"), "{refused}");
     let refused = bob("DROP DATABASE d");
     let want =
         "bob not authorized to execute statement 'DROP DATABASE d', requires admin privilege";

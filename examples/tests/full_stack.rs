@@ -1,5 +1,7 @@
 //! The program as its user meets it.
 
+#![allow(clippy::unwrap_used, reason = "test code outside of test functions")]
+
 mod common;
 
 use std::process::Command;

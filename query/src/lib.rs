@@ -48,6 +48,9 @@
 //! | the language | [`ast`], [`parse_query`], [`ParseError`] | all statements of InfluxQL; errors carry line and character |
 //! | queries in Rust | [`build`], [`Engine::fetch`], [`Engine::m4`] | the same as text, typed; and points for charts |
 //! | execution | [`Engine`], [`ExecuteOptions`] | also a [`FrameSource`](stripchart_core::FrameSource), which charts ask |
+//! | users and their rights | [`Engine::authenticate`], [`Engine::authorize`], [`User`], [`AuthError`] | asked by whoever takes requests from strangers |
+//! | continuous queries | [`Engine::tick`], [`Engine::spawn_continuous`] | run on time, catching up after a stop |
+//! | what runs now | [`RunningQuery`], [`Engine::begin`] | `SHOW QUERIES`, `KILL QUERY` |
 //! | protection | [`Limits`], [`Cancel`], [`Deadline`] | checked before and while a statement runs |
 //! | answers | [`StatementResult`], [`QueryError`] | frames, messages, or why not |
 //! | text | [`write_json`], [`JsonWriter`], [`write_csv`], [`write_msgpack`] | InfluxDB's, byte for byte |
@@ -61,9 +64,14 @@
 //! non_negative_derivative, difference, non_negative_difference, elapsed, moving_average, cumulative_sum, holt_winters and
 //! holt_winters_with_fit, those of technical analysis (exponential_moving_average, double_ and
 //! triple_exponential_moving_average, triple_exponential_derivative, relative_strength_index, chande_momentum_oscillator,
-//! kaufmans_efficiency_ratio, kaufmans_adaptive_moving_average) and the mathematical ones; `SHOW` databases, measurements, series, tag and field keys, tag values, retention policies and
-//! cardinalities; creating and dropping databases, creating, altering and dropping retention policies. What parses and is
-//! not answered fails with `not supported yet` and the name of what is missing; nothing is answered wrongly instead.
+//! kaufmans_efficiency_ratio, kaufmans_adaptive_moving_average) and the mathematical ones.
+//!
+//! Every `SHOW`, of data, users, rights, shards, queries that run, figures and cardinalities; deleting points, series and measurements, and
+//! dropping shards; databases and retention policies; users and what they may do; continuous queries; subscriptions, which are kept and
+//! listed, while [sending](Engine::subscriptions) is left to whoever embeds the engine; `KILL QUERY`.
+//! What parses and is not answered fails with `not supported yet` and the name of what is missing; nothing is answered wrongly instead.
+//!
+//! Users, continuous queries and the like are [kept](stripchart_storage::Db::document) with the data, and so are in its snapshots.
 //!
 //! Integer sums wrap, division by zero is zero, and an offset without a series limit leaves nothing: where InfluxDB is
 //! odd, this is odd the same way. Float sums are compensated, so their last bits may be better than InfluxDB's.

@@ -40,9 +40,10 @@ several = client.query("SELECT last(count) FROM cpu; SHOW TAG VALUES FROM cpu WI
 expect([list(result.get_points()) for result in several],
        [[{"time": 99000, "last": 99}], [{"key": "host", "value": "a b"}, {"key": "host", "value": "c"}]])
 
-# An answer of many documents, and the same as one.
-chunked = client.query("SELECT count FROM cpu", chunked=True, chunk_size=30, epoch="s")
-times = [point["time"] for point in chunked.get_points()]
+# An answer of many documents: as JSON, since this client reads only the first of MessagePack, whoever sends them.
+json_client = InfluxDBClient(host, int(port), *account, database="py", headers={"Accept": "application/json"})
+chunked = json_client.query("SELECT count FROM cpu", chunked=True, chunk_size=30, epoch="s")
+times = [point["time"] for piece in chunked for point in piece.get_points()]
 expect(times, sorted(times))
 expect(len(times), 200)
 

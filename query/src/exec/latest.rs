@@ -111,6 +111,15 @@ pub(super) fn next(
 /// A column of one row. What is not a number is null.
 fn cell(to: FieldType, value: Option<ValueRef<'_>>) -> Cells {
     let value = value.filter(|value| !matches!(value, ValueRef::Float(v) if v.is_nan()));
+    match (to, value) {
+        (FieldType::Integer, Some(ValueRef::Integer(v))) => {
+            return Cells::Values(Values::Integer(vec![v]), None);
+        }
+        (FieldType::Float, Some(ValueRef::Float(v))) => {
+            return Cells::Values(Values::Float(vec![v]), None);
+        }
+        _ => {}
+    }
     let mut column = stripchart_core::Column::new("", Values::empty(to));
     push(&mut column, value);
     Cells::of(column)
@@ -123,14 +132,17 @@ fn tags_of(plan: &Plan, batch: &[Group]) -> Option<(Vec<usize>, Arc<TagTexts>)> 
     if tags.is_empty() {
         return None;
     }
-    let mut texts = Vec::with_capacity(batch.len() * tags.len());
+    let mut texts = TagTexts::new(tags.len());
+    let mut found: Vec<Option<&str>> = vec![None; tags.len()];
     for group in batch {
-        let text = |tag: &usize| {
-            let value = group.inputs.first()?.tag(&plan.refs[*tag].name);
-            (!value.is_empty()).then(|| Box::from(value))
-        };
-        texts.extend(tags.iter().map(text));
+        found.fill(None);
+        // Once through the key, however many of its tags are wanted.
+        for (key, value) in source(group).into_iter().flat_map(|(_, series)| series.key().tags()) {
+            if let Some(at) = tags.iter().position(|tag| plan.refs[*tag].name == key) {
+                found[at] = Some(value);
+            }
+        }
+        found.iter().for_each(|text| texts.push(*text));
     }
-    let texts = Arc::new(TagTexts { width: tags.len(), texts });
-    Some((tags, texts))
+    Some((tags, Arc::new(texts)))
 }

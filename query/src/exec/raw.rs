@@ -276,10 +276,11 @@ impl Layout {
         });
         let columns = columns.collect();
         let texts = (!tags.is_empty()).then(|| {
-            let of = |reader: &Reader| -> Vec<Option<Box<str>>> {
-                tags.iter().map(|index| reader.tag(*index).map(Box::from)).collect()
-            };
-            Arc::new(TagTexts { width: tags.len(), texts: readers.iter().flat_map(of).collect() })
+            let mut texts = TagTexts::new(tags.len());
+            for reader in readers {
+                tags.iter().for_each(|index| texts.push(reader.tag(*index)));
+            }
+            Arc::new(texts)
         });
         Layout::Plain { columns, tags: texts }
     }

@@ -55,6 +55,8 @@ pub(super) fn create_retention_policy(i: Cursor<'_>) -> Parsed<'_, Statement> {
     let (i, replication) = preceded(keyword("REPLICATION"), replicas).parse(i)?;
     let (i, shard_duration) = clause("SHARD", shard_duration).parse(i)?;
     let (i, default) = opt(keyword("DEFAULT")).parse(i)?;
+    // Nothing is what suits the policy's duration.
+    let shard_duration = shard_duration.filter(|duration| duration.nanos() != 0);
     let create = CreateRetentionPolicy {
         name,
         database,

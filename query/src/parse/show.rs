@@ -79,12 +79,14 @@ fn show_measurements(i: Cursor<'_>) -> Parsed<'_, Statement> {
     Ok((i, Statement::ShowMeasurements { measurement, clauses }))
 }
 
-/// `series = "SERIES" ( cardinality | [ on ] [ from ] rows )`
+/// `series = "SERIES" ( cardinality | [ "EXACT" ] [ on ] [ from ] rows )`
 fn series(i: Cursor<'_>) -> Parsed<'_, Statement> {
-    if alt((keyword("EXACT"), keyword("CARDINALITY"))).parse(i).is_ok() {
+    // InfluxDB passes over an EXACT that no CARDINALITY follows.
+    let (rest, _) = opt(keyword("EXACT")).parse(i)?;
+    if keyword("CARDINALITY")(rest).is_ok() {
         return cardinality(i, Cardinality::Series);
     }
-    let (i, clauses) = on_from(i)?;
+    let (i, clauses) = on_from(rest)?;
     let (i, clauses) = rows(i, clauses)?;
     Ok((i, Statement::ShowSeries { clauses }))
 }

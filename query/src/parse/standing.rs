@@ -21,10 +21,11 @@ pub(super) fn create_continuous_query(i: Cursor<'_>) -> Parsed<'_, Statement> {
     let (i, resampled) = clause("RESAMPLE", resample).parse(i)?;
     let (every, resample_for) = resampled.unwrap_or_default();
     let (i, _) = pair(keyword("BEGIN"), keyword("SELECT")).parse(i)?;
+    let begin = i;
     let (i, select) = select_into(i)?;
     if calls_a_function(&select) {
         let Some(interval) = interval(&select) else {
-            return Err(expected(i, &["GROUP BY time(...)"]));
+            return Err(expected(last_token(begin, i), &["GROUP BY time(...)"]));
         };
         check_resample(every, resample_for, interval).map_err(|message| plain(i, message))?;
     }
@@ -32,6 +33,18 @@ pub(super) fn create_continuous_query(i: Cursor<'_>) -> Parsed<'_, Statement> {
     let select = Box::new(select);
     let create = CreateContinuousQuery { name, database, every, resample_for, select };
     Ok((i, Statement::CreateContinuousQuery(create)))
+}
+
+/// Where the last token before `end` begins: InfluxDB names that one, as if it had not been read.
+fn last_token<'a>(begin: Cursor<'a>, end: Cursor<'a>) -> Cursor<'a> {
+    let mut last = begin;
+    loop {
+        let (next, _) = last.token();
+        if next.rest().len() <= end.rest().len() {
+            return last;
+        }
+        last = next;
+    }
 }
 
 type Resample = (Option<DurationLiteral>, Option<DurationLiteral>);

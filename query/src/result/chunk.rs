@@ -40,17 +40,32 @@ impl Head {
 }
 
 /// Texts of tags, by series.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct TagTexts {
     /// How many each series has.
-    pub width: usize,
-    /// Series by series; `None` where one does not have the tag.
-    pub texts: Vec<Option<Box<str>>>,
+    width: usize,
+    /// All of them, one behind the other.
+    text: String,
+    /// Series by series where each begins and ends; `None` where a series does not have the tag.
+    places: Vec<Option<(usize, usize)>>,
 }
 
 impl TagTexts {
+    /// None yet, of `width` tags for each series.
+    pub(crate) fn new(width: usize) -> Self {
+        TagTexts { width, text: String::new(), places: Vec::new() }
+    }
+
+    /// Appends the next tag of a series, or the first of the next series.
+    pub(crate) fn push(&mut self, tag: Option<&str>) {
+        let from = self.text.len();
+        self.text.push_str(tag.unwrap_or_default());
+        self.places.push(tag.map(|_| (from, self.text.len())));
+    }
+
     pub(crate) fn get(&self, series: u32, tag: usize) -> Option<&str> {
-        self.texts.get(series as usize * self.width + tag)?.as_deref()
+        let (from, to) = (*self.places.get(series as usize * self.width + tag)?)?;
+        self.text.get(from..to)
     }
 }
 

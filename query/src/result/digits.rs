@@ -231,7 +231,7 @@ mod tests {
     #[test]
     fn a_tie_goes_to_the_even_digit() {
         let mut text = Vec::new();
-        write_plain_float(-2_110_949_925_079_203.25, &mut text);
+        write_plain_float(-8_443_799_700_316_813.0 / 4.0, &mut text);
         assert_eq!(text, b"-2110949925079203.2");
     }
 }
