@@ -379,14 +379,12 @@ impl<'a> Fold<'a> {
     fn aligned(&self, found: &[Partials], buckets: &Buckets, lines: &Lines) -> Option<Made> {
         let count = |field: usize, bucket| found[field].count(bucket);
         let has = |bucket: usize| self.calls.iter().any(|(_, field)| count(*field, bucket) > 0);
-        if !(0..buckets.len()).any(has) {
-            return None;
-        }
+        let first = (0..buckets.len()).find(|bucket| has(*bucket))?;
         let sparse: Option<Vec<Option<usize>>> = lines.sparse.then(|| {
             lines.buckets.iter().copied().filter(|bucket| bucket.is_some_and(has)).collect()
         });
         let of_rows = sparse.as_ref().unwrap_or(&lines.buckets);
-        let span = if lines.trimmed { self.trimmed(of_rows, has) } else { 0..of_rows.len() };
+        let span = if lines.trimmed { self.trimmed(of_rows, first) } else { 0..of_rows.len() };
         let (from, to) = limits_of(self.plan, span.len());
         let span = span.start + from..span.start + to;
         let of_rows = &of_rows[span.clone()];
@@ -408,13 +406,14 @@ impl<'a> Fold<'a> {
         Some((of_rows.len(), cells))
     }
 
-    /// The rows from the first window with points on, in order of time.
-    fn trimmed(&self, rows: &[Option<usize>], has: impl Fn(usize) -> bool) -> Range<usize> {
-        let filled = |bucket: &Option<usize>| bucket.is_some_and(&has);
+    /// The rows from the first window with points on, in order of time. Read backwards, rows may have been left out by a
+    /// limit before that window is reached; all of them stay then.
+    fn trimmed(&self, rows: &[Option<usize>], first: usize) -> Range<usize> {
+        let is_first = |bucket: &Option<usize>| *bucket == Some(first);
         if self.plan.ascending {
-            rows.iter().position(filled).unwrap_or(rows.len())..rows.len()
+            rows.iter().position(is_first).unwrap_or(rows.len())..rows.len()
         } else {
-            0..rows.iter().rposition(filled).map_or(0, |last| last + 1)
+            0..rows.iter().rposition(is_first).map_or(rows.len(), |last| last + 1)
         }
     }
 
