@@ -172,6 +172,22 @@ fn reads(db: &Db, rows: usize) -> Outcome {
         timed(|| Ok(view.last_values(&series, FIELDS[0], TimeRange::ALL)?))?,
         series.len(),
     );
+    line(
+        "newest row of each series, 10 fields, by a scan each",
+        timed(|| newest(&view, &series))?,
+        series.len(),
+    );
+    line(
+        "newest row of each series, 10 fields, together",
+        timed(|| Ok(view.latest_rows(&series, &FIELDS, TimeRange::ALL)?))?,
+        series.len(),
+    );
+    let prefix = TagFilter::Prefix { key: "hostname".into(), prefix: "host_9".into() };
+    line(
+        "list the series whose host begins so",
+        timed(|| Ok(view.series("cpu", &prefix)?))?,
+        series.len() / 9,
+    );
     let mut random = Random::new(9);
     line(
         "one row, 10 fields, at random, from the view on",
@@ -205,6 +221,15 @@ fn edges(rows: usize, every: i64) -> Vec<i64> {
 fn host(view: &View, number: usize) -> Outcome<Series> {
     let filter = TagFilter::Equal { key: "hostname".into(), value: format!("host_{number}") };
     Ok(view.series("cpu", &filter)?.into_iter().next().ok_or("no such host")?)
+}
+
+fn newest(view: &View, series: &[Series]) -> Outcome<usize> {
+    let mut columns = 0;
+    for series in series {
+        let mut scan = view.scan(series, &FIELDS, TimeRange::ALL, Direction::Descending).limit(1);
+        columns += scan.next().ok_or("no row")??.columns.len();
+    }
+    Ok(columns)
 }
 
 fn one_row(db: &Db, random: &mut Random, hosts: usize, rows: usize) -> Outcome<usize> {

@@ -502,18 +502,26 @@ impl fmt::Display for DatabasePolicy {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(" WITH")?;
         if let Some(duration) = self.duration {
-            write!(f, " DURATION {duration}")?;
+            write!(f, " DURATION {}", go_duration(duration))?;
         }
         if let Some(replication) = self.replication {
             write!(f, " REPLICATION {replication}")?;
         }
         if let Some(duration) = self.shard_duration {
-            write!(f, " SHARD DURATION {duration}")?;
+            write!(f, " SHARD DURATION {}", go_duration(duration))?;
         }
         if let Some(name) = &self.name {
             write!(f, " NAME {}", Ident(name))?;
         }
         Ok(())
+    }
+}
+
+/// As Go prints durations, which InfluxDB does here and nowhere else; our own way where that would not parse back.
+fn go_duration(duration: DurationLiteral) -> String {
+    match duration.nanos() % 1_000_000_000 {
+        0 => crate::show::go_duration(duration.nanos()),
+        _ => duration.to_string(),
     }
 }
 

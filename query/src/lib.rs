@@ -46,7 +46,7 @@
 //! | what | type | in short |
 //! | --- | --- | --- |
 //! | the language | [`ast`], [`parse_query`], [`ParseError`] | all statements of InfluxQL; errors carry line and character |
-//! | queries in Rust | [`build`] | the same as text, typed; and points for charts |
+//! | queries in Rust | [`build`], [`Engine::fetch`], [`Engine::m4`] | the same as text, typed; and points for charts |
 //! | execution | [`Engine`], [`ExecuteOptions`] | also a [`FrameSource`](stripchart_core::FrameSource), which charts ask |
 //! | protection | [`Limits`], [`Cancel`], [`Deadline`] | checked before and while a statement runs |
 //! | answers | [`StatementResult`], [`QueryError`] | frames, messages, or why not |

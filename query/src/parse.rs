@@ -108,7 +108,7 @@ pub fn parse_statement_with(text: &str, params: &Params) -> Result<Statement, Pa
         if i.at_end() {
             return Ok((i, statement));
         }
-        Err(expected(i, if semicolon.is_some() { &["EOF"] } else { &[";", "EOF"] }))
+        Err(expected(i, if semicolon.is_some() { &["EOF"] } else { &[";"] }))
     })
 }
 
@@ -152,7 +152,7 @@ fn query(mut i: Cursor<'_>) -> Parsed<'_, Query> {
             continue;
         }
         if !separated {
-            return Err(expected(i, &[";", "EOF"]));
+            return Err(expected(i, &[";"]));
         }
         let (rest, next) = statement(i)?;
         statements.push(next);

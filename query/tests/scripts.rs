@@ -141,6 +141,31 @@ fn neighbours_are_compared() {
 }
 
 #[test]
+fn areas_are_cut_at_windows() {
+    script("integral.txt");
+}
+
+#[test]
+fn series_go_on_as_they_were() {
+    script("forecasts.txt");
+}
+
+#[test]
+fn technical_analysis_has_its_functions() {
+    script("technical.txt");
+}
+
+#[test]
+fn operands_must_go_together() {
+    script("types.txt");
+}
+
+#[test]
+fn time_runs_backwards_where_asked() {
+    script("downward.txt");
+}
+
+#[test]
 fn subqueries_are_sources() {
     script("subqueries.txt");
 }

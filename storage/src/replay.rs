@@ -1,4 +1,10 @@
 //! Reading the log back into the head.
+//!
+//! Nothing is sealed meanwhile, for until all has been read nothing in the folder is changed; and nothing need be. The log holds what no
+//! segment covers: the rows of the active head, and of one that was being sealed, since a second is not taken out of use before the
+//! first is written. Each took rows up to its bound (`head_bytes`, or the bytes of its log) and at most twice that, after which writing
+//! is refused. Replaying puts the same rows into the same form, so it takes the memory that the process had that wrote them, and the
+//! write that comes next seals. Beside that one file of the log is in memory at a time, and one record's rows.
 
 use std::path::Path;
 use std::sync::Arc;

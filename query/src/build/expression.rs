@@ -30,37 +30,37 @@ impl Expression {
 
     /// Rows in which it equals `value`.
     #[must_use]
-    pub fn is(self, value: impl Into<FieldValue>) -> Condition {
+    pub fn is(self, value: impl Into<Literal>) -> Condition {
         self.compare(BinaryOp::Eq, value)
     }
 
     /// Rows in which it does not equal `value`; of a field only rows that have it, of a tag those without it too.
     #[must_use]
-    pub fn is_not(self, value: impl Into<FieldValue>) -> Condition {
+    pub fn is_not(self, value: impl Into<Literal>) -> Condition {
         self.compare(BinaryOp::NotEq, value)
     }
 
     /// Rows in which it is less than `value`.
     #[must_use]
-    pub fn less_than(self, value: impl Into<FieldValue>) -> Condition {
+    pub fn less_than(self, value: impl Into<Literal>) -> Condition {
         self.compare(BinaryOp::Less, value)
     }
 
     /// Rows in which it is `value` or less.
     #[must_use]
-    pub fn at_most(self, value: impl Into<FieldValue>) -> Condition {
+    pub fn at_most(self, value: impl Into<Literal>) -> Condition {
         self.compare(BinaryOp::LessEq, value)
     }
 
     /// Rows in which it is greater than `value`.
     #[must_use]
-    pub fn greater_than(self, value: impl Into<FieldValue>) -> Condition {
+    pub fn greater_than(self, value: impl Into<Literal>) -> Condition {
         self.compare(BinaryOp::Greater, value)
     }
 
     /// Rows in which it is `value` or greater.
     #[must_use]
-    pub fn at_least(self, value: impl Into<FieldValue>) -> Condition {
+    pub fn at_least(self, value: impl Into<Literal>) -> Condition {
         self.compare(BinaryOp::GreaterEq, value)
     }
 
@@ -76,15 +76,8 @@ impl Expression {
         Condition(Expr::binary(BinaryOp::NotMatch, self.0, Expr::Regex(Regex::new(pattern))))
     }
 
-    fn compare(self, op: BinaryOp, value: impl Into<FieldValue>) -> Condition {
-        let value = match value.into() {
-            FieldValue::Float(value) => Expr::Number(value),
-            FieldValue::Integer(value) => Expr::Integer(value),
-            FieldValue::Unsigned(value) => unsigned(value),
-            FieldValue::Boolean(value) => Expr::Boolean(value),
-            FieldValue::String(value) => Expr::String(value),
-        };
-        Condition(Expr::binary(op, self.0, value))
+    fn compare(self, op: BinaryOp, value: impl Into<Literal>) -> Condition {
+        Condition(Expr::binary(op, self.0, value.into().0))
     }
 
     fn arithmetic(self, op: BinaryOp, right: Expression) -> Expression {
@@ -99,9 +92,54 @@ impl Expression {
     }
 }
 
-/// Small ones are integers, as the parser has it.
-fn unsigned(value: u64) -> Expr {
-    i64::try_from(value).map_or(Expr::Unsigned(value), Expr::Integer)
+/// What an expression is compared with: a number, a text or a truth value.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Literal(Expr);
+
+impl From<f64> for Literal {
+    /// The number, which should be finite.
+    fn from(value: f64) -> Self {
+        Literal(Expr::Number(value))
+    }
+}
+
+impl From<i64> for Literal {
+    fn from(value: i64) -> Self {
+        Literal(Expr::Integer(value))
+    }
+}
+
+impl From<bool> for Literal {
+    fn from(value: bool) -> Self {
+        Literal(Expr::Boolean(value))
+    }
+}
+
+impl From<&str> for Literal {
+    fn from(value: &str) -> Self {
+        Literal(Expr::String(value.to_owned()))
+    }
+}
+
+impl From<String> for Literal {
+    fn from(value: String) -> Self {
+        Literal(Expr::String(value))
+    }
+}
+
+impl From<FieldValue> for Literal {
+    fn from(value: FieldValue) -> Self {
+        match value {
+            FieldValue::Float(value) => value.into(),
+            FieldValue::Integer(value) => value.into(),
+            // Small ones are integers, as the parser has it.
+            FieldValue::Unsigned(value) => {
+                Literal(i64::try_from(value).map_or(Expr::Unsigned(value), Expr::Integer))
+            }
+            FieldValue::Boolean(value) => value.into(),
+            FieldValue::String(value) => value.into(),
+        }
+    }
 }
 
 impl fmt::Display for Expression {
@@ -171,7 +209,7 @@ impl<E: Into<Expression>> From<E> for Selected {
 ///
 /// ```
 /// use stripchart_query::build::{field, tag};
-/// let busy = tag("host").is("a").and(field("usage").greater_than(90.0).or(field("steal").at_least(5)));
+/// let busy = tag("host").is("a").and(field("usage").greater_than(90.0).or(field("steal").at_least(5_i64)));
 /// assert_eq!(busy.to_string(), "host::tag = 'a' AND (usage > 90.000 OR steal >= 5)");
 /// ```
 #[derive(Debug, Clone, PartialEq)]
@@ -188,6 +226,18 @@ impl Condition {
     #[must_use]
     pub fn or(self, other: Condition) -> Condition {
         self.join(BinaryOp::Or, other)
+    }
+
+    /// Any of `conditions`, none if there are none; nested no deeper than need be.
+    pub(super) fn any(mut conditions: Vec<Condition>) -> Condition {
+        match conditions.len() {
+            0 => Condition(Expr::Boolean(false)),
+            1 => conditions.remove(0),
+            count => {
+                let rest = conditions.split_off(count / 2);
+                Condition::any(conditions).or(Condition::any(rest))
+            }
+        }
     }
 
     fn join(self, op: BinaryOp, other: Condition) -> Condition {

@@ -40,7 +40,7 @@ use crate::{Engine, ExecuteOptions, QueryError};
 /// let range = TimeRange::new(Timestamp::from_secs(0), Timestamp::from_secs(1000));
 /// let chart = Query::from("cpu").field("usage").group_by_tag("host").m4(range, 10);
 /// let options = ExecuteOptions::new(Timestamp::from_secs(1000)).database("demo");
-/// let frames = chart.frames(&engine, &options)?;
+/// let frames = engine.m4(&chart, &options)?;
 /// assert_eq!(frames[0].tag_value("host"), Some("a"));
 /// assert!(frames[0].row_count() <= 40);
 /// assert_eq!(frames[0].times().map(|times| times[0]), Some(0));
@@ -105,21 +105,17 @@ impl fmt::Display for M4 {
 /// Bytes that a column takes while it is computed: four points, with their times.
 const COLUMN_BYTES: u64 = 160;
 
-impl M4 {
+impl Engine {
     /// The points that a chart needs: for each series and each field a frame with the columns `time` and the field.
     ///
     /// # Errors
     ///
     /// [`QueryError`] if the query selects anything but fields with numbers, has windows, a limit or a target, or as
-    /// [`Query::frames`].
-    pub fn frames(
-        &self,
-        engine: &Engine,
-        options: &ExecuteOptions<'_>,
-    ) -> Result<Vec<Frame>, QueryError> {
-        let select = self.query.clone().into();
+    /// [`Engine::fetch`].
+    pub fn m4(&self, m4: &M4, options: &ExecuteOptions<'_>) -> Result<Vec<Frame>, QueryError> {
+        let select = m4.query.clone().into();
         refuse(&select)?;
-        let columns = u64::try_from(self.columns).unwrap_or(u64::MAX);
+        let columns = u64::try_from(m4.columns).unwrap_or(u64::MAX);
         let found = columns.saturating_mul(COLUMN_BYTES);
         if let Some(limit) = options.limits.max_memory_bytes
             && found > limit
@@ -127,9 +123,9 @@ impl M4 {
             return Err(QueryError::Memory { found, limit });
         }
         let mut frames = Vec::new();
-        let edges = self.edges();
+        let edges = m4.edges();
         if !edges.is_empty() {
-            engine.chosen_points(select, &edges, options, &mut |frame| {
+            self.chosen_points(select, &edges, options, &mut |frame| {
                 frames.push(frame);
                 ControlFlow::Continue(())
             })?;

@@ -34,7 +34,7 @@
 //! );
 //!
 //! let options = ExecuteOptions::new(Timestamp::from_secs(60)).database("demo");
-//! let frames = query.frames(&engine, &options)?;
+//! let frames = engine.fetch(&query, &options)?;
 //! assert_eq!(frames[0].tag_value("host"), Some("a"));
 //! assert_eq!(frames[0].times(), Some(&[0, 20_000_000_000, 40_000_000_000][..]));
 //! let means = frames[0].get("mean").expect("a column for each field");
@@ -55,10 +55,10 @@ use std::time::Duration;
 use stripchart_core::{Frame, TimeRange, Timestamp};
 
 pub use expression::{
-    Condition, Expression, Selected, bottom, call, count, cumulative_sum, derivative, difference,
-    distinct, elapsed, field, first, integral, last, max, mean, median, min, mode, moving_average,
-    non_negative_derivative, non_negative_difference, percentile, sample, spread, stddev, sum, tag,
-    top,
+    Condition, Expression, Literal, Selected, bottom, call, count, cumulative_sum, derivative,
+    difference, distinct, elapsed, field, first, integral, last, max, mean, median, min, mode,
+    moving_average, non_negative_derivative, non_negative_difference, percentile, sample, spread,
+    stddev, sum, tag, top,
 };
 pub use m4::M4;
 
@@ -163,7 +163,7 @@ impl Query {
     /// Only series whose tag `key` is `value`; an empty value stands for none.
     #[must_use]
     pub fn where_tag(self, key: impl Into<String>, value: impl Into<String>) -> Query {
-        self.filter(tag(key).is(value.into().as_str()))
+        self.filter(tag(key).is(value.into()))
     }
 
     /// Only series whose tag `key` is one of `values`: none if there are none.
@@ -174,8 +174,8 @@ impl Query {
         values: impl IntoIterator<Item = V>,
     ) -> Query {
         let key = key.into();
-        let each = values.into_iter().map(|value| tag(key.as_str()).is(value.into().as_str()));
-        self.filter(each.reduce(Condition::or).unwrap_or(Condition(Expr::Boolean(false))))
+        let each = values.into_iter().map(|value| tag(key.as_str()).is(value.into()));
+        self.filter(Condition::any(each.collect()))
     }
 
     /// Only series whose tag `key` matches `pattern`, a regular expression.
@@ -338,19 +338,19 @@ impl fmt::Display for Query {
     }
 }
 
-impl Query {
-    /// Runs the query and returns its frames: one for each series of the answer, none if there is nothing.
+impl Engine {
+    /// Runs `query` and returns its frames: one for each series of the answer, none if there is nothing.
     ///
     /// # Errors
     ///
-    /// [`QueryError`] if it makes no sense, reaches a limit, or storage fails.
-    pub fn frames(
+    /// [`QueryError`] if the query makes no sense, reaches a limit, or storage fails.
+    pub fn fetch(
         &self,
-        engine: &Engine,
+        query: &Query,
         options: &ExecuteOptions<'_>,
     ) -> Result<Vec<Frame>, QueryError> {
         let mut frames = Vec::new();
-        engine.run(&self.clone().into(), options, &mut |frame| {
+        self.run(&query.clone().into(), options, &mut |frame| {
             frames.push(frame);
             ControlFlow::Continue(())
         })?;

@@ -34,6 +34,12 @@ pub(crate) fn binary<'a>(
         ),
         (Some(Integer(a)), Some(Integer(b))) => integers(op, a, b),
         (Some(Unsigned(a)), Some(Unsigned(b))) => unsigned(op, a, b),
+        (Some(Unsigned(a)), Some(Integer(b))) if !op.is_arithmetic() => {
+            compared(op, Some(i128::from(a).cmp(&i128::from(b))))
+        }
+        (Some(Integer(a)), Some(Unsigned(b))) if !op.is_arithmetic() => {
+            compared(op, Some(i128::from(a).cmp(&i128::from(b))))
+        }
         (Some(Unsigned(a)), Some(Integer(b))) => unsigned(op, a, b.cast_unsigned()),
         (Some(Integer(a)), Some(Unsigned(b))) => unsigned(op, a.cast_unsigned(), b),
         (Some(a), Some(b)) => match (a.as_f64(), b.as_f64()) {
@@ -254,6 +260,9 @@ mod tests {
             (NotEq, Some(String("a")), Some(Integer(1)), Some(Boolean(false))),
             (NotEq, None, Some(Integer(1)), Some(Boolean(false))),
             (Less, Some(String("a")), Some(String("b")), Some(Boolean(false))),
+            (Less, Some(Integer(-1)), Some(ValueRef::Unsigned(0)), Some(Boolean(true))),
+            (NotEq, Some(ValueRef::Unsigned(u64::MAX)), Some(Integer(-1)), Some(Boolean(true))),
+            (Add, Some(ValueRef::Unsigned(1)), Some(Integer(2)), Some(ValueRef::Unsigned(3))),
             (Eq, None, Some(Boolean(false)), Some(Boolean(true))),
             (And, Some(Boolean(true)), Some(Boolean(false)), Some(Boolean(false))),
         ];

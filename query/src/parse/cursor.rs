@@ -59,6 +59,11 @@ impl<'a> Cursor<'a> {
         self.skip_trivia().rest.is_empty()
     }
 
+    /// The same place after InfluxDB has looked whether a regex begins here, which reads the end of the text if there is nothing else.
+    pub(super) fn after_peek(self) -> Self {
+        Cursor { past_end: self.past_end || self.at_end(), ..self }
+    }
+
     /// The token right here, and the place after it.
     pub(super) fn token_here(self) -> (Cursor<'a>, Token<'a>) {
         let Lexeme { token, rest, past_end } = lex::token(self.rest, self.params);

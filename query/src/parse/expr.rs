@@ -143,7 +143,7 @@ fn operator(i: Cursor<'_>) -> (Cursor<'_>, Option<BinaryOp>) {
 fn regex_operand(i: Cursor<'_>) -> Parsed<'_, Tree> {
     match regex(i) {
         Ok((rest, regex)) => Ok((rest, Tree::leaf(Expr::Regex(regex)))),
-        Err(nom::Err::Error(_)) => Err(expected(i, &["regex"])),
+        Err(nom::Err::Error(_)) => Err(expected(i.after_peek(), &["regex"])),
         Err(failure) => Err(failure),
     }
 }
@@ -285,7 +285,7 @@ fn argument(i: Cursor<'_>) -> Parsed<'_, Tree> {
     if let (rest, Some(regex)) = opt(regex).parse(i)? {
         return Ok((rest, Tree::leaf(Expr::Regex(regex))));
     }
-    tree(i)
+    tree(i.after_peek())
 }
 
 /// `variable = segments [ "::" type ]`, without spaces
@@ -345,7 +345,7 @@ pub(super) fn segments(i: Cursor<'_>) -> Parsed<'_, Segments> {
             parts.push(String::new());
             continue;
         }
-        let (rest, part) = commit(ident(i))?;
+        let (rest, part) = commit(ident(i.after_peek()))?;
         parts.push(part);
         i = rest;
     }

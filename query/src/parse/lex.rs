@@ -174,7 +174,8 @@ fn number(text: &str) -> Lexed<'_, Token<'_>> {
     let digits0 = || take_while(|c: char| c.is_ascii_digit());
     let unit = (take_while1(is_unit), take_while(|c: char| is_unit(c) || c.is_ascii_digit()));
     alt((
-        recognize((digits, char('.'), digits0())).map(|t| Token::Number(Cow::Borrowed(t))),
+        recognize((digits, char('.'), digits0()))
+            .map(|t: &str| Token::Number(Cow::Borrowed(t.strip_suffix('.').unwrap_or(t)))),
         recognize((char('.'), digits)).map(|t| Token::Number(Cow::Borrowed(t))),
         recognize((digits, unit)).map(|t| Token::Duration(Cow::Borrowed(t))),
         digits.map(|t| Token::Integer(Cow::Borrowed(t))),
@@ -342,7 +343,7 @@ mod tests {
             ("10h5m", vec![Token::Duration("10h5m".into())]),
             ("1e5", vec![Token::Duration("1e5".into())]),
             ("5µ", vec![Token::Duration("5µ".into())]),
-            ("100. .5", vec![Token::Number("100.".into()), Token::Number(".5".into())]),
+            ("100. .5", vec![Token::Number("100".into()), Token::Number(".5".into())]),
             ("a.b", vec![ident("a"), Token::Symbol("."), ident("b")]),
             ("<>!=<=<", ["!=", "!=", "<=", "<"].map(Token::Symbol).to_vec()),
             ("$x $\"y z\"", vec![Token::Param("x".into()), Token::Param("y z".into())]),

@@ -135,7 +135,7 @@ pub(super) fn measurement(i: Cursor<'_>) -> Parsed<'_, Measurement> {
         let name = MeasurementName::Regex(regex);
         return Ok((rest, Measurement { database: None, policy: None, name }));
     }
-    let (mut i, mut segments) = segments(i)?;
+    let (mut i, mut segments) = segments(i.after_peek())?;
     let name = if segments.dot && segments.parts.len() < 3 {
         let (rest, regex) = cut(regex).parse(i)?;
         i = rest;

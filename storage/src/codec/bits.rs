@@ -159,14 +159,6 @@ pub(super) fn put_bits(bits: impl Iterator<Item = bool>, out: &mut Vec<u8>) {
     }
 }
 
-pub(super) fn take_bits<'a>(
-    reader: &mut Reader<'a>,
-    n: usize,
-) -> Result<impl Iterator<Item = bool> + use<'a>, Bad> {
-    let bytes = reader.take(n.div_ceil(8))?;
-    Ok((0..n).map(|at| bytes[at / 8] >> (at % 8) & 1 == 1))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -17,8 +17,8 @@ use std::ops::Range;
 use stripchart_core::{Bitmap, FieldType};
 
 use super::aggregate::{Aggregate, of_floats, of_ints, of_uints};
-use super::bits::take_bits;
 use super::byrow::TileRows;
+use super::flags::{flag, take_flags};
 use super::floats::FloatBlock;
 use super::ints::IntBlock;
 use super::{ALL_PRESENT, MAX_VALUES, SOME_PRESENT};
@@ -83,8 +83,10 @@ impl<'a> NumberBlock<'a> {
         }
         let present: Option<Bitmap> = match reader.u8()? {
             ALL_PRESENT => None,
-            SOME_PRESENT => Some(take_bits(&mut reader, rows)?.collect()),
-            other => return reader.bad("0 or 1 for presence", other.to_string()),
+            id => {
+                let bits = take_flags(SOME_PRESENT, id, &mut reader, rows)?;
+                Some((0..rows).map(|row| flag(&bits, row)).collect())
+            }
         };
         let values = present.as_ref().map_or(rows, Bitmap::count_ones);
         let coded = match field_type {

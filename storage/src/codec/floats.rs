@@ -28,7 +28,9 @@ pub(super) fn encode_floats(values: &[f64], effort: Effort, out: &mut Vec<u8>) {
     };
     if let Some(decimals) = decimals {
         put_decimals(values, &decimals, effort, out);
-        if effort == Effort::Quick || same || out.len() - start < values.len() * 5 {
+        // Where many are odd, decimals are mostly not what they are: values that are held for a while, say.
+        let few_odd = decimals.odd.len() * 16 <= values.len();
+        if effort == Effort::Quick || same || few_odd && out.len() - start < values.len() * 5 {
             return;
         }
     }
@@ -316,3 +318,6 @@ pub(crate) fn decode_floats_into(
     FloatBlock::read(reader, n)?.decode_into(n, into);
     Ok(())
 }
+
+#[cfg(test)]
+mod tests;

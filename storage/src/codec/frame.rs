@@ -81,16 +81,6 @@ pub(super) struct Exceptions<'a> {
 }
 
 impl Exceptions<'_> {
-    fn place(&self, index: usize) -> usize {
-        usize::try_from(get(self.places, index * self.place_width as usize, self.place_width))
-            .unwrap_or(usize::MAX)
-    }
-
-    fn high(&self, index: usize) -> u64 {
-        let zigzag = get(self.highs, index * self.high_width as usize, self.high_width);
-        high_of(zigzag)
-    }
-
     /// Reads places and high parts from exception `from` on, as many as there is room for.
     #[inline(always)]
     pub(super) fn read(&self, from: usize, places: &mut [u64], highs: &mut [u64]) {
@@ -254,6 +244,9 @@ struct State<'f, 'a, T> {
     passed: usize,
     /// The place of the next exception; past all values if there is none.
     place: usize,
+    /// Exceptions that were read: places and high parts.
+    places: [u64; SOME],
+    highs: [u64; SOME],
 }
 
 impl<'f, 'a, T: Word> State<'f, 'a, T> {
@@ -264,11 +257,37 @@ impl<'f, 'a, T: Word> State<'f, 'a, T> {
             1 => (low.wrapping_neg(), 0),
             _ => (low.wrapping_sub(first), first.wrapping_sub(low.wrapping_mul(2))),
         };
-        let place = match &frame.exceptions {
-            Some(exceptions) if exceptions.count > 0 => exceptions.place(0),
-            _ => usize::MAX,
+        let mut state = State {
+            frame,
+            at: 0,
+            value: T::of(value),
+            step: T::of(step),
+            passed: 0,
+            place: usize::MAX,
+            places: [0; SOME],
+            highs: [0; SOME],
         };
-        State { frame, at: 0, value: T::of(value), step: T::of(step), passed: 0, place }
+        state.next_place();
+        state
+    }
+
+    /// Finds the next exception after those passed.
+    #[inline(always)]
+    fn next_place(&mut self) {
+        let left = match &self.frame.exceptions {
+            Some(list) if list.count > self.passed => {
+                let left = (list.count - self.passed).min(SOME);
+                if self.passed.is_multiple_of(SOME) {
+                    list.read(self.passed, &mut self.places[..left], &mut self.highs[..left]);
+                }
+                left
+            }
+            _ => 0,
+        };
+        self.place = match left {
+            0 => usize::MAX,
+            _ => usize::try_from(self.places[self.passed % SOME]).unwrap_or(usize::MAX),
+        };
     }
 
     #[inline(always)]
@@ -325,18 +344,13 @@ impl<'f, 'a, T: Word> State<'f, 'a, T> {
     /// Hands out the exceptions before `end`: place, counted from `at`, and what to add.
     #[inline(always)]
     fn patch(&mut self, end: usize, mut put: impl FnMut(usize, u64)) {
-        let Some(exceptions) = &self.frame.exceptions else { return };
         while self.place < end {
             // Places that do not ascend are damage; they change nothing before `at`.
             if let Some(at) = self.place.checked_sub(self.at) {
-                put(at, exceptions.high(self.passed) << self.frame.width);
+                put(at, self.highs[self.passed % SOME] << self.frame.width);
             }
             self.passed += 1;
-            self.place = if self.passed < exceptions.count {
-                exceptions.place(self.passed)
-            } else {
-                usize::MAX
-            };
+            self.next_place();
         }
     }
 

@@ -16,10 +16,10 @@
 //!            2            bits as integers                integers
 //!            3            decimals, some patched          u8 scale, integers, varint count, places (see `frame`), and for each how
 //!                                                         far its bits are from those of the decimal: zigzag
-//! booleans   0            bitmap, lowest bit first
+//! booleans   0, 3 to 5    flags                           see `flags`
 //! texts      0            dictionary                      count, texts, integers (indexes)
 //! column     0            every row has a value           values
-//!            1            some have                       bitmap of rows, values of those that have
+//!            1, 3 to 5    some have                       which rows (see `flags`), values of those that have
 //!            2            computed from other fields      see `derived`; in segments only
 //! ```
 //!
@@ -39,6 +39,7 @@ mod byrow;
 mod coded;
 mod decimal;
 mod derived;
+mod flags;
 mod floats;
 mod frame;
 mod ints;
@@ -57,10 +58,10 @@ use stripchart_core::{Bitmap, Column, FieldType, Values};
 )]
 pub(crate) use self::aggregate::{Aggregate, aggregate_values};
 pub(crate) use self::bits::pack;
-use self::bits::{put_bits, take_bits};
 pub(crate) use self::block::{NumberBlock, Numbers, Scratch};
 pub(crate) use self::byrow::{Lanes, TileRows};
 pub(crate) use self::derived::{Derived, Divisor, Order, Rule};
+use self::flags::{flag, put_flags, take_flags};
 use self::floats::{decode_floats, encode_floats};
 #[allow(
     unused_imports,
@@ -117,8 +118,8 @@ pub(crate) fn encode_column_with(column: &Column, n: usize, effort: Effort, out:
     if all {
         out.push(ALL_PRESENT);
     } else {
-        out.push(SOME_PRESENT);
-        put_bits((0..n).map(|row| column.is_valid(row)), out);
+        let present = (0..n).map(|row| column.is_valid(row));
+        put_flags(SOME_PRESENT, present, n, effort, out);
     }
     let rows = || (0..n).filter(|row| column.is_valid(*row));
     match column.values() {
@@ -136,8 +137,8 @@ pub(crate) fn encode_column_with(column: &Column, n: usize, effort: Effort, out:
             );
         }
         Values::Boolean(v) => {
-            out.push(BOOL_BITMAP);
-            put_bits(rows().map(|row| v[row]), out);
+            let values: Vec<bool> = rows().map(|row| v[row]).collect();
+            put_flags(BOOL_BITMAP, values.iter().copied(), values.len(), effort, out);
         }
         Values::String(v) => encode_texts(rows().filter_map(|row| v.get(row)), out),
     }
@@ -155,8 +156,10 @@ pub(crate) fn decode_column(
     }
     let present: Option<Bitmap> = match reader.u8()? {
         ALL_PRESENT => None,
-        SOME_PRESENT => Some(take_bits(reader, n)?.collect()),
-        other => return reader.bad("0 or 1 for presence", other.to_string()),
+        id => {
+            let bits = take_flags(SOME_PRESENT, id, reader, n)?;
+            Some((0..n).map(|row| flag(&bits, row)).collect())
+        }
     };
     let values = decode_values(reader, field_type, present.as_ref().map_or(n, Bitmap::count_ones))?;
     let Some(present) = present else { return Ok(Column::new(name, values)) };
@@ -183,10 +186,11 @@ fn decode_values(reader: &mut Reader<'_>, field_type: FieldType, n: usize) -> Re
             let values = decode_ints(reader, n)?;
             Values::Unsigned(values.into_iter().map(i64::cast_unsigned).collect())
         }
-        FieldType::Boolean => match reader.u8()? {
-            BOOL_BITMAP => Values::Boolean(take_bits(reader, n)?.collect()),
-            other => return reader.bad("a boolean codec", other.to_string()),
-        },
+        FieldType::Boolean => {
+            let id = reader.u8()?;
+            let bits = take_flags(BOOL_BITMAP, id, reader, n)?;
+            Values::Boolean((0..n).map(|row| flag(&bits, row)).collect())
+        }
         FieldType::String => Values::String(decode_texts(reader, n)?),
     })
 }

@@ -17,6 +17,7 @@ use stripchart_core::{Bitmap, Column, FieldType, Strings, Values};
 use super::bits::{get, unpack};
 use super::coded::{self, CODED, CODED_MASK};
 use super::decimal::Scale;
+use super::flags::{flag, take_flags};
 use super::floats::{BITS, DECIMAL, PATCHED, Patches, RAW};
 use super::frame::{Frame, FrameKernel, GROUP, ROWS, Row, Tile, Visitor, Word, walk};
 use super::ints::IntBlock;
@@ -41,16 +42,16 @@ pub(crate) fn decode_column_rows(
             let values = values_of(reader, field_type, n, rows)?;
             return Ok(Column::new(name, values));
         }
-        SOME_PRESENT => reader.take(n.div_ceil(8))?,
-        other => return reader.bad("0 or 1 for presence", other.to_string()),
+        id => take_flags(SOME_PRESENT, id, reader, n)?,
     };
+    let present = &*present;
     let (before, inside) = (ones(present, 0..rows.start), ones(present, rows.clone()));
     let total = before + inside + ones(present, rows.end..n);
     let values = values_of(reader, field_type, total, before..before + inside)?;
     if inside == rows.len() {
         return Ok(Column::new(name, values));
     }
-    let valid: Bitmap = rows.map(|row| bit(present, row)).collect();
+    let valid: Bitmap = rows.map(|row| flag(present, row)).collect();
     let mut next = 0;
     let places: Vec<usize> = (0..valid.len())
         .map(|row| {
@@ -60,10 +61,6 @@ pub(crate) fn decode_column_rows(
         })
         .collect();
     Ok(Column::with_validity(name, crate::rows::gather_values(&values, &places), valid))
-}
-
-fn bit(bits: &[u8], at: usize) -> bool {
-    bits.get(at / 8).is_some_and(|byte| byte >> (at % 8) & 1 == 1)
 }
 
 /// How many bits are set.
@@ -90,13 +87,11 @@ fn values_of(
             let values = last_ints_of(reader, n, at)?;
             Values::Unsigned(values.into_iter().map(i64::cast_unsigned).collect())
         }
-        FieldType::Boolean => match reader.u8()? {
-            BOOL_BITMAP => {
-                let bits = reader.take(n.div_ceil(8))?;
-                Values::Boolean(at.map(|at| bit(bits, at)).collect())
-            }
-            other => return reader.bad("a boolean codec", other.to_string()),
-        },
+        FieldType::Boolean => {
+            let id = reader.u8()?;
+            let bits = take_flags(BOOL_BITMAP, id, reader, n)?;
+            Values::Boolean(at.map(|at| flag(&bits, at)).collect())
+        }
         FieldType::String => Values::String(texts_of(reader, n, at)?),
     })
 }

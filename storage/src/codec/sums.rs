@@ -170,9 +170,12 @@ impl Walk<'_> {
             }
         }
         let (totals, inner) = (totals.as_flattened(), inner.as_flattened());
-        let marked = self.next_mark() < self.at + totals.len() * ROWS;
+        let rows = totals.len() * ROWS;
+        if self.next_mark() >= self.at + rows {
+            return self.pass(totals, inner);
+        }
         for (lane, (total, inner)) in totals.iter().zip(inner).enumerate() {
-            while marked && self.next_mark() < self.at + ROWS {
+            while self.next_mark() < self.at + ROWS {
                 let rows = self.next_mark() - self.at;
                 let more = self.part(rows, |row| value::<G>(packed, width, lane, row));
                 self.put(more);
@@ -186,6 +189,25 @@ impl Walk<'_> {
             }
             self.at += ROWS;
         }
+    }
+
+    /// Takes all lanes of a tile at once: what a lane adds up to counts for every row of those after it.
+    #[inline(always)]
+    fn pass(&mut self, totals: &[u64], inner: &[u64]) {
+        let rows = totals.len() * ROWS;
+        let all = totals.iter().fold(0u64, |all, total| all.wrapping_add(*total));
+        if self.steps {
+            let mut sum = self.value.wrapping_mul(rows as u64);
+            for (lane, (total, inner)) in totals.iter().zip(inner).enumerate() {
+                let after = (rows - ROWS * (lane + 1)) as u64;
+                sum = sum.wrapping_add(total.wrapping_mul(after).wrapping_add(*inner));
+            }
+            self.sum = self.sum.wrapping_add(sum);
+            self.value = self.value.wrapping_add(all);
+        } else {
+            self.sum = self.sum.wrapping_add(all);
+        }
+        self.at += rows;
     }
 
     /// What the next few rows add to the sum.

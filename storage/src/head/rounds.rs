@@ -21,8 +21,9 @@ use super::{HeadInner, Incoming};
 use crate::frame::FRAME;
 use stripchart_core::Column;
 
-/// Series that rounds may have: cells are counted with 32 bits.
-const SERIES_MAX: usize = 1 << 20;
+/// Series that rounds may have. They are packed together, in a millisecond or two that readers and the writer wait for; a table of
+/// more series has several rounds, one after the other.
+const SERIES_MAX: usize = 1 << 14;
 /// Fields that a row may have.
 pub(super) const FIELDS_MAX: usize = 64;
 /// Bytes that a series may take at the least, however many there are, and rows that it may have then.

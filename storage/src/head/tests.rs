@@ -227,6 +227,23 @@ fn many_series_of_a_field_take_little_each() {
     assert!(words_of_tail(hosts, 3) == 8 * 3 && words_of_tail(1000, 12) == 32 * 12);
 }
 
+#[test]
+fn more_series_than_are_packed_together_come_in_several_rounds() {
+    let mut head = HeadInner::default();
+    let hosts = 40_000;
+    for round in 0..3 {
+        let rows: Vec<Row> = (0..hosts).map(|n| (n, round, [Some(5); 5])).collect();
+        add(&mut head, &rows);
+    }
+    assert_eq!(head.rounds.len(), 3);
+    assert!(head.places.iter().all(|place| *place != Place::NONE));
+    for number in (0..crate::rows::index(hosts)).step_by(997) {
+        let rows = head.read(number, u32::MAX, &wanted(), i64::MIN, i64::MAX);
+        assert_eq!(rows.timestamps, [0, 1, 2]);
+        assert_eq!(rows.columns[4].get(2), Some("t5".into()));
+    }
+}
+
 fn rows() -> impl Strategy<Value = Vec<Vec<Row>>> {
     let value = || prop::option::weighted(0.8, -9..9i64);
     let row = (0..3usize, 0..300i64, [value(), value(), value(), value(), value()]);
