@@ -204,7 +204,7 @@ fn windows(points: &Points, question: &Question) -> Vec<(i64, Points)> {
 
 fn aggregated(name: &str, points: &Points, question: &Question) -> Vec<(i64, Cell)> {
     if question.interval.is_none() {
-        let (at, cell) = reduced(name, points);
+        let (at, cell) = reduced(name, points, question);
         let label = if name == "integral" { 0 } else { question.start.unwrap_or(0) };
         return match cell {
             Cell::Absent => Vec::new(),
@@ -215,7 +215,7 @@ fn aggregated(name: &str, points: &Points, question: &Question) -> Vec<(i64, Cel
         .into_iter()
         .map(|(label, inside)| match inside.is_empty() {
             true => (label, Cell::Absent),
-            false => (label, reduced(name, &inside).1),
+            false => (label, reduced(name, &inside, question).1),
         })
         .collect();
     // Without a lower bound the first window is the first that something was computed for.
@@ -278,7 +278,7 @@ fn between(rows: &[(i64, Cell)], index: usize) -> Cell {
 }
 
 /// One value out of points, and whose time it bears if it is one of them.
-fn reduced(name: &str, points: &Points) -> (Option<i64>, Cell) {
+fn reduced(name: &str, points: &Points, question: &Question) -> (Option<i64>, Cell) {
     let mut sorted: Vec<&(i64, Value)> = points.iter().collect();
     sorted.sort_by(|a, b| a.1.compare(&b.1).then(a.0.cmp(&b.0)));
     let numbers: Vec<f64> = points.iter().filter_map(|point| point.1.number()).collect();
@@ -328,7 +328,12 @@ fn reduced(name: &str, points: &Points) -> (Option<i64>, Cell) {
             let rank = (points.len() as f64 * 0.3 + 0.5).floor() as usize;
             match rank.checked_sub(1) {
                 None => (None, Cell::Absent),
-                Some(rank) => selected(sorted[rank]),
+                Some(rank) => {
+                    // Of points alike the one read first comes first.
+                    let mut sorted = in_order(points.clone(), question);
+                    sorted.sort_by(|a, b| a.1.compare(&b.1));
+                    selected(&sorted[rank])
+                }
             }
         }
         "integral" => {
