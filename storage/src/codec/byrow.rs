@@ -220,9 +220,20 @@ impl Visitor for AddFloats<'_> {
     ) {
         let to = self.to;
         let Lanes { sums, min, max } = &mut *self.lanes;
-        // Decimals are numbers, never NaN, and of zeros only the positive one.
-        each(min, at, (tile, starts), |v| to.floats(v), |a, b| if b < a { b } else { a });
-        each(max, at, (tile, starts), |v| to.floats(v), |a, b| if b > a { b } else { a });
+        // Decimals are numbers, never NaN, and of zeros only the positive one. Loops are written out: a closure that calls `floats` may end
+        // up as a function of its own, compiled for every processor.
+        for (kept, less) in [(min, true), (max, false)] {
+            let Some(kept) = kept.get_mut(at..at + G * GROUP * ROWS) else { continue };
+            let (kept, _) = kept.as_chunks_mut::<GROUP>();
+            for (at, kept) in kept.iter_mut().enumerate() {
+                let values = to.floats(lanes::add(tile[at / G % ROWS][at % G], starts[at % G]));
+                *kept = if less {
+                    lanes::zip(*kept, values, |a, b| if b < a { b } else { a })
+                } else {
+                    lanes::zip(*kept, values, |a, b| if b > a { b } else { a })
+                };
+            }
+        }
         let range = at..at + G * GROUP * ROWS;
         let (Some(sums), Some(lost)) = (sums.get_mut(range.clone()), self.lost.get_mut(range))
         else {

@@ -183,39 +183,31 @@ pub(super) fn unpack<T: Word, const G: usize>(bytes: &[u8], width: u32, tile: &m
 
 /// Reads every word once. Words are loaded before any is stored: bytes and tile might overlap for all that the compiler knows.
 #[inline(always)]
-#[expect(
-    clippy::needless_range_loop,
-    reason = "groups by number, all alike, are what the compiler keeps in registers"
-)]
 pub(super) fn unpack_plane<const G: usize>(
     words: &[[u8; 4 * GROUP]],
     width: u32,
     mut put: impl FnMut(usize, usize, Group<u32>),
 ) {
     let mask = if width == 0 { 0 } else { u32::MAX >> (32 - width) };
-    let (rows, _) = words.as_chunks::<G>();
     // Of width 0 there are no words at all.
-    let none = [[0; 4 * GROUP]; G];
-    let load = |at: usize| rows.get(at).unwrap_or(&none);
-    let word = |bytes: &[u8; 4 * GROUP]| -> Group<u32> {
-        let (words, _) = bytes.as_chunks::<4>();
-        map(*words.first_chunk::<GROUP>().unwrap_or(&[[0; 4]; GROUP]), u32::from_le_bytes)
+    let load = |at: usize, group: usize| -> Group<u32> {
+        let (words, _) = words.get(at * G + group).unwrap_or(&[0; 4 * GROUP]).as_chunks::<4>();
+        let words = words.first_chunk::<GROUP>().unwrap_or(&[[0; 4]; GROUP]);
+        map(*words, u32::from_le_bytes)
     };
     let (mut at, mut shift) = (0, 0);
     for row in 0..ROWS {
         let end = shift + width;
-        let low = load(at);
         if end > 32 {
-            let high = load(at + 1);
             for group in 0..G {
-                let value = zip(word(&low[group]), word(&high[group]), |low, high| {
-                    (low >> shift | high << (32 - shift)) & mask
-                });
+                let (low, high) = (load(at, group), load(at + 1, group));
+                let value =
+                    zip(low, high, |low, high| (low >> shift | high << (32 - shift)) & mask);
                 put(row, group, value);
             }
         } else {
             for group in 0..G {
-                put(row, group, map(word(&low[group]), |word| word >> (shift % 32) & mask));
+                put(row, group, map(load(at, group), |word| word >> (shift % 32) & mask));
             }
         }
         (at, shift) = if end >= 32 { (at + 1, end - 32) } else { (at, end) };
