@@ -134,6 +134,7 @@ mod import;
 mod ingest;
 #[cfg(feature = "engine")]
 mod latest;
+#[cfg(feature = "engine")]
 mod limits;
 pub mod line_protocol;
 #[cfg(feature = "engine")]
