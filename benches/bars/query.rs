@@ -2,17 +2,16 @@
 //! have a bar besides; from the text of the statement to the text of the answer.
 
 use std::hint::black_box;
-use std::path::Path;
 use std::time::Duration;
 
 use benches::datasets::DataSet;
 use benches::measure::Spent;
 use benches::tsbs::FIELDS;
-use stripchart_core::{Precision, Timestamp};
+use stripchart_core::Timestamp;
 use stripchart_query::{Engine, StreamOptions, parse_query};
-use stripchart_storage::Db;
 
-use crate::{Bar, Bars, Outcome, open, settle};
+use crate::read::fill;
+use crate::{Bar, Bars, Outcome};
 
 /// 2016-01-02, a day after the data begins.
 const NOW: Timestamp = Timestamp::from_secs(1_451_692_800);
@@ -32,19 +31,6 @@ pub(crate) fn measure(bars: &Bars) -> Outcome {
         }
     }
     Ok(())
-}
-
-/// A settled database.
-fn fill(set: DataSet, bars: &Bars, folder: &Path) -> Outcome<Db> {
-    let (db, writer) = open(folder)?;
-    let mut bodies = set.bodies(bars.scale);
-    while let Some(body) = bodies.next_body() {
-        writer.write_lines(body.as_bytes(), Precision::Nanoseconds, Timestamp::EPOCH)?;
-        db.step(crate::now());
-    }
-    db.seal()?;
-    settle(&db);
-    Ok(db)
 }
 
 /// What the suite calls it, the statement, and milliseconds that it may take.

@@ -28,7 +28,7 @@ pub(crate) fn measure(bars: &Bars) -> Outcome {
 }
 
 /// A settled database; the last of what was written is still in memory.
-fn fill(set: DataSet, bars: &Bars, folder: &Path) -> Outcome<Db> {
+pub(crate) fn fill(set: DataSet, bars: &Bars, folder: &Path) -> Outcome<Db> {
     let (db, writer) = open(folder)?;
     let mut bodies = set.bodies(bars.scale);
     while let Some(body) = bodies.next_body() {

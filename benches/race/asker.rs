@@ -14,21 +14,24 @@
 //!
 //! Run without a command, as `cargo bench` does, it tries the embedded part with a little data.
 
+mod bodies;
+
 use std::error::Error;
 use std::fs::File;
-use std::io::{BufRead, BufReader, BufWriter, Read, Write, stdin};
+use std::io::{BufRead, BufWriter, Read, Write, stdin};
 use std::net::TcpStream;
 use std::path::Path;
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
 use benches::Rounds;
-use benches::datasets::BODY_LINES;
 use benches::tsbs::{FIELDS, Hosts, Values};
 use stripchart_core::{Precision, Timestamp};
 use stripchart_query::{Engine, ExecuteOptions};
 use stripchart_storage::line_protocol::lines;
 use stripchart_storage::{Db, SyncPolicy};
+
+use bodies::Bodies;
 
 type Outcome = Result<(), Box<dyn Error>>;
 
@@ -106,29 +109,6 @@ fn write_csv(file: &Path, csv: &Path) -> Outcome {
             }
             writeln!(out)?;
         }
-    }
-}
-
-/// The lines of a file, a body at a time.
-struct Bodies {
-    file: BufReader<File>,
-    body: Vec<u8>,
-}
-
-impl Bodies {
-    fn open(file: &Path) -> std::io::Result<Self> {
-        Ok(Bodies { file: BufReader::with_capacity(1 << 18, File::open(file)?), body: Vec::new() })
-    }
-
-    /// The next body, empty after the last.
-    fn next(&mut self) -> std::io::Result<&[u8]> {
-        self.body.clear();
-        for _ in 0..BODY_LINES {
-            if self.file.read_until(b'\n', &mut self.body)? == 0 {
-                break;
-            }
-        }
-        Ok(&self.body)
     }
 }
 

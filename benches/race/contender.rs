@@ -12,18 +12,22 @@
 //!
 //! Run without a command, as `cargo bench` does, it tries each once with a little data.
 
+mod bodies;
+
 use std::error::Error;
 use std::fs::File;
-use std::io::{BufRead, BufReader, BufWriter, Write};
+use std::io::{BufWriter, Write};
 use std::path::Path;
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
-use benches::datasets::{BODY_LINES, DataSet, rows_and_values};
+use benches::datasets::{DataSet, rows_and_values};
 use benches::measure::{Spent, disk_bytes};
 use stripchart_core::{Precision, TimeRange, Timestamp, ValueRef};
 use stripchart_storage::line_protocol::lines;
 use stripchart_storage::{Aggregates, Db, Direction, FoldOptions, SyncPolicy, TagFilter};
+
+use bodies::Bodies;
 
 type Outcome = Result<(), Box<dyn Error>>;
 
@@ -67,29 +71,6 @@ fn generate(set: &str, scale: &str, file: &Path) -> Outcome {
     out.flush()?;
     println!("{{\"rows\": {rows}, \"values\": {values}}}");
     Ok(())
-}
-
-/// The lines of a file, a body at a time.
-struct Bodies {
-    file: BufReader<File>,
-    body: Vec<u8>,
-}
-
-impl Bodies {
-    fn open(file: &Path) -> std::io::Result<Self> {
-        Ok(Bodies { file: BufReader::with_capacity(1 << 18, File::open(file)?), body: Vec::new() })
-    }
-
-    /// The next body, empty after the last.
-    fn next(&mut self) -> std::io::Result<&[u8]> {
-        self.body.clear();
-        for _ in 0..BODY_LINES {
-            if self.file.read_until(b'\n', &mut self.body)? == 0 {
-                break;
-            }
-        }
-        Ok(&self.body)
-    }
 }
 
 fn stripchart(file: &Path, folder: &Path) -> Outcome {
