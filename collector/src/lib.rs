@@ -104,6 +104,8 @@ pub mod heapster;
 mod host;
 #[cfg(feature = "kubernetes")]
 pub mod kubelet;
+#[cfg(feature = "linux")]
+pub mod node;
 pub mod proc;
 pub mod rate;
 mod root;
@@ -126,6 +128,8 @@ pub use error::{ParseError, Warning};
 pub use heapster::{ClusterSampler, ClusterSamplerBuilder, ClusterSamplerGuard, ClusterWarning};
 #[cfg(feature = "kubernetes")]
 pub use kubelet::{Summary, SummarySource};
+#[cfg(feature = "linux")]
+pub use node::Node;
 pub use root::Roots;
 #[cfg(feature = "linux")]
 pub use sampler::{Sampler, SamplerStats};
