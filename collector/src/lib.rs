@@ -122,7 +122,7 @@ mod text;
 mod warnings;
 
 #[cfg(feature = "linux")]
-pub use background::SamplerGuard;
+pub use background::{SamplerGuard, SamplerHandle};
 pub use error::{ParseError, Warning};
 #[cfg(feature = "kubernetes")]
 pub use heapster::{ClusterSampler, ClusterSamplerBuilder, ClusterSamplerGuard, ClusterWarning};
