@@ -8,6 +8,7 @@ mod loadavg;
 mod meminfo;
 mod mountinfo;
 mod net_dev;
+pub mod pid;
 mod pressure;
 mod stat;
 mod uptime;

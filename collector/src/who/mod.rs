@@ -15,6 +15,8 @@
 
 mod directory;
 mod facts;
+mod kmsg;
+mod life;
 mod logs;
 #[cfg(any(feature = "cadvisor", feature = "docker"))]
 mod runtime;
