@@ -18,8 +18,11 @@ mod facts;
 mod kmsg;
 mod life;
 mod logs;
+mod network;
+mod process;
 #[cfg(any(feature = "cadvisor", feature = "docker"))]
 mod runtime;
+mod sockets;
 mod users;
 
 #[allow(unused_imports)]
