@@ -122,7 +122,7 @@ mod text;
 mod warnings;
 #[cfg(feature = "linux")]
 #[allow(dead_code)]
-mod who;
+pub mod who;
 
 #[cfg(feature = "linux")]
 pub use background::SamplerGuard;

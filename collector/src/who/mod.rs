@@ -20,10 +20,14 @@ mod life;
 mod logs;
 mod network;
 mod process;
+mod ps;
 #[cfg(any(feature = "cadvisor", feature = "docker"))]
 mod runtime;
+mod scan;
 mod sockets;
+mod tasks;
 mod users;
 
 #[allow(unused_imports)]
 pub(crate) use directory::{Directory, Known};
+pub use ps::{Process, processes, processes_of};
