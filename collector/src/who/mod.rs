@@ -14,6 +14,7 @@
 //! gives one warning and is passed over.
 
 mod directory;
+mod disk;
 mod facts;
 mod kmsg;
 mod life;
@@ -27,6 +28,7 @@ mod scan;
 mod sockets;
 mod tasks;
 mod users;
+mod walk;
 
 #[allow(unused_imports)]
 pub(crate) use directory::{Directory, Known};
