@@ -6,6 +6,8 @@ use std::sync::Arc;
 
 use stripchart_core::Timestamp;
 
+#[cfg(feature = "docker")]
+use super::engine::Engine;
 use super::facts::Facts;
 use super::logs::{self, Logs, PodName};
 #[cfg(any(feature = "cadvisor", feature = "docker"))]
@@ -47,6 +49,8 @@ struct Runtimes {
     envs: Vec<Box<str>>,
     users: Users,
     mounts: Mounts,
+    #[cfg(feature = "docker")]
+    engine: Option<Engine>,
 }
 
 /// What is known of a cgroup, kept by whoever follows it.
@@ -93,11 +97,21 @@ impl Directory {
         self.runtimes.envs = names.to_vec();
     }
 
+    /// Asks Docker through `socket` about what its files do not tell.
+    #[cfg(feature = "docker")]
+    pub(crate) fn ask_docker(&mut self, socket: &Path) {
+        self.runtimes.engine = Some(Engine::new(socket));
+    }
+
     /// Before each round of lookups: the host was booted at `booted`.
     pub(crate) fn begin(&mut self, booted: Option<Timestamp>) {
         self.booted = booted.or(self.booted);
         #[cfg(any(feature = "cadvisor", feature = "docker"))]
         self.runtimes.mounts.forget();
+        #[cfg(feature = "docker")]
+        if let Some(engine) = &mut self.runtimes.engine {
+            engine.begin();
+        }
     }
 
     /// Looks up the cgroup at `path`, whose folder is `folder`, unless `known` says that there is nothing to be found (or
@@ -203,8 +217,8 @@ impl Directory {
         now: Timestamp,
         warnings: &mut Warnings,
     ) -> Option<(Facts, Found)> {
-        if let Some(facts) = self.ask_runtime(id, identity, warnings) {
-            return Some((facts, Found::All));
+        if let Some((facts, found)) = self.ask_runtime(id, identity, now, warnings) {
+            return Some((facts, found));
         }
         let container = self.logs.container(&self.roots.rootfs, id, now)?;
         let facts = Facts {
@@ -221,17 +235,38 @@ impl Directory {
         &mut self,
         id: &str,
         identity: &Identity<'_>,
+        #[cfg_attr(not(feature = "docker"), expect(unused_variables, reason = "for the socket"))]
+        now: Timestamp,
         warnings: &mut Warnings,
-    ) -> Option<Facts> {
-        let Runtimes { envs, users, mounts } = &mut self.runtimes;
-        let user = identity.user.and_then(|user| users.get(&self.roots.rootfs, user));
+    ) -> Option<(Facts, Found)> {
+        let runtimes = &mut self.runtimes;
+        let user = identity.user.and_then(|user| runtimes.users.get(&self.roots.rootfs, user));
         let home = user.map(|user| &*user.home);
-        Search { roots: &self.roots, id, identity, home, envs, mounts, warnings }.find()
+        let (envs, mounts) = (&*runtimes.envs, &mut runtimes.mounts);
+        let mut search = Search { roots: &self.roots, id, identity, home, envs, mounts, warnings };
+        if let Some(facts) = search.find() {
+            return Some((facts, Found::All));
+        }
+        #[cfg(feature = "docker")]
+        if matches!(identity.runtime, None | Some(Runtime::Docker))
+            && let Some(engine) = &mut runtimes.engine
+        {
+            let (facts, all) = engine.ask(&mut search, now)?;
+            return Some((facts, if all { Found::All } else { Found::Some }));
+        }
+        None
     }
 
     /// Runtimes' files are JSON, which this build cannot read.
     #[cfg(not(any(feature = "cadvisor", feature = "docker")))]
-    fn ask_runtime(&self, _: &str, _: &Identity<'_>, _: &mut Warnings) -> Option<Facts> {
+    #[expect(clippy::unused_self, reason = "what the other build has")]
+    fn ask_runtime(
+        &self,
+        _: &str,
+        _: &Identity<'_>,
+        _: Timestamp,
+        _: &mut Warnings,
+    ) -> Option<(Facts, Found)> {
         None
     }
 

@@ -200,31 +200,32 @@ impl Disk {
     fn filesystem(&mut self, path: &Path, layer: Size, logs: Size) -> FilesystemSample {
         let here = self.roots.mount_point(path);
         let usage = statvfs(&here).unwrap_or_default();
-        let (device, kind, number) = self.device(path).unwrap_or_default();
-        let [major, minor] = [number.0, number.1].map(|n| u32::try_from(n).unwrap_or(0));
-        FilesystemSample {
-            device,
-            kind,
-            major,
-            minor,
+        let mut filesystem = FilesystemSample {
             capacity: usage.total_bytes,
             available: usage.available_bytes,
             usage: layer.bytes.saturating_add(logs.bytes),
             base_usage: layer.bytes,
             inodes: Some(layer.inodes.saturating_add(logs.inodes)),
             ..FilesystemSample::default()
-        }
+        };
+        self.add_device(path, &mut filesystem);
+        filesystem
     }
 
-    /// What is mounted where `path` of the host is: source, type and number.
-    fn device(&mut self, path: &Path) -> Option<(Box<str>, Box<str>, (u64, u64))> {
-        let file = open(&self.roots.mountinfo()).ok()?;
-        let text = self.buffer.fill(&file, false).ok()?;
-        let mounts = MountInfo::parse(text).ok()?;
+    /// Adds what is mounted where `path` of the host is.
+    fn add_device(&mut self, path: &Path, to: &mut FilesystemSample) {
+        let Ok(file) = open(&self.roots.mountinfo()) else { return };
+        let Ok(text) = self.buffer.fill(&file, false) else { return };
+        let Ok(mounts) = MountInfo::parse(text) else { return };
         let above = mounts.iter().filter(|mount| path.starts_with(&mount.mount_point));
         // Of several at one place the last hides the others.
-        let mount = above.max_by_key(|mount| mount.mount_point.as_os_str().len())?;
-        Some((mount.source.to_string_lossy().into(), mount.fs_type.into(), mount.device))
+        let Some(mount) = above.max_by_key(|mount| mount.mount_point.as_os_str().len()) else {
+            return;
+        };
+        to.device = mount.source.to_string_lossy().into();
+        to.kind = mount.fs_type.into();
+        to.major = u32::try_from(mount.device.0).unwrap_or(0);
+        to.minor = u32::try_from(mount.device.1).unwrap_or(0);
     }
 }
 

@@ -15,6 +15,8 @@
 
 mod directory;
 mod disk;
+#[cfg(feature = "docker")]
+mod engine;
 mod facts;
 mod kmsg;
 mod life;
