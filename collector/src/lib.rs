@@ -120,6 +120,9 @@ pub mod sys;
 mod text;
 #[cfg(feature = "linux")]
 mod warnings;
+#[cfg(feature = "linux")]
+#[allow(dead_code)]
+pub mod who;
 
 #[cfg(feature = "linux")]
 pub use background::{SamplerGuard, SamplerHandle};
