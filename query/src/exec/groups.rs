@@ -177,10 +177,14 @@ fn stored(
     if let Some(cancel) = budget.cancel() {
         view = view.cancelled_by(cancel);
     }
-    if matches!(filter, TagFilter::All) && budget.limits().max_series.is_some() {
+    if matches!(filter, TagFilter::All) {
         // Counting mostly costs less than listing what is too much anyway.
-        let count = view.series_count(name).map_err(QueryError::storage)?;
-        budget.series_expected(count)?;
+        let least = view.series_at_least(name).map_err(QueryError::storage)?;
+        budget.memory_expected(least.saturating_mul(INPUT_BYTES))?;
+        if budget.limits().max_series.is_some() {
+            budget.series_expected(least)?;
+            budget.series_expected(view.series_count(name).map_err(QueryError::storage)?)?;
+        }
     }
     let found = view.series(name, &filter).map_err(QueryError::storage)?;
     let rolled = match rolled {
