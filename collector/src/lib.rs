@@ -91,6 +91,8 @@
 
 #[cfg(feature = "linux")]
 mod background;
+#[cfg(feature = "cadvisor")]
+pub mod cadvisor;
 pub mod cgroup;
 #[cfg(feature = "linux")]
 mod descriptors;

@@ -92,15 +92,32 @@ const VERSIONS: [(&str, &[&str]); 6] = [
     (
         "v2.0",
         &[
-            "appmetrics", "attributes", "events", "machine", "ps", "spec", "stats", "storage",
-            "summary", "version",
+            "appmetrics",
+            "attributes",
+            "events",
+            "machine",
+            "ps",
+            "spec",
+            "stats",
+            "storage",
+            "summary",
+            "version",
         ],
     ),
     (
         "v2.1",
         &[
-            "appmetrics", "attributes", "events", "machine", "machinestats", "ps", "spec", "stats",
-            "storage", "summary", "version",
+            "appmetrics",
+            "attributes",
+            "events",
+            "machine",
+            "machinestats",
+            "ps",
+            "spec",
+            "stats",
+            "storage",
+            "summary",
+            "version",
         ],
     ),
 ];
@@ -178,12 +195,7 @@ impl CadvisorApi {
     }
 
     /// What follows `/api/`.
-    fn answer_api(
-        &self,
-        rest: &str,
-        request: &Request<Bytes>,
-        now: Timestamp,
-    ) -> Option<Answer> {
+    fn answer_api(&self, rest: &str, request: &Request<Bytes>, now: Timestamp) -> Option<Answer> {
         let (version, rest) = rest.split_once('/').unwrap_or((rest, ""));
         if matches!(version, "v1" | "v2") {
             return None;

@@ -31,7 +31,8 @@ impl Query {
 
 /// `%41` to `A`; what is no such reference stays, what is no UTF-8 is replaced.
 pub(super) fn decoded(text: &str) -> String {
-    let digit = |byte: &u8| char::from(*byte).to_digit(16).and_then(|digit| u8::try_from(digit).ok());
+    let digit =
+        |byte: &u8| char::from(*byte).to_digit(16).and_then(|digit| u8::try_from(digit).ok());
     let bytes = text.as_bytes();
     let mut out = Vec::with_capacity(bytes.len());
     let mut at = 0;
@@ -133,11 +134,17 @@ impl Options {
             Some(text) => match text.parse::<i64>() {
                 Ok(-1) => None,
                 Ok(count) if count >= 0 => Some(usize::try_from(count).unwrap_or(usize::MAX)),
-                _ => return Err(format!("failed to parse 'count' option: {text:?}: expected -1 or more")),
+                _ => {
+                    return Err(format!(
+                        "failed to parse 'count' option: {text:?}: expected -1 or more"
+                    ));
+                }
             },
         };
         if let Some(age) = query.get("max_age").filter(|age| !is_go_duration(age)) {
-            return Err(format!("failed to parse 'max_age' option: expected a duration as 10s, found {age:?}"));
+            return Err(format!(
+                "failed to parse 'max_age' option: expected a duration as 10s, found {age:?}"
+            ));
         }
         Ok(Options {
             id_type,
@@ -189,7 +196,9 @@ mod tests {
         assert_eq!(window("").unwrap().count, Some(60));
         assert_eq!(window("{}").unwrap().count, Some(60));
         assert_eq!(window(r#"{"num_stats":-1,"num_samples":3}"#).unwrap().count, None);
-        let some = window(r#"{"num_stats":2,"start":"2023-11-14T23:13:20+01:00","end":"0001-01-01T00:00:00Z"}"#);
+        let some = window(
+            r#"{"num_stats":2,"start":"2023-11-14T23:13:20+01:00","end":"0001-01-01T00:00:00Z"}"#,
+        );
         let some = some.unwrap();
         assert_eq!((some.count, some.end), (Some(2), None));
         assert_eq!(some.start, Some(Timestamp::from_secs(1_700_000_000)));
@@ -208,7 +217,10 @@ mod tests {
     fn options_of_version_2() {
         let options = |text: &str| Options::parse(&Query::parse(text));
         let plain = options("").unwrap();
-        assert_eq!((plain.id_type, plain.window.count, plain.recursive), (IdType::Name, Some(64), false));
+        assert_eq!(
+            (plain.id_type, plain.window.count, plain.recursive),
+            (IdType::Name, Some(64), false)
+        );
         let all = options("type=docker&count=-1&recursive=True&max_age=1m0.5s").unwrap();
         assert_eq!((all.id_type, all.window.count, all.recursive), (IdType::Docker, None, true));
         for text in ["type=pod", "count=-2", "count=x", "max_age=soon", "max_age=5", "max_age=s"] {

@@ -56,7 +56,8 @@ impl CadvisorApi {
         paths: Vec<Arc<str>>,
         mut write: impl FnMut(&mut Json, Subject<'_>) + Send + 'static,
     ) -> Answer {
-        let write = move |json: &mut Json, subject: Subject<'_>, _: &Containers| write(json, subject);
+        let write =
+            move |json: &mut Json, subject: Subject<'_>, _: &Containers| write(json, subject);
         Ok(json_of(Body::listing(Listing::new(&self.node, paths, Shape::Map, write))))
     }
 
@@ -141,10 +142,9 @@ impl CadvisorApi {
             [path] => Arc::clone(path),
             _ => return Err(format!("expected the name of one container, found {name:?}")),
         };
-        let machine = self.node.machine();
-        let processes = ps::list(&self.roots, machine.memory_bytes, &path, now)?;
+        let processes = ps::list(&self.roots, &path, now);
         let mut json = Json::new();
-        json.slice(&processes, |json, process| process.write(json));
+        json.slice(&processes, |json, process| ps::write(json, process, &*path == "/"));
         Ok(json_response(json))
     }
 }
