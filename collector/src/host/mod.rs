@@ -3,6 +3,7 @@
 mod cpu;
 mod disk;
 mod diskio;
+mod guard;
 mod mem;
 mod net;
 mod pressure;
