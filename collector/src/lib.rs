@@ -91,6 +91,8 @@
 //! Siblings: `stripchart-storage` keeps what is sampled, `stripchart-query` asks, `stripchart-render` draws.
 
 #[cfg(feature = "linux")]
+mod attr;
+#[cfg(feature = "linux")]
 mod background;
 pub mod cgroup;
 #[cfg(feature = "linux")]
@@ -107,6 +109,8 @@ mod host;
 #[cfg(feature = "kubernetes")]
 pub mod kubelet;
 #[cfg(feature = "linux")]
+pub mod machine;
+#[cfg(feature = "linux")]
 pub mod node;
 pub mod proc;
 pub mod rate;
@@ -119,6 +123,7 @@ mod schedule;
 mod settings;
 #[cfg(feature = "linux")]
 pub mod sys;
+pub mod sysfs;
 mod text;
 #[cfg(feature = "linux")]
 mod warnings;
