@@ -17,6 +17,8 @@ use std::collections::BTreeSet;
 
 use stripchart_core::Timestamp;
 
+pub(crate) use devices::NO_INTERFACES;
+
 use crate::attr::Attrs;
 use crate::file::Buffer;
 use crate::node::MachineInfo;
