@@ -76,8 +76,8 @@ files! {
     V1CpuacctPercpu = Controller::Cpuacct as usize, "cpuacct.usage_percpu", Busy;
     V1CpuStat = Controller::Cpu as usize, "cpu.stat", Busy;
     V1CpuShares = Controller::Cpu as usize, "cpu.shares", Never;
-    V1CfsQuota = Controller::Cpu as usize, "cpu.cfs_quota_us", Never;
-    V1CfsPeriod = Controller::Cpu as usize, "cpu.cfs_period_us", Never;
+    V1CfsQuota = Controller::Cpu as usize, "cpu.cfs_quota_us", Busy;
+    V1CfsPeriod = Controller::Cpu as usize, "cpu.cfs_period_us", Busy;
     V1CfsBurst = Controller::Cpu as usize, "cpu.cfs_burst_us", Never;
     V1MemoryUsage = Controller::Memory as usize, "memory.usage_in_bytes", Probe;
     V1MemoryStat = Controller::Memory as usize, "memory.stat", Busy;
@@ -85,7 +85,7 @@ files! {
     V1MemoryFailcnt = Controller::Memory as usize, "memory.failcnt", Busy;
     V1MemoryOomControl = Controller::Memory as usize, "memory.oom_control", Busy;
     V1MemoryKernel = Controller::Memory as usize, "memory.kmem.usage_in_bytes", Busy;
-    V1MemoryLimit = Controller::Memory as usize, "memory.limit_in_bytes", Never;
+    V1MemoryLimit = Controller::Memory as usize, "memory.limit_in_bytes", Busy;
     V1MemorySwapLimit = Controller::Memory as usize, "memory.memsw.limit_in_bytes", Never;
     V1MemorySoftLimit = Controller::Memory as usize, "memory.soft_limit_in_bytes", Never;
     V1MemoryNuma = Controller::Memory as usize, "memory.numa_stat", Never;
@@ -98,7 +98,7 @@ files! {
     V1OwnIoBytes = Controller::Blkio as usize, "blkio.throttle.io_service_bytes", Busy;
     V1OwnIos = Controller::Blkio as usize, "blkio.throttle.io_serviced", Busy;
     V1PidsCurrent = Controller::Pids as usize, "pids.current", Busy;
-    V1PidsMax = Controller::Pids as usize, "pids.max", Never;
+    V1PidsMax = Controller::Pids as usize, "pids.max", Busy;
     V1PidsPeak = Controller::Pids as usize, "pids.peak", Never;
     V1PidsEvents = Controller::Pids as usize, "pids.events", Never;
     V1Cpus = Controller::Cpuset as usize, "cpuset.cpus", Never;
@@ -108,7 +108,7 @@ files! {
     V1Misc = Controller::Misc as usize, "misc.current", Never;
     V1MiscEvents = Controller::Misc as usize, "misc.events", Never;
     CpuStat = UNIFIED, "cpu.stat", Probe;
-    CpuMax = UNIFIED, "cpu.max", Never;
+    CpuMax = UNIFIED, "cpu.max", Busy;
     CpuBurst = UNIFIED, "cpu.max.burst", Never;
     CpuWeight = UNIFIED, "cpu.weight", Never;
     CpuPressure = UNIFIED, "cpu.pressure", Busy;
@@ -124,7 +124,7 @@ files! {
     MemorySwapEvents = UNIFIED, "memory.swap.events", Never;
     MemoryPressure = UNIFIED, "memory.pressure", Busy;
     MemoryNuma = UNIFIED, "memory.numa_stat", Never;
-    MemoryMax = UNIFIED, "memory.max", Never;
+    MemoryMax = UNIFIED, "memory.max", Busy;
     MemoryHigh = UNIFIED, "memory.high", Never;
     MemoryLow = UNIFIED, "memory.low", Never;
     MemoryMin = UNIFIED, "memory.min", Never;
@@ -134,7 +134,7 @@ files! {
     IoStat = UNIFIED, "io.stat", Probe;
     IoPressure = UNIFIED, "io.pressure", Busy;
     PidsCurrent = UNIFIED, "pids.current", Busy;
-    PidsMax = UNIFIED, "pids.max", Never;
+    PidsMax = UNIFIED, "pids.max", Busy;
     PidsPeak = UNIFIED, "pids.peak", Busy;
     PidsEvents = UNIFIED, "pids.events", Never;
     Rdma = UNIFIED, "rdma.current", Never;

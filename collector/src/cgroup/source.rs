@@ -31,7 +31,7 @@ const LEAVES_WITHIN: Duration = Duration::from_secs(10);
 /// How often an idle cgroup is asked for its memory.
 const MEMORY_WITHIN: Duration = Duration::from_secs(5);
 
-/// Of an idle cgroup what is looked at now and then is so every so many times only.
+/// What seldom changes is looked at every so many times that a cgroup is read whole.
 const REST_EVERY: u64 = 5;
 
 /// Samples in which nothing happened before a cgroup is looked at less often.
@@ -121,7 +121,7 @@ pub(crate) struct Group {
     pub(crate) fresh: bool,
     /// Whether limits were, too.
     pub(crate) whole: bool,
-    /// Whether anything happened since it was read in every respect.
+    /// Whether anything happened since it was read whole.
     active: bool,
     /// Which cgroup it is, of all there ever were; and the one above it, 0 if that is none.
     id: u64,
@@ -171,7 +171,7 @@ impl Group {
             return Depth::All;
         }
         if turn.is_multiple_of(cadence.whole) {
-            let rest = self.active || (turn / cadence.whole).is_multiple_of(REST_EVERY);
+            let rest = (turn / cadence.whole).is_multiple_of(REST_EVERY);
             return if rest { Depth::All } else { Depth::Counts };
         }
         if self.quiet >= IDLE_AFTER && !turn.is_multiple_of(cadence.memory) {
@@ -273,7 +273,7 @@ impl Cgroups {
                     present: group.inodes.map(|inode| inode != 0),
                     gone: false,
                 };
-                read(&mut reader, &mut group.facts.known, depth, machine)
+                read(&mut reader, &mut group.facts.known, depth, group.active, machine)
             };
             match outcome {
                 Outcome::Gone => {
@@ -283,7 +283,7 @@ impl Cgroups {
                 Outcome::Quiet => drop(self.still.insert(group.id)),
                 Outcome::Busy => {}
             }
-            group.active = depth != Depth::All && group.active || outcome == Outcome::Busy;
+            group.active = (group.active && !group.whole) || outcome == Outcome::Busy;
             group.facts.known.sample.at = now;
             group.fresh = true;
             group.plan(outcome, self.samples, self.cadence.idle);

@@ -4,11 +4,12 @@
 //! every sample    processor time and memory in use: 2 reads         did anything happen?
 //!                 version 2: I/O, too, which comes late
 //! if so           all else that is counted: some 10 reads
-//! now and then    that in any case, and the limits that are changed at times
-//!                 other limits, huge pages, memory nodes, adapters; of idle cgroups more seldom still
+//! now and then    that in any case, and the limits that are changed at times; of busy cgroups rare events, too
+//! seldom          weights, other limits, huge pages, memory nodes, adapters
 //! ```
 //!
-//! What is read now and then is opened, read and closed, which costs five times as much.
+//! What is read seldom is opened, read and closed, which costs five times as much. Under version 1 what only a limit can
+//! bring about is read where there is one: throttling, and failures to get memory.
 //!
 //! A sample is written over the one before, in its memory: whatever is not read keeps its value, which is right as long as
 //! nothing happened in the cgroup. If the cgroup vanishes while it is read, the sample is half old and half new and is of no
@@ -37,7 +38,7 @@ pub(crate) enum Depth {
     /// What cannot have changed while the cgroup used no processor time and its memory is as it was is left as it is,
     /// limits in any case.
     Changes,
-    /// All that is counted, and the main limits.
+    /// All that is counted, and the main limits; events that are rare, if anything happened.
     Counts,
     /// Everything.
     All,
@@ -100,11 +101,12 @@ pub(crate) enum Outcome {
     Busy,
 }
 
-/// Reads a cgroup over what is known of it from before.
+/// Reads a cgroup over what is known of it from before; `active` tells whether anything happened in it lately.
 pub(crate) fn read(
     reader: &mut GroupReader<'_>,
     known: &mut Known,
     depth: Depth,
+    active: bool,
     machine: Machine<'_>,
 ) -> Outcome {
     let versions = Versions::of(reader);
@@ -119,8 +121,12 @@ pub(crate) fn read(
     let quiet = idle && before.1 == sample.memory.usage && !is_pressed(sample);
     let counts = !quiet || depth >= Depth::Counts;
     if counts {
-        cpu::rest(reader, versions, &mut sample.cpu, machine);
-        memory::rest(reader, versions, &mut sample.memory, machine);
+        let whole = depth >= Depth::Counts;
+        let limited = |limit: Option<u64>| whole || limit.is_some();
+        let quota = limited(spec.cpu.as_ref().and_then(|cpu| cpu.quota_usec));
+        cpu::rest(reader, versions, &mut sample.cpu, quota, machine);
+        let limit = limited(spec.memory.as_ref().and_then(|memory| memory.limit));
+        memory::rest(reader, versions, &mut sample.memory, limit, machine);
         sample.oom_kills = sample.memory.oom_kills;
         let file = if versions.pids_v1 { FileId::V1PidsCurrent } else { FileId::PidsCurrent };
         sample.pids.current = value(reader, file);
@@ -144,6 +150,9 @@ pub(crate) fn read(
     }
     if depth >= Depth::Counts {
         spec::main(reader, versions, sample, spec);
+        if active || depth == Depth::All {
+            other::events(reader, versions, sample);
+        }
     }
     if depth == Depth::All {
         other::read(reader, versions, sample, machine);

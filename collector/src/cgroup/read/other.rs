@@ -67,30 +67,42 @@ fn size_name(kib: u64) -> String {
     }
 }
 
-pub(super) fn read(
+/// Reads events that are rare, and the state of the cgroup.
+pub(super) fn events(
     reader: &mut GroupReader<'_>,
     versions: Versions,
     sample: &mut ContainerSample,
-    machine: Machine<'_>,
 ) {
-    memory::now_and_then(reader, versions, &mut sample.memory, machine);
-    hugetlb(reader, sample, machine);
-    rdma(reader, sample);
-    misc(reader, sample);
+    memory::events(reader, versions, &mut sample.memory);
     let [peak, events] = match versions.pids_v1 {
         true => [FileId::V1PidsPeak, FileId::V1PidsEvents],
         false => [FileId::PidsPeak, FileId::PidsEvents],
     };
     sample.pids.peak = value(reader, peak);
     sample.pids.refused = reader.get(events, MaxEvents::parse).and_then(|events| events.max);
+    if versions.unified {
+        let events = reader.get(FileId::CgroupEvents, CgroupEvents::parse).unwrap_or_default();
+        sample.cgroup.populated = events.populated.map(|populated| populated != 0);
+        sample.cgroup.frozen = events.frozen.map(|frozen| frozen != 0);
+    }
+}
+
+/// Reads the rest.
+pub(super) fn read(
+    reader: &mut GroupReader<'_>,
+    versions: Versions,
+    sample: &mut ContainerSample,
+    machine: Machine<'_>,
+) {
+    memory::numa(reader, versions, &mut sample.memory, machine);
+    hugetlb(reader, sample, machine);
+    rdma(reader, sample);
+    misc(reader, sample);
     sample.cpuset_memory_migrate = value(reader, FileId::V1MemoryMigrate);
     if versions.unified {
         let stat = reader.get(FileId::CgroupStat, CgroupStat::parse).unwrap_or_default();
-        let events = reader.get(FileId::CgroupEvents, CgroupEvents::parse).unwrap_or_default();
         sample.cgroup.descendants = stat.nr_descendants;
         sample.cgroup.dying_descendants = stat.nr_dying_descendants;
-        sample.cgroup.populated = events.populated.map(|populated| populated != 0);
-        sample.cgroup.frozen = events.frozen.map(|frozen| frozen != 0);
     }
 }
 
