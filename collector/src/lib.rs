@@ -123,9 +123,12 @@ pub mod sys;
 mod text;
 #[cfg(feature = "linux")]
 mod warnings;
+#[cfg(feature = "linux")]
+#[allow(dead_code)]
+pub mod who;
 
 #[cfg(feature = "linux")]
-pub use background::SamplerGuard;
+pub use background::{SamplerGuard, SamplerHandle};
 pub use error::{ParseError, Warning};
 #[cfg(feature = "kubernetes")]
 pub use heapster::{ClusterSampler, ClusterSamplerBuilder, ClusterSamplerGuard, ClusterWarning};

@@ -69,6 +69,8 @@ pub struct SamplerStats {
     pub rows: u64,
     /// The instant of the last one.
     pub last_sample: Option<Timestamp>,
+    /// When cgroups were last read for the node alone, between samples.
+    pub last_refresh: Option<Timestamp>,
     /// Ticks skipped because a sample took longer than the interval, or the caller came late.
     pub missed_ticks: u64,
     /// Cgroups in the last sample.
@@ -147,7 +149,8 @@ impl Sampler {
             rate::elapsed_ns(u64::try_from(now.since(then)).ok(), by_uptime)
         });
         if let Some(cgroups) = &mut self.cgroups {
-            cgroups.collect(&mut cx, &self.host);
+            cgroups.look(&mut cx, &self.host, now, false);
+            cgroups.add_rows(&mut cx);
             self.stats.cgroups = cgroups.len() as u64;
         }
         self.stats.samples += 1;
@@ -155,6 +158,33 @@ impl Sampler {
         self.stats.last_sample = Some(at);
         self.stats.warnings = self.warnings.count();
         &self.batch
+    }
+
+    /// Reads the cgroups at `now` for the [node](SamplerBuilder::node) alone: all of them, idle ones included, without
+    /// writing a row. For those who must answer with something fresher than the last sample; a spawned sampler does it for
+    /// a [`SamplerHandle`](crate::SamplerHandle).
+    ///
+    /// Before the first sample this is one.
+    pub fn refresh(&mut self, now: Timestamp) {
+        if self.stats.samples == 0 {
+            self.sample(now);
+            return;
+        }
+        let Some(cgroups) = &mut self.cgroups else { return };
+        let mut cx = Context {
+            at: now,
+            elapsed_ns: None,
+            uptime_ns: None,
+            host: &self.host_name,
+            cpus: 0,
+            buffer: &mut self.buffer,
+            batch: &mut self.batch,
+            warnings: &mut self.warnings,
+        };
+        cgroups.look(&mut cx, &self.host, now, true);
+        self.stats.cgroups = cgroups.len() as u64;
+        self.stats.last_refresh = Some(now);
+        self.stats.warnings = self.warnings.count();
     }
 
     /// Empties the batch; forgets its series, too, once most of them are of cgroups and devices that are gone.

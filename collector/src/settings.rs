@@ -1,8 +1,9 @@
 //! What a sampler is told to do.
 
+use std::sync::Arc;
 use std::time::Duration;
 
-use crate::{Roots, Sampler};
+use crate::{Node, Roots, Sampler};
 
 /// Shortest interval: below it the ticks of `/proc/stat`, of 10 ms, make every percentage noise.
 const INTERVAL_MIN: Duration = Duration::from_millis(10);
@@ -28,6 +29,12 @@ pub(crate) struct Settings {
     pub(crate) cgroups: bool,
     pub(crate) cgroups_max: usize,
     pub(crate) descriptors_max: Option<usize>,
+    pub(crate) node: Option<Arc<Node>>,
+    pub(crate) samples_kept: usize,
+    pub(crate) full_interval: Duration,
+    pub(crate) idle_interval_max: Option<Duration>,
+    pub(crate) container_per_cpu: bool,
+    pub(crate) container_numa: bool,
 }
 
 /// Sets up a [`Sampler`]; made by [`Sampler::builder`].
@@ -48,6 +55,12 @@ impl Default for SamplerBuilder {
             cgroups: true,
             cgroups_max: 4096,
             descriptors_max: None,
+            node: None,
+            samples_kept: 60,
+            full_interval: Duration::from_secs(60),
+            idle_interval_max: None,
+            container_per_cpu: false,
+            container_numa: false,
         })
     }
 }
@@ -113,6 +126,55 @@ impl SamplerBuilder {
     /// processor time. A cgroup has about a dozen files.
     pub fn descriptors_max(mut self, count: usize) -> Self {
         self.0.descriptors_max = Some(count);
+        self
+    }
+
+    /// Keeps `node` up to date beside the rows: containers with their limits and latest samples, and what happened to them.
+    ///
+    /// A node belongs to one sampler at a time. It is filled once for each sample, in one go.
+    pub fn node(mut self, node: Arc<Node>) -> Self {
+        self.0.node = Some(node);
+        self
+    }
+
+    /// How many samples of each container [`SamplerBuilder::node`] keeps; default 60, at least one.
+    ///
+    /// A sample is about two kilobytes.
+    pub fn samples_kept(mut self, count: usize) -> Self {
+        self.0.samples_kept = count.max(1);
+        self
+    }
+
+    /// How often limits of cgroups are looked at, and how often cgroups are read in full in which nothing happens; default
+    /// a minute.
+    ///
+    /// In between a cgroup that used no processor time, and whose memory is as it was, costs two reads instead of a dozen.
+    /// Cgroups have their turns in different samples.
+    pub fn full_interval(mut self, interval: Duration) -> Self {
+        self.0.full_interval = interval;
+        self
+    }
+
+    /// Lets cgroups in which nothing happens be looked at less and less often, down to once in this time; default as often
+    /// as the others.
+    ///
+    /// In the samples between they have no rows, and nothing new in the [node](SamplerBuilder::node). Once something
+    /// happened they are looked at in each sample again.
+    pub fn idle_interval_max(mut self, interval: Duration) -> Self {
+        self.0.idle_interval_max = Some(interval);
+        self
+    }
+
+    /// Whether there are rows `container_cpu_core` with the time on each processor, where version 1 accounts for it;
+    /// default no, since there are as many as cgroups times processors.
+    pub fn container_per_cpu(mut self, wanted: bool) -> Self {
+        self.0.container_per_cpu = wanted;
+        self
+    }
+
+    /// Whether the memory of cgroups on each memory node is read, and rows `container_memory_numa` are written; default no.
+    pub fn container_numa(mut self, wanted: bool) -> Self {
+        self.0.container_numa = wanted;
         self
     }
 

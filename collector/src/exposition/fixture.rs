@@ -103,6 +103,7 @@ fn spec() -> ContainerSpec {
             reservation: None,
             high: None,
             low: None,
+            ..MemorySpec::default()
         }),
         has_pids: true,
         pids_limit: Some(100),
@@ -156,7 +157,8 @@ pub(crate) fn sample(at: Timestamp, seed: u64, more: u64) -> ContainerSample {
     let ulimits = vec![Ulimit { name: "max_open_files", soft: 1024, hard: -1 }];
     sample.processes = Some(ProcessesSample { processes: 3, fds: 30, sockets: 5, ulimits });
     let page_size = "2MB".into();
-    sample.hugetlb = vec![HugetlbSample { page_size, usage: 0, peak: Some(1), failcnt: 0 }];
+    sample.hugetlb =
+        vec![HugetlbSample { page_size, usage: 0, peak: Some(1), ..HugetlbSample::default() }];
     sample.network = Some(network());
     sample.filesystems = filesystems();
     sample

@@ -250,11 +250,13 @@ fn write_escaped(out: &mut String, text: &str, quotes: bool) {
 /// jobs.sample(&job, &[(STATE, "waiting")], 3_u64);
 /// jobs.sample(&job, &[(STATE, "running")], 1_u64);
 /// assert_eq!(
-///     writer.finish(),
-///     "# HELP app_jobs Jobs by state.\n\
-///      # TYPE app_jobs gauge\n\
-///      app_jobs{queue=\"mail\",state=\"waiting\"} 3\n\
-///      app_jobs{queue=\"mail\",state=\"running\"} 1\n"
+///     writer.finish().lines().collect::<Vec<_>>(),
+///     [
+///         "# HELP app_jobs Jobs by state.",
+///         "# TYPE app_jobs gauge",
+///         "app_jobs{queue=\"mail\",state=\"waiting\"} 3",
+///         "app_jobs{queue=\"mail\",state=\"running\"} 1",
+///     ]
 /// );
 /// # Ok::<(), stripchart_collector::exposition::ExpositionError>(())
 /// ```

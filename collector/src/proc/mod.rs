@@ -8,6 +8,7 @@ mod loadavg;
 mod meminfo;
 mod mountinfo;
 mod net_dev;
+pub mod pid;
 mod pressure;
 mod stat;
 mod uptime;
@@ -16,6 +17,8 @@ mod vmstat;
 pub use diskstats::{DiskStat, DiskStats};
 pub use loadavg::LoadAvg;
 pub use meminfo::MemInfo;
+#[cfg(any(feature = "cadvisor", feature = "docker"))]
+pub(crate) use mountinfo::unescape;
 pub use mountinfo::{Mount, MountInfo};
 pub use net_dev::{NetDev, NetDevInterface};
 pub use pressure::{Pressure, PressureLine};
