@@ -80,8 +80,9 @@ fn share(layer: &FilesystemSample, used: u64, at: Timestamp, scope: &Scope<'_>) 
         root.and_then(|root| root.sample.filesystems.iter().find(|fs| fs.device == layer.device));
     let below = of_root.unwrap_or(layer);
     let mut stats = scope.fs(below, Some(used), at);
-    // The inodes that the container uses are not those of all.
+    // The inodes that the container uses are not those of all, nor those in all.
     stats.inodes_used = None;
+    stats.inodes = stats.inodes.filter(|_| stats.inodes_free.is_some());
     if below.capacity == 0 {
         (stats.capacity_bytes, stats.available_bytes) = (None, None);
     }
@@ -92,7 +93,10 @@ fn ephemeral_storage(view: &PodView<'_>, scope: &Scope<'_>) -> Option<FsStats> {
     let layers = || view.containers.iter().filter_map(|(_, seen)| Some((layer(seen)?, *seen)));
     let (first, seen) = layers().next()?;
     let used = layers().map(|(fs, _)| fs.usage).fold(0, u64::saturating_add);
-    Some(share(first, used, seen.sample.at, scope))
+    // A layer's sample counts the inodes in use, of layer and logs.
+    let inodes = layers().filter_map(|(fs, _)| fs.inodes.filter(|_| fs.inodes_free.is_none()));
+    let inodes_used = inodes.reduce(u64::saturating_add);
+    Some(FsStats { inodes_used, ..share(first, used, seen.sample.at, scope) })
 }
 
 /// The part of the pod that has its network, which is none where it uses the host's.

@@ -86,7 +86,9 @@ fn a_pod_is_its_cgroup_its_sandbox_and_its_containers() {
     let rootfs = app.rootfs.as_ref().unwrap();
     assert_eq!((rootfs.used_bytes, rootfs.capacity_bytes), (Some(50), Some(1000)));
     assert_eq!(app.logs.as_ref().unwrap().used_bytes, Some(20));
-    assert_eq!(pod.ephemeral_storage.as_ref().unwrap().used_bytes, Some(70));
+    let storage = pod.ephemeral_storage.as_ref().unwrap();
+    assert_eq!((storage.used_bytes, storage.inodes_used), (Some(70), Some(9)));
+    assert_eq!((storage.inodes, storage.inodes_free), (Some(50), Some(40)));
     assert_eq!(app.swap.as_ref().unwrap().swap_available_bytes, Some((1 << 29) - 4096));
 }
 
