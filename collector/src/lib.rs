@@ -109,7 +109,7 @@ mod file;
 pub mod heapster;
 #[cfg(feature = "linux")]
 mod host;
-#[cfg(feature = "kubernetes")]
+#[cfg(any(feature = "kubernetes", feature = "cadvisor"))]
 pub mod kubelet;
 #[cfg(feature = "linux")]
 pub mod machine;
@@ -139,7 +139,7 @@ pub use background::{SamplerGuard, SamplerHandle};
 pub use error::{ParseError, Warning};
 #[cfg(feature = "kubernetes")]
 pub use heapster::{ClusterSampler, ClusterSamplerBuilder, ClusterSamplerGuard, ClusterWarning};
-#[cfg(feature = "kubernetes")]
+#[cfg(any(feature = "kubernetes", feature = "cadvisor"))]
 pub use kubelet::{Summary, SummarySource};
 #[cfg(feature = "linux")]
 pub use node::Node;
