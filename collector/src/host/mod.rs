@@ -126,7 +126,12 @@ impl Host {
         network.interfaces.clear();
         network.interfaces.extend_from_slice(self.net.interfaces());
         let diskio = &self.diskio;
-        self.disk.filesystems(at, warnings, |number| diskio.counters(number), &mut sample.filesystems);
+        self.disk.filesystems(
+            at,
+            warnings,
+            |number| diskio.counters(number),
+            &mut sample.filesystems,
+        );
     }
 
     /// Counts the changes of the list of mounts.
