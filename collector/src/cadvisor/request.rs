@@ -1,5 +1,7 @@
 //! What requests say: names in paths, options in queries, documents in bodies.
 
+use std::time::Duration;
+
 use chrono::DateTime;
 use stripchart_core::Timestamp;
 
@@ -118,6 +120,8 @@ pub(super) enum IdType {
 pub(super) struct Options {
     pub(super) id_type: IdType,
     pub(super) window: Window,
+    /// How old the newest sample may be.
+    pub(super) max_age: Option<Duration>,
     pub(super) recursive: bool,
 }
 
@@ -141,38 +145,49 @@ impl Options {
                 }
             },
         };
-        if let Some(age) = query.get("max_age").filter(|age| !is_go_duration(age)) {
-            return Err(format!(
-                "failed to parse 'max_age' option: expected a duration as 10s, found {age:?}"
-            ));
-        }
+        let max_age = match query.get("max_age") {
+            None => None,
+            Some(text) => Some(go_duration(text).ok_or_else(|| {
+                format!(
+                    "failed to parse 'max_age' option: expected a duration as 10s, found {text:?}"
+                )
+            })?),
+        };
         Ok(Options {
             id_type,
             window: Window::newest(count),
+            max_age,
             recursive: query.get("recursive").and_then(parse_bool).unwrap_or(false),
         })
     }
 }
 
-/// Whether `text` is a duration as Go writes one: `1h2m3.5s`, `0`, `-5ms`.
-fn is_go_duration(text: &str) -> bool {
+/// A duration as Go writes one: `1h2m3.5s`, `0`; a negative one is none at all.
+fn go_duration(text: &str) -> Option<Duration> {
+    let negative = text.starts_with('-');
     let mut rest = text.strip_prefix(['-', '+']).unwrap_or(text);
     if rest == "0" {
-        return true;
+        return Some(Duration::ZERO);
     }
-    let mut any = false;
+    let mut sum = None;
     while !rest.is_empty() {
         let number = rest.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(rest.len());
         let (digits, after) = rest.split_at(number);
         let unit = after.find(|c: char| c.is_ascii_digit() || c == '.').unwrap_or(after.len());
         let (unit, next) = after.split_at(unit);
-        let number = digits.parse::<f64>().is_ok();
-        if !number || !matches!(unit, "ns" | "us" | "µs" | "μs" | "ms" | "s" | "m" | "h") {
-            return false;
-        }
-        (any, rest) = (true, next);
+        let unit_secs = match unit {
+            "ns" => 1e-9,
+            "us" | "µs" | "μs" => 1e-6,
+            "ms" => 1e-3,
+            "s" => 1.0,
+            "m" => 60.0,
+            "h" => 3600.0,
+            _ => return None,
+        };
+        let part = Duration::try_from_secs_f64(digits.parse::<f64>().ok()? * unit_secs).ok()?;
+        (sum, rest) = (Some(sum.unwrap_or(Duration::ZERO).saturating_add(part)), next);
     }
-    any
+    sum.map(|sum| if negative { Duration::ZERO } else { sum })
 }
 
 #[cfg(test)]
@@ -226,6 +241,9 @@ mod tests {
         for text in ["type=pod", "count=-2", "count=x", "max_age=soon", "max_age=5", "max_age=s"] {
             assert!(options(text).is_err(), "{text}");
         }
+        assert_eq!(all.max_age, Some(Duration::from_millis(60_500)));
+        assert_eq!(go_duration("-1h"), Some(Duration::ZERO));
+        assert_eq!(go_duration("1µs"), Some(Duration::from_micros(1)));
         assert!(options("max_age=0").is_ok() && options("max_age=0s").is_ok());
     }
 }

@@ -1,6 +1,7 @@
 //! Versions 2.0 and 2.1.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use stripchart_core::Timestamp;
 
@@ -9,6 +10,9 @@ use super::model::{self, Containers, Subject};
 use super::reply::{Answer, json_of, json_response};
 use super::request::{Options, Query};
 use super::{Body, CadvisorApi, Json, VERSION, lookup, ps};
+
+/// How long a sampler may take for a sample that somebody waits for.
+const REFRESH_PATIENCE: Duration = Duration::from_secs(5);
 
 impl CadvisorApi {
     pub(super) fn v2(
@@ -20,6 +24,10 @@ impl CadvisorApi {
         now: Timestamp,
     ) -> Answer {
         let options = Options::parse(query)?;
+        if let (Some(max_age), Some(sampler)) = (options.max_age, &self.sampler) {
+            // What is not to be had in time is answered with what there is, which tells its time.
+            sampler.refresh(max_age, REFRESH_PATIENCE);
+        }
         match kind {
             "version" => {
                 let mut json = Json::new();
