@@ -121,7 +121,6 @@ mod text;
 #[cfg(feature = "linux")]
 mod warnings;
 #[cfg(feature = "linux")]
-#[allow(dead_code)]
 pub mod who;
 
 #[cfg(feature = "linux")]
@@ -138,3 +137,5 @@ pub use root::Roots;
 pub use sampler::{Sampler, SamplerStats};
 #[cfg(feature = "linux")]
 pub use settings::SamplerBuilder;
+#[cfg(feature = "linux")]
+pub use who::MetricSet;
