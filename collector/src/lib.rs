@@ -84,6 +84,7 @@
 //!
 //! * `linux` (default): the sampler, with `libc`. Without it only the parsers, which build on any Unix.
 //! * `kubernetes`: the kubelet's Summary model and Heapster's processing of it.
+//! * `cadvisor`: what cAdvisor and the kubelet answer over HTTP about a node: the `exposition` for Prometheus.
 //! * `http`: fetching those documents from kubelets.
 //!
 //! Siblings: `stripchart-storage` keeps what is sampled, `stripchart-query` asks, `stripchart-render` draws.
@@ -96,6 +97,8 @@ mod descriptors;
 #[cfg(any(feature = "linux", feature = "kubernetes"))]
 mod driver;
 mod error;
+#[cfg(feature = "cadvisor")]
+pub mod exposition;
 #[cfg(feature = "linux")]
 mod file;
 #[cfg(feature = "kubernetes")]

@@ -207,7 +207,7 @@ impl JsonText {
             self.open = Some(Open::Head(Arc::clone(head)));
         }
         let pieces = self.pieces(chunk);
-        self.rows(rows, &pieces, &chunk.series);
+        self.rows(chunk.from + rows.start..chunk.from + rows.end, &pieces, &chunk.series);
         self.open_partial = partial;
     }
 
@@ -215,7 +215,7 @@ impl JsonText {
     fn pieces<'c>(&mut self, chunk: &'c Chunk) -> Vec<Piece<'c>> {
         self.fragments.look_at(chunk.tags.as_ref());
         let mut pieces: Vec<Piece<'c>> = Vec::with_capacity(chunk.cells.len());
-        for cells in &chunk.cells {
+        for cells in chunk.cells.iter() {
             match cells {
                 Cells::Values(values, valid) => pieces.push(Piece::Values(values, valid.as_ref())),
                 Cells::Tag(tag) => match pieces.last_mut() {
