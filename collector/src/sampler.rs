@@ -15,6 +15,7 @@ use crate::host::{Context, Host};
 use crate::schedule::Schedule;
 use crate::settings::{SamplerBuilder, Settings};
 use crate::warnings::Warnings;
+use crate::who::Top;
 use crate::{Warning, file, rate};
 
 /// Series that a batch may hold beyond twice those with rows.
@@ -50,6 +51,7 @@ pub struct Sampler {
     host_name: String,
     host: Host,
     cgroups: Option<Cgroups>,
+    top: Top,
     /// When the last sample was taken, by the clock and by the host's uptime in nanoseconds.
     last: Option<(Timestamp, Option<u64>)>,
     buffer: Buffer,
@@ -105,6 +107,7 @@ impl Sampler {
             host_name,
             host: Host::new(&settings.roots, &settings),
             cgroups: settings.cgroups.then(|| Cgroups::new(&settings)),
+            top: Top::new(&settings.roots.proc, settings.top_processes),
             last: None,
             buffer: Buffer::default(),
             batch: Batch::new(),
@@ -153,6 +156,7 @@ impl Sampler {
             cgroups.add_rows(&mut cx);
             self.stats.cgroups = cgroups.len() as u64;
         }
+        self.top.collect(&mut cx, now);
         self.stats.samples += 1;
         self.stats.rows += self.batch.row_count() as u64;
         self.stats.last_sample = Some(at);

@@ -37,6 +37,7 @@ pub(crate) struct Settings {
     pub(crate) container_per_cpu: bool,
     pub(crate) container_numa: bool,
     pub(crate) metrics: MetricSets,
+    pub(crate) top_processes: usize,
     #[cfg(any(feature = "cadvisor", feature = "docker"))]
     pub(crate) container_envs: Vec<Box<str>>,
     #[cfg(feature = "docker")]
@@ -68,6 +69,7 @@ impl Default for SamplerBuilder {
             container_per_cpu: false,
             container_numa: false,
             metrics: MetricSets::default(),
+            top_processes: 0,
             #[cfg(any(feature = "cadvisor", feature = "docker"))]
             container_envs: Vec::new(),
             #[cfg(feature = "docker")]
@@ -192,6 +194,15 @@ impl SamplerBuilder {
     /// Whether `set` is read of containers; [`MetricSet`] says what is by default.
     pub const fn metrics(mut self, set: MetricSet, wanted: bool) -> Self {
         self.0.metrics.set(set, wanted);
+        self
+    }
+
+    /// How many processes of the host are told in rows `process_top`, of those that use most processor time and of those
+    /// that use most memory; default none, at most 100.
+    ///
+    /// All processes are looked at for it, every ten seconds at most, which takes about 10 us for each of them.
+    pub fn top_processes(mut self, count: usize) -> Self {
+        self.0.top_processes = count.min(100);
         self
     }
 

@@ -67,10 +67,11 @@ impl Publisher {
         for (path, group) in groups.iter_mut().filter(|(_, group)| group.fresh) {
             let place = places.find(|(known, _)| Arc::ptr_eq(known, path) || known == &path);
             let Some((_, container)) = place else { break };
-            if std::mem::take(&mut group.renamed) {
+            let renamed = std::mem::take(&mut group.renamed);
+            if renamed {
                 container.about = about(group);
             }
-            if group.whole {
+            if group.whole || renamed {
                 container.spec.clone_from(&group.facts.known.spec);
             }
             container.samples.next_place().refill(&group.facts.known.sample);

@@ -136,8 +136,8 @@ impl Who {
         self.disk.remove(member.number);
     }
 
-    /// Adds to `sample` and `spec` of the cgroup at `path` what its processes and its runtime tell; answers whether it is
-    /// known otherwise than before who it is.
+    /// Adds to `sample` and `spec` of the cgroup at `path` what its processes and its runtime tell; answers whether it
+    /// is known otherwise than before who it is or what is accounted for.
     pub(crate) fn visit(
         &mut self,
         member: &mut Member,
@@ -155,14 +155,14 @@ impl Who {
         let is_container = about.container_id.is_some();
         if is_container || member.root {
             changed |= self.network(member, &about, sample, round);
-            spec.has_network = sample.network.is_some();
+            changed |= set(&mut spec.has_network, sample.network.is_some());
         }
         if self.sets.has(MetricSet::Process) || self.sets.has(MetricSet::Sched) {
             self.processes(member, sample, round);
         }
         if is_container {
             let found = self.disk.found(member.number);
-            spec.has_filesystem = found.is_some();
+            changed |= set(&mut spec.has_filesystem, found.is_some());
             if sample.filesystems.first() != found {
                 sample.filesystems.clear();
                 sample.filesystems.extend(found.cloned());
@@ -219,6 +219,11 @@ impl Who {
             sample.cpu.sched = Some(self.tasks.sched(sched, round.buffer));
         }
     }
+}
+
+/// Sets `flag`; answers whether it was otherwise.
+fn set(flag: &mut bool, to: bool) -> bool {
+    std::mem::replace(flag, to) != to
 }
 
 fn count(oom_kills: &mut HashMap<Box<str>, u64>, kill: &OomKill) {

@@ -31,6 +31,7 @@ mod runtime;
 mod scan;
 mod sockets;
 mod tasks;
+mod top;
 mod users;
 mod walk;
 
@@ -39,3 +40,4 @@ pub(crate) use follow::{Member, Round, Who, folder};
 pub use metric_set::MetricSet;
 pub(crate) use metric_set::MetricSets;
 pub use ps::{Process, processes, processes_of};
+pub(crate) use top::Top;
