@@ -78,7 +78,9 @@
 //! Files of the host are kept open; those of cgroups, too, up to a quarter of the process' limit of open files. In steady
 //! state a cgroup whose processor time and memory did not change costs four short reads; everything is read whole every
 //! sixth sample, limits only then. At most 4096 cgroups ([`SamplerBuilder::cgroups_max`]) and 16 MiB of a file are read.
-//! A network file system whose server is gone blocks whoever asks how full it is: none is asked unless told to.
+//! A network file system whose server is gone blocks whoever asks how full it is, for ever: such are asked by threads that
+//! live as long as there is something to ask, one for each that is stuck and eight in all. The sampler takes the answer
+//! with the next sample, and tells once of a file system that gives none.
 //!
 //! # Features
 //!
@@ -89,6 +91,8 @@
 //!
 //! Siblings: `stripchart-storage` keeps what is sampled, `stripchart-query` asks, `stripchart-render` draws.
 
+#[cfg(feature = "linux")]
+mod attr;
 #[cfg(feature = "linux")]
 mod background;
 pub mod cgroup;
@@ -108,6 +112,8 @@ mod host;
 #[cfg(any(feature = "kubernetes", feature = "cadvisor"))]
 pub mod kubelet;
 #[cfg(feature = "linux")]
+pub mod machine;
+#[cfg(feature = "linux")]
 pub mod node;
 pub mod proc;
 pub mod rate;
@@ -120,6 +126,7 @@ mod schedule;
 mod settings;
 #[cfg(feature = "linux")]
 pub mod sys;
+pub mod sysfs;
 mod text;
 #[cfg(feature = "linux")]
 mod warnings;
