@@ -330,7 +330,9 @@ impl Cgroups {
         }
         if let Some(publisher) = &mut self.publisher {
             if let Some(root) = self.groups.get_mut("/").filter(|root| root.fresh) {
-                host.fill_root(now, cx.warnings, &mut root.facts.known.sample);
+                let Known { sample, spec, .. } = &mut root.facts.known;
+                host.fill_root(now, cx.warnings, sample);
+                spec.has_filesystem = !sample.filesystems.is_empty();
             }
             publisher.publish(&mut self.groups, now);
         }
