@@ -273,8 +273,16 @@ const PRESSURE: [Row; 8] = [
     ("some_total_usec", Integer, Cumulative, Unit::Microseconds, "time in which at least one thread waited for the resource"),
 ];
 
+#[rustfmt::skip]
+const PROCESS_TOP: [Row; 4] = [
+    ("cpu_usage", Float, Gauge, Unit::Percent, "processor time used since the look before, of one processor"),
+    ("memory_rss", Integer, Gauge, Unit::Bytes, "memory that the process has"),
+    ("name", FieldType::String, Gauge, Unit::None, "the process' name"),
+    ("pid", Integer, Gauge, Unit::None, "the process' number"),
+];
+
 /// Every measurement of the host with its fields; those of cgroups are beside their rows.
-const MEASUREMENTS: [(&str, &[Row]); 33] = [
+const MEASUREMENTS: [(&str, &[Row]); 34] = [
     ("cpu", &CPU),
     ("kernel", &KERNEL),
     ("kernel_vmstat", &KERNEL_VMSTAT),
@@ -308,6 +316,7 @@ const MEASUREMENTS: [(&str, &[Row]); 33] = [
     ("arp", &network::ARP),
     ("udp_queues", &network::UDP_QUEUES),
     ("net_link", &network::NET_LINK),
+    ("process_top", &PROCESS_TOP),
 ];
 
 /// Every field that a sampler may write.

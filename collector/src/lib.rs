@@ -95,6 +95,8 @@
 mod attr;
 #[cfg(feature = "linux")]
 mod background;
+#[cfg(feature = "cadvisor")]
+pub mod cadvisor;
 pub mod cgroup;
 #[cfg(feature = "linux")]
 mod descriptors;
@@ -109,7 +111,7 @@ mod file;
 pub mod heapster;
 #[cfg(feature = "linux")]
 mod host;
-#[cfg(feature = "kubernetes")]
+#[cfg(any(feature = "kubernetes", feature = "cadvisor"))]
 pub mod kubelet;
 #[cfg(feature = "linux")]
 pub mod machine;
@@ -131,7 +133,6 @@ mod text;
 #[cfg(feature = "linux")]
 mod warnings;
 #[cfg(feature = "linux")]
-#[allow(dead_code)]
 pub mod who;
 
 #[cfg(feature = "linux")]
@@ -139,7 +140,7 @@ pub use background::{SamplerGuard, SamplerHandle};
 pub use error::{ParseError, Warning};
 #[cfg(feature = "kubernetes")]
 pub use heapster::{ClusterSampler, ClusterSamplerBuilder, ClusterSamplerGuard, ClusterWarning};
-#[cfg(feature = "kubernetes")]
+#[cfg(any(feature = "kubernetes", feature = "cadvisor"))]
 pub use kubelet::{Summary, SummarySource};
 #[cfg(feature = "linux")]
 pub use node::Node;
@@ -148,3 +149,5 @@ pub use root::Roots;
 pub use sampler::{Sampler, SamplerStats};
 #[cfg(feature = "linux")]
 pub use settings::SamplerBuilder;
+#[cfg(feature = "linux")]
+pub use who::MetricSet;

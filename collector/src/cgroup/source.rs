@@ -1,6 +1,6 @@
 //! All cgroups, followed from sample to sample.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -10,13 +10,14 @@ use stripchart_core::Timestamp;
 use super::Hierarchies;
 use super::files::{Files, GroupReader, PLACES, Reader};
 use super::publish::Publisher;
-use super::read::{Depth, HugePageFiles, Machine, Outcome, read};
+use super::read::{Depth, HugePageFiles, Known, Machine, Outcome, read};
 use super::rows::{Facts, GroupSeries, Layouts, Owner, Round, Totals, add_rows};
 use super::tree::{Leaves, Tree};
 use crate::Roots;
 use crate::host::{Context, Host};
 use crate::settings::Settings;
 use crate::sys::{clock_ticks_per_sec, open_files_max};
+use crate::who::{self, Who};
 
 /// Descriptors kept unless told otherwise: each is about half a kilobyte of the kernel's memory.
 const DESCRIPTORS_MAX: usize = 16_384;
@@ -27,6 +28,12 @@ const SETTLING: u64 = 2;
 
 /// How soon a cgroup is found that appeared where none was before.
 const LEAVES_WITHIN: Duration = Duration::from_secs(10);
+
+/// How often an idle cgroup is asked for its memory.
+const MEMORY_WITHIN: Duration = Duration::from_secs(5);
+
+/// What seldom changes is looked at every so many times that a cgroup is read whole.
+const REST_EVERY: u64 = 5;
 
 /// Samples in which nothing happened before a cgroup is looked at less often.
 const IDLE_AFTER: u32 = 3;
@@ -46,14 +53,17 @@ pub(crate) struct Cgroups {
     reader: Reader,
     huge_pages: Vec<HugePageFiles>,
     groups: BTreeMap<Arc<str>, Group>,
+    who: Who,
     publisher: Option<Publisher>,
     rows: Rows,
     cadence: Cadence,
     per_cpu: bool,
     numa: bool,
     samples: u64,
-    /// Groups met so far, which spreads them over the samples in which they are read whole.
+    /// Groups met so far.
     made: u64,
+    /// Of this sample: groups in which, and below which, nothing happened.
+    still: HashSet<u64>,
     /// The tree that is looked at in every sample: the one with most folders.
     lead: usize,
     /// Up to this sample all trees are looked at.
@@ -69,6 +79,8 @@ struct Cadence {
     whole: u64,
     /// A leaf of the tree is asked.
     leaf: u64,
+    /// An idle cgroup is asked for its memory.
+    memory: u64,
     /// An idle cgroup is looked at.
     idle: u64,
 }
@@ -82,6 +94,7 @@ impl Cadence {
         Cadence {
             whole: samples(settings.full_interval),
             leaf: samples(LEAVES_WITHIN),
+            memory: samples(MEMORY_WITHIN),
             idle: settings.idle_interval_max.map_or(1, samples),
         }
     }
@@ -104,20 +117,27 @@ pub(crate) struct Group {
     files: Files,
     /// For each place the inode of its folder there; 0 where it has none.
     inodes: [u64; PLACES],
-    /// Added to the number of a sample, tells whether the cgroup is read whole in it.
-    turn: u64,
     /// What is known of it.
     pub(crate) facts: Facts,
     /// Whether that was read in this sample.
     pub(crate) fresh: bool,
     /// Whether limits were, too.
     pub(crate) whole: bool,
+    /// Whether anything happened since it was read whole.
+    active: bool,
+    /// Which cgroup it is, of all there ever were; and the one above it, 0 if that is none.
+    id: u64,
+    above: u64,
     /// Whether the node knows of it.
     pub(crate) known: bool,
     /// Samples in a row in which nothing happened.
     quiet: u32,
     /// The number of the sample in which it is looked at next.
     due: u64,
+    /// Who it is; `None` until its first reading.
+    pub(crate) who: Option<who::Member>,
+    /// Whether that is known otherwise than the node has it.
+    pub(crate) renamed: bool,
     /// Of its last rows; and when those were, by [`Rows::elapsed_ns`] and epoch.
     totals: Option<Totals>,
     rows_at: (u64, u64),
@@ -125,17 +145,21 @@ pub(crate) struct Group {
 }
 
 impl Group {
-    fn new(inodes: [u64; PLACES], turn: u64) -> Self {
+    fn new(inodes: [u64; PLACES], id: u64, above: u64) -> Self {
         Group {
             files: Files::default(),
             inodes,
-            turn,
+            id,
+            above,
+            active: true,
             facts: Facts::default(),
             fresh: false,
             whole: false,
             known: false,
             quiet: 0,
             due: 0,
+            who: None,
+            renamed: false,
             totals: None,
             rows_at: (0, 0),
             series: None,
@@ -145,6 +169,23 @@ impl Group {
     /// Whether anything was read of it before.
     const fn is_new(&self) -> bool {
         self.due == 0
+    }
+
+    /// How thoroughly it is to be looked at in `sample`.
+    fn depth(&self, sample: u64, cadence: &Cadence) -> Depth {
+        // The number of the cgroup spreads them over the samples.
+        let turn = sample + self.id;
+        if self.is_new() {
+            return Depth::All;
+        }
+        if turn.is_multiple_of(cadence.whole) {
+            let rest = (turn / cadence.whole).is_multiple_of(REST_EVERY);
+            return if rest { Depth::All } else { Depth::Counts };
+        }
+        if self.quiet >= IDLE_AFTER && !turn.is_multiple_of(cadence.memory) {
+            return Depth::Time;
+        }
+        Depth::Changes
     }
 
     /// Plans when to look next, after `outcome`.
@@ -159,7 +200,8 @@ impl Cgroups {
     pub(crate) fn new(settings: &Settings) -> Self {
         let quarter = usize::try_from(open_files_max() / 4).unwrap_or(DESCRIPTORS_MAX);
         let descriptors_max = settings.descriptors_max.unwrap_or(quarter.min(DESCRIPTORS_MAX));
-        let publisher = |node| Publisher::new(Arc::clone(node), settings.samples_kept);
+        let publisher =
+            |node| Publisher::new(Arc::clone(node), settings.roots.clone(), settings.samples_kept);
         Cgroups {
             roots: settings.roots.clone(),
             groups_max: settings.cgroups_max,
@@ -171,6 +213,7 @@ impl Cgroups {
             reader: Reader::new(&Hierarchies::default(), 0),
             huge_pages: Vec::new(),
             groups: BTreeMap::new(),
+            who: Who::new(settings),
             publisher: settings.node.as_ref().map(publisher),
             rows: Rows {
                 layouts: None,
@@ -184,6 +227,7 @@ impl Cgroups {
             numa: settings.container_numa,
             samples: 0,
             made: 0,
+            still: HashSet::new(),
             lead: 0,
             settled_after: 0,
             unsettled: false,
@@ -202,7 +246,13 @@ impl Cgroups {
     }
 
     /// Reads the cgroups and tells the node, if there is one; idle ones, too, if `all`.
-    pub(crate) fn look(&mut self, cx: &mut Context<'_>, host: &Host, now: Timestamp, all: bool) {
+    pub(crate) fn look(
+        &mut self,
+        cx: &mut Context<'_>,
+        host: &mut Host,
+        now: Timestamp,
+        all: bool,
+    ) {
         self.samples += 1;
         self.find_hierarchies(cx, host);
         self.follow(cx);
@@ -214,42 +264,74 @@ impl Cgroups {
             numa: self.numa,
             swap_used: None,
         };
+        let mut round = who::Round {
+            now,
+            uptime_ns: cx.uptime_ns,
+            buffer: &mut *cx.buffer,
+            warnings: &mut *cx.warnings,
+        };
+        self.who.begin(&mut round, self.publisher.as_ref().map(Publisher::events));
         let mut gone = Vec::new();
+        self.still.clear();
         for (name, group) in &mut self.groups {
             group.fresh = false;
-            let new = group.is_new();
-            let turn = (self.samples + group.turn).is_multiple_of(self.cadence.whole);
-            group.whole = new || turn;
+            let depth = group.depth(self.samples, &self.cadence);
+            group.whole = depth >= Depth::Counts;
             if !group.whole && !all && self.samples < group.due {
                 continue;
             }
-            if turn {
+            if depth == Depth::All {
                 group.files.look_again();
             }
-            let mut reader = GroupReader {
-                reader: &mut self.reader,
-                files: &mut group.files,
-                buffer: cx.buffer,
-                warnings: cx.warnings,
-                name,
-                present: group.inodes.map(|inode| inode != 0),
-                gone: false,
+            let outcome = if depth <= Depth::Changes && self.still.contains(&group.above) {
+                // All that it uses is in the account of the one above, where nothing was used.
+                Outcome::Quiet
+            } else {
+                let mut reader = GroupReader {
+                    reader: &mut self.reader,
+                    files: &mut group.files,
+                    buffer: cx.buffer,
+                    warnings: cx.warnings,
+                    name,
+                    present: group.inodes.map(|inode| inode != 0),
+                    gone: false,
+                };
+                read(&mut reader, &mut group.facts.known, depth, group.active, machine)
             };
-            let depth = if group.whole { Depth::All } else { Depth::Changes };
-            let outcome = read(&mut reader, &mut group.facts.known, depth, machine);
-            if outcome == Outcome::Gone {
-                gone.push(Arc::clone(name));
-                continue;
+            match outcome {
+                Outcome::Gone => {
+                    gone.push(Arc::clone(name));
+                    continue;
+                }
+                Outcome::Quiet => drop(self.still.insert(group.id)),
+                Outcome::Busy => {}
+            }
+            group.active = (group.active && !group.whole) || outcome == Outcome::Busy;
+            let mut round = who::Round {
+                now,
+                uptime_ns: cx.uptime_ns,
+                buffer: &mut *cx.buffer,
+                warnings: &mut *cx.warnings,
+            };
+            if visit(&mut self.who, &self.reader, group, name, &mut round) {
+                group.renamed = true;
+                group.series = None;
             }
             group.facts.known.sample.at = now;
             group.fresh = true;
             group.plan(outcome, self.samples, self.cadence.idle);
+        }
+        if self.samples.is_multiple_of(self.cadence.whole.saturating_mul(REST_EVERY)) {
+            self.reader.look_again();
         }
         self.unsettled = !gone.is_empty();
         for name in gone {
             self.forget(&name);
         }
         if let Some(publisher) = &mut self.publisher {
+            if let Some(root) = self.groups.get_mut("/").filter(|root| root.fresh) {
+                host.fill_root(now, cx.warnings, &mut root.facts.known.sample);
+            }
             publisher.publish(&mut self.groups, now);
         }
     }
@@ -270,7 +352,8 @@ impl Cgroups {
             nodes: self.rows.nodes,
         };
         for (name, group) in self.groups.iter_mut().filter(|(_, group)| group.fresh) {
-            let owner = Owner { host: cx.host, path: name };
+            let about = group.who.as_ref().and_then(|who| who.about());
+            let owner = Owner { host: cx.host, path: name, about: about.map(|about| &**about) };
             let Some(series) = series_of(&mut group.series, cx, owner) else { continue };
             let before = std::mem::replace(&mut group.rows_at, now);
             round.elapsed_ns = (before.0 == now.0).then(|| now.1 - before.1);
@@ -378,25 +461,54 @@ impl Cgroups {
         for name in stale {
             self.forget(&name);
         }
+        // In order of their paths, so that the one above comes first.
         for (name, inodes) in found {
-            if self.groups.len() >= self.groups_max && !self.groups.contains_key(&name) {
+            if self.groups.contains_key(&name) || self.groups.len() >= self.groups_max {
                 continue;
             }
-            let made = &mut self.made;
-            self.groups.entry(name).or_insert_with(|| {
-                *made += 1;
-                Group::new(inodes, *made)
-            });
+            self.made += 1;
+            let group = Group::new(inodes, self.made, self.above(&name, &inodes));
+            self.groups.insert(name, group);
         }
+    }
+
+    /// The number of the cgroup above that at `path`, if that is in the same hierarchies; 0 if there is none, or the root,
+    /// which is never idle.
+    fn above(&self, path: &str, inodes: &[u64; PLACES]) -> u64 {
+        let above = path.rsplit_once('/').and_then(|(above, _)| self.groups.get(above));
+        let covers = |group: &&Group| {
+            group.inodes.iter().zip(inodes).all(|(above, inode)| *above != 0 || *inode == 0)
+        };
+        above.filter(covers).map_or(0, |group| group.id)
     }
 
     fn forget(&mut self, name: &Arc<str>) {
         let Some(group) = self.groups.remove(name) else { return };
         self.reader.descriptors_left += group.files.kept();
+        if let Some(member) = group.who {
+            self.who.forget(member);
+        }
         if let Some(publisher) = self.publisher.as_mut().filter(|_| group.known) {
             publisher.vanished(Arc::clone(name));
         }
     }
+}
+
+/// Finds out who `group` is, and what its processes and its runtime tell; answers whether that changed.
+fn visit(
+    who: &mut Who,
+    reader: &Reader,
+    group: &mut Group,
+    name: &str,
+    round: &mut who::Round<'_>,
+) -> bool {
+    let inodes = &group.inodes;
+    let member = group.who.get_or_insert_with(|| {
+        let root = (0..PLACES).filter(|place| inodes[*place] != 0).find_map(|at| reader.root(at));
+        who.member(name, who::folder(root.unwrap_or(Path::new("/")), name))
+    });
+    let Known { sample, spec, .. } = &mut group.facts.known;
+    who.visit(member, name, sample, spec, round)
 }
 
 /// The series of a group, entered in the batch if they are not yet; `None` if its name makes no key.
