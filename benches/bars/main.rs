@@ -7,6 +7,7 @@
 //! open     a million series, closed cleanly; and after kill -9 with a full log
 //! read     one row at random, the last value of 1000 series, scanning and adding up
 //! query    InfluxQL in process: the query types of the Time Series Benchmark Suite
+//! refusals how soon a query that would cost too much is refused
 //! sync     what `always` costs beside `interval`, and beside a bare fdatasync
 //! ```
 //!
@@ -37,13 +38,14 @@ type Outcome<T = ()> = Result<T, Box<dyn Error>>;
 /// Measures some bars.
 type Group = fn(&Bars) -> Outcome;
 
-const GROUPS: [(&str, Group); 7] = [
+const GROUPS: [(&str, Group); 8] = [
     ("ingest", ingest::measure),
     ("log", ingest::measure_log),
     ("memory", memory::measure),
     ("open", open::measure),
     ("read", read::measure),
     ("query", query::measure),
+    ("refusals", query::refusals),
     ("sync", sync::measure),
 ];
 

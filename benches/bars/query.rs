@@ -7,11 +7,11 @@ use std::time::Duration;
 use benches::datasets::DataSet;
 use benches::measure::Spent;
 use benches::tsbs::FIELDS;
-use stripchart_core::Timestamp;
-use stripchart_query::{Engine, StreamOptions, parse_query};
+use stripchart_core::{Precision, Timestamp};
+use stripchart_query::{Engine, Limits, StreamOptions, parse_query};
 
 use crate::read::fill;
-use crate::{Bar, Bars, Outcome};
+use crate::{Bar, Bars, Outcome, open, settle};
 
 /// 2016-01-02, a day after the data begins.
 const NOW: Timestamp = Timestamp::from_secs(1_451_692_800);
@@ -134,5 +134,88 @@ fn ask(bars: &Bars, engine: &Engine, what: &str, query: &str, bar: Option<f64>) 
         Some(bar) => bars.row(what, milliseconds, Bar::AtMost(bar), "ms", &also),
         None => bars.told(what, milliseconds, "ms", &also),
     }
+    Ok(())
+}
+
+/// Milliseconds of the CPU in which whatever costs too much is refused.
+const REFUSED_MS: f64 = 100.0;
+
+/// Questions that would take ten times what is allowed, or never end: how long until each is refused.
+pub(crate) fn refusals(bars: &Bars) -> Outcome {
+    let folder = tempfile::tempdir()?;
+    let (db, writer) = open(folder.path())?;
+    let series = if bars.quick { 10_000 } else { 1_000_000 };
+    for from in (0..series).step_by(10_000) {
+        let lines: Vec<String> =
+            (from..from + 10_000).map(|n| format!("many,host=h{n:07} v={n}i 1")).collect();
+        writer.write_lines(lines.join("\n").as_bytes(), Precision::Seconds, Timestamp::EPOCH)?;
+        db.step(crate::now());
+    }
+    let rows: i64 = if bars.quick { 100_000 } else { 5_000_000 };
+    for from in (0..rows).step_by(10_000) {
+        let lines: Vec<String> =
+            (from..from + 10_000).map(|n| format!("rows v={}i {n}", n * n)).collect();
+        writer.write_lines(lines.join("\n").as_bytes(), Precision::Seconds, Timestamp::EPOCH)?;
+        db.step(crate::now());
+    }
+    db.seal()?;
+    settle(&db);
+    let engine = Engine::new(db);
+    for (what, query, limits) in refused(series, rows.unsigned_abs()) {
+        refuse(bars, &engine, what, &query, &limits)?;
+    }
+    Ok(())
+}
+
+fn refused(series: usize, rows: u64) -> Vec<(&'static str, String, Limits)> {
+    let within = |bytes: u64| Limits { max_memory_bytes: Some(bytes), ..Limits::default() };
+    let nested = |open: &str, inner: &str, close: &str| {
+        format!("{}{inner}{}", open.repeat(10_000), close.repeat(10_000))
+    };
+    let ours = Limits::default;
+    let a_tenth = Limits { max_series: Some(series as u64 / 10), ..ours() };
+    let of_hosts = || "SELECT last(v) FROM many GROUP BY host".to_owned();
+    let bomb = |text: &str| format!("SELECT v FROM rows WHERE host =~ /{text}/");
+    vec![
+        ("ten times the memory allowed", "SELECT median(v) FROM rows".to_owned(), within(rows * 16 / 10)),
+        (
+            "180 million windows",
+            "SELECT mean(v) FROM rows WHERE time >= 0s AND time < 1800000000s GROUP BY time(10s) fill(0)"
+                .to_owned(),
+            ours(),
+        ),
+        ("a million series, a tenth allowed", of_hosts(), a_tenth),
+        ("a million series, a tenth of their memory", of_hosts(), within(series as u64 * 40)),
+        ("a regular expression that grows", bomb("((a{900}){900}){900}"), ours()),
+        ("another", bomb("(x+x+)+y{1000}{1000}"), ours()),
+        ("one of letters", bomb("\\pL{500}{500}"), ours()),
+        ("10,000 parentheses", format!("SELECT {} FROM rows", nested("(", "v", ")")), ours()),
+        ("10,000 subqueries", format!("SELECT v FROM {}", nested("(SELECT v FROM ", "rows", ")")), ours()),
+    ]
+}
+
+fn refuse(bars: &Bars, engine: &Engine, what: &str, query: &str, limits: &Limits) -> Outcome {
+    let (mut best, mut words) = (Duration::MAX, String::new());
+    for _ in 0..bars.repeats() {
+        let mut spent = Spent::default();
+        words = spent.on(|| {
+            let mut options = StreamOptions::new(NOW).database("bars");
+            options.limits = limits.clone();
+            match parse_query(query) {
+                Err(error) => error.to_string(),
+                Ok(query) => {
+                    let bytes: Vec<u8> = engine.stream(query, options).flatten().collect();
+                    String::from_utf8_lossy(&bytes).into_owned()
+                }
+            }
+        });
+        best = best.min(spent.cpu);
+    }
+    let refused = words.split_once("\"error\":\"").map_or(&*words, |(_, error)| error);
+    if words.contains("\"series\":") {
+        return Err(format!("{what}: answered").into());
+    }
+    let also = format!("refused: {}...", refused.chars().take(40).collect::<String>());
+    bars.row(what, best.as_secs_f64() * 1e3, Bar::AtMost(REFUSED_MS), "ms", &also);
     Ok(())
 }

@@ -6,7 +6,8 @@
 //! asker load FILE FOLDER                  line protocol -> a database in FOLDER, sealed and merged
 //! asker embedded FOLDER                   runs the statements on standard input, one a line
 //! asker http ADDRESS                      sends a GET for each path on standard input, one a line, on one connection
-//! asker feed ADDRESS PATH FILE ROWS       posts FILE, so many rows a second at most; prints rows a second
+//! asker feed ADDRESS PATH FILE ROWS FROM TO  posts FILE for each number in FROM..TO, its times moved on by so many times
+//!                                         its span; so many rows a second at most; prints rows a second
 //! ```
 //!
 //! `embedded` and `http` print, for each line that they read, milliseconds and the bytes or rows of the answer. A time is
@@ -50,7 +51,9 @@ fn main() -> ExitCode {
         ["load", file, folder] => load(Path::new(file), Path::new(folder)),
         ["embedded", folder] => embedded(Path::new(folder), stdin().lock()),
         ["http", address] => over_http(address, stdin().lock()),
-        ["feed", address, path, file, rows] => feed(address, path, Path::new(file), rows),
+        ["feed", address, path, file, rows, from, to] => {
+            feed(address, path, Path::new(file), [rows, from, to])
+        }
         _ => try_all(),
     };
     match outcome {
@@ -169,29 +172,67 @@ fn over_http(address: &str, paths: impl BufRead) -> Outcome {
     Ok(())
 }
 
-fn feed(address: &str, path: &str, file: &Path, rows_a_second: &str) -> Outcome {
-    let rows_a_second: f64 = rows_a_second.parse()?;
+fn feed(address: &str, path: &str, file: &Path, [rows, from, to]: [&str; 3]) -> Outcome {
+    let rows_a_second: f64 = rows.parse()?;
+    let (from, to): (u64, u64) = (from.parse()?, to.parse()?);
+    let span = span_ns(file)?;
     let mut connection = Connection::open(address)?;
-    let mut bodies = Bodies::open(file)?;
     let start = Instant::now();
-    let mut rows = 0usize;
-    loop {
-        let body = bodies.next()?;
-        if body.is_empty() {
-            break;
+    let (mut rows, mut moved) = (0usize, Vec::new());
+    for pass in from..to {
+        let mut bodies = Bodies::open(file)?;
+        loop {
+            let body = bodies.next()?;
+            if body.is_empty() {
+                break;
+            }
+            rows += move_on(body, pass * span, &mut moved)?;
+            let due = Duration::from_secs_f64(rows as f64 / rows_a_second);
+            std::thread::sleep(due.saturating_sub(start.elapsed()));
+            let head = format!(
+                "POST {path} HTTP/1.1\r\nHost: {address}\r\nContent-Length: {}\r\n\r\n",
+                moved.len()
+            );
+            connection.send(head.as_bytes(), &moved)?;
+            connection.receive()?;
         }
-        let due = Duration::from_secs_f64(rows as f64 / rows_a_second);
-        std::thread::sleep(due.saturating_sub(start.elapsed()));
-        let head = format!(
-            "POST {path} HTTP/1.1\r\nHost: {address}\r\nContent-Length: {}\r\n\r\n",
-            body.len()
-        );
-        connection.send(head.as_bytes(), body)?;
-        connection.receive()?;
-        rows += memchr::memchr_iter(b'\n', body).count();
     }
     println!("{:.0}", rows as f64 / start.elapsed().as_secs_f64());
     Ok(())
+}
+
+/// Nanoseconds from the first row of `file` until a round after its last.
+fn span_ns(file: &Path) -> Result<u64, Box<dyn Error>> {
+    let mut bodies = Bodies::open(file)?;
+    let (mut first, mut last) = (None, 0);
+    loop {
+        let body = bodies.next()?;
+        let Some(end) = body.strip_suffix(b"\n") else { break };
+        let lines = [memchr::memchr(b'\n', body), memchr::memrchr(b'\n', end).map(|at| at + 1)];
+        first = first.or(Some(time_of(&body[..lines[0].unwrap_or(0)])?));
+        last = time_of(&end[lines[1].unwrap_or(0)..])?;
+    }
+    Ok(last - first.unwrap_or(last) + 10_000_000_000)
+}
+
+/// The time that ends `line`.
+fn time_of(line: &[u8]) -> Result<u64, Box<dyn Error>> {
+    let at = memchr::memrchr(b' ', line).ok_or("a line without a time")? + 1;
+    Ok(std::str::from_utf8(&line[at..])?.parse()?)
+}
+
+/// Writes `body` to `moved` with each line's time `by` later; answers how many lines there are.
+fn move_on(body: &[u8], by: u64, moved: &mut Vec<u8>) -> Result<usize, Box<dyn Error>> {
+    moved.clear();
+    let mut rows = 0;
+    for line in body.split_inclusive(|byte| *byte == b'\n') {
+        let line = line.strip_suffix(b"\n").unwrap_or(line);
+        let at = memchr::memrchr(b' ', line).ok_or("a line without a time")? + 1;
+        moved.extend_from_slice(&line[..at]);
+        writeln!(moved, "{}", time_of(line)? + by)?;
+        rows += 1;
+    }
+    Ok(rows)
 }
 
 /// A connection that is kept.

@@ -115,7 +115,8 @@ const PROCESSES: [Row; 4] = [
 ];
 
 #[rustfmt::skip]
-const DISK: [Row; 8] = [
+const DISK: [Row; 9] = [
+    ("device_error", Integer, Gauge, Unit::Boolean, "1 if the file system could not say how full it is, else 0"),
     ("free", Integer, Gauge, Unit::Bytes, "space that programs may still use"),
     ("inodes_free", Integer, Gauge, Unit::Count, "files that can still be created"),
     ("inodes_total", Integer, Gauge, Unit::Count, "files that there can be"),
@@ -166,75 +167,15 @@ const PRESSURE: [Row; 8] = [
 ];
 
 #[rustfmt::skip]
-const CONTAINER_CPU: [Row; 13] = [
-    ("limit_millicores", Float, Gauge, Unit::Millicores, "processor time that the cgroup may use; absent without limit"),
-    ("periods_total", Integer, Cumulative, Unit::Count, "periods of the quota in which something wanted to run"),
-    ("pressure_full_avg10", Float, Gauge, Unit::Percent, "time in which all threads that were not idle waited for the resource, of the last 10 seconds"),
-    ("pressure_full_total_usec", Integer, Cumulative, Unit::Microseconds, "time in which all threads that were not idle waited for the resource"),
-    ("pressure_some_avg10", Float, Gauge, Unit::Percent, "time in which at least one thread waited for the resource, of the last 10 seconds"),
-    ("pressure_some_total_usec", Integer, Cumulative, Unit::Microseconds, "time in which at least one thread waited for the resource"),
-    ("system_nanoseconds_total", Integer, Cumulative, Unit::Nanoseconds, "processor time in the kernel"),
-    ("throttled_nanoseconds_total", Integer, Cumulative, Unit::Nanoseconds, "time that threads waited because the quota was used up"),
-    ("throttled_periods_total", Integer, Cumulative, Unit::Count, "periods in which the quota was used up"),
-    ("usage_millicores", Float, Gauge, Unit::Millicores, "processor time used since the sample before, for each second"),
-    ("usage_nanoseconds_total", Integer, Cumulative, Unit::Nanoseconds, "processor time used"),
-    ("usage_percent", Float, Gauge, Unit::Percent, "processor time used since the sample before, of what all processors have"),
-    ("user_nanoseconds_total", Integer, Cumulative, Unit::Nanoseconds, "processor time in programs"),
+const PROCESS_TOP: [Row; 4] = [
+    ("cpu_usage", Float, Gauge, Unit::Percent, "processor time used since the look before, of one processor"),
+    ("memory_rss", Integer, Gauge, Unit::Bytes, "memory that the process has"),
+    ("name", FieldType::String, Gauge, Unit::None, "the process' name"),
+    ("pid", Integer, Gauge, Unit::None, "the process' number"),
 ];
 
-#[rustfmt::skip]
-const CONTAINER_MEMORY: [Row; 24] = [
-    ("active_file_bytes", Integer, Gauge, Unit::Bytes, "page cache used lately"),
-    ("cache_bytes", Integer, Gauge, Unit::Bytes, "page cache, shared memory included"),
-    ("dirty_bytes", Integer, Gauge, Unit::Bytes, "page cache that waits to be written to disk"),
-    ("high_hits_total", Integer, Cumulative, Unit::Count, "times that processes were slowed because usage was above memory.high"),
-    ("inactive_file_bytes", Integer, Gauge, Unit::Bytes, "page cache not used lately"),
-    ("kernel_bytes", Integer, Gauge, Unit::Bytes, "memory that the kernel uses for the cgroup"),
-    ("limit_bytes", Integer, Gauge, Unit::Bytes, "memory that the cgroup may use; absent without limit"),
-    ("limit_hits_total", Integer, Cumulative, Unit::Count, "times that usage reached the limit"),
-    ("major_page_faults_total", Integer, Cumulative, Unit::Count, "page faults that had to read from disk"),
-    ("mapped_file_bytes", Integer, Gauge, Unit::Bytes, "files mapped by programs"),
-    ("oom_kills_total", Integer, Cumulative, Unit::Count, "processes killed for want of memory"),
-    ("page_faults_total", Integer, Cumulative, Unit::Count, "page faults"),
-    ("peak_bytes", Integer, Gauge, Unit::Bytes, "highest usage so far"),
-    ("pressure_full_avg10", Float, Gauge, Unit::Percent, "time in which all threads that were not idle waited for the resource, of the last 10 seconds"),
-    ("pressure_full_total_usec", Integer, Cumulative, Unit::Microseconds, "time in which all threads that were not idle waited for the resource"),
-    ("pressure_some_avg10", Float, Gauge, Unit::Percent, "time in which at least one thread waited for the resource, of the last 10 seconds"),
-    ("pressure_some_total_usec", Integer, Cumulative, Unit::Microseconds, "time in which at least one thread waited for the resource"),
-    ("rss_bytes", Integer, Gauge, Unit::Bytes, "memory of programs that no file backs"),
-    ("shmem_bytes", Integer, Gauge, Unit::Bytes, "shared memory and tmpfs"),
-    ("swap_bytes", Integer, Gauge, Unit::Bytes, "memory in swap"),
-    ("usage_bytes", Integer, Gauge, Unit::Bytes, "memory that is charged to the cgroup, page cache included"),
-    ("working_set_bytes", Integer, Gauge, Unit::Bytes, "usage without page cache not used lately: what cannot be given up at once"),
-    ("working_set_percent", Float, Gauge, Unit::Percent, "working set, of the limit; absent without limit"),
-    ("writeback_bytes", Integer, Gauge, Unit::Bytes, "page cache being written to disk"),
-];
-
-#[rustfmt::skip]
-const CONTAINER_IO: [Row; 12] = [
-    ("pressure_full_avg10", Float, Gauge, Unit::Percent, "time in which all threads that were not idle waited for the resource, of the last 10 seconds"),
-    ("pressure_full_total_usec", Integer, Cumulative, Unit::Microseconds, "time in which all threads that were not idle waited for the resource"),
-    ("pressure_some_avg10", Float, Gauge, Unit::Percent, "time in which at least one thread waited for the resource, of the last 10 seconds"),
-    ("pressure_some_total_usec", Integer, Cumulative, Unit::Microseconds, "time in which at least one thread waited for the resource"),
-    ("read_bytes_per_second", Float, Gauge, Unit::BytesPerSecond, "bytes read since the sample before, for each second"),
-    ("read_bytes_total", Integer, Cumulative, Unit::Bytes, "bytes read from disks"),
-    ("reads_per_second", Float, Gauge, Unit::CountPerSecond, "reads since the sample before, for each second"),
-    ("reads_total", Integer, Cumulative, Unit::Count, "reads"),
-    ("write_bytes_per_second", Float, Gauge, Unit::BytesPerSecond, "bytes written since the sample before, for each second"),
-    ("write_bytes_total", Integer, Cumulative, Unit::Bytes, "bytes written to disks"),
-    ("writes_per_second", Float, Gauge, Unit::CountPerSecond, "writes since the sample before, for each second"),
-    ("writes_total", Integer, Cumulative, Unit::Count, "writes"),
-];
-
-#[rustfmt::skip]
-const CONTAINER_PIDS: [Row; 3] = [
-    ("current", Integer, Gauge, Unit::Count, "processes and threads"),
-    ("limit", Integer, Gauge, Unit::Count, "processes and threads that there may be; absent without limit"),
-    ("peak", Integer, Gauge, Unit::Count, "highest number of processes and threads so far"),
-];
-
-/// Every measurement with its fields.
-const MEASUREMENTS: [(&str, &[Row]); 15] = [
+/// Every measurement of the host with its fields; those of cgroups are beside their rows.
+const MEASUREMENTS: [(&str, &[Row]); 12] = [
     ("cpu", &CPU),
     ("kernel", &KERNEL),
     ("kernel_vmstat", &KERNEL_VMSTAT),
@@ -246,10 +187,7 @@ const MEASUREMENTS: [(&str, &[Row]); 15] = [
     ("diskio", &DISKIO),
     ("net", &NET),
     ("pressure", &PRESSURE),
-    ("container_cpu", &CONTAINER_CPU),
-    ("container_memory", &CONTAINER_MEMORY),
-    ("container_io", &CONTAINER_IO),
-    ("container_pids", &CONTAINER_PIDS),
+    ("process_top", &PROCESS_TOP),
 ];
 
 /// Every field that a sampler may write.
@@ -258,5 +196,6 @@ pub(crate) static DESCRIPTORS: LazyLock<Vec<FieldDescriptor>> = LazyLock::new(||
         let (field, field_type, kind, unit, description) = *row;
         FieldDescriptor::new(measurement, field, field_type, kind, unit, description)
     };
-    MEASUREMENTS.iter().flat_map(|(name, rows)| rows.iter().map(|row| one(name, row))).collect()
+    let host = MEASUREMENTS.iter().flat_map(|(name, rows)| rows.iter().map(|row| one(name, row)));
+    host.chain(crate::cgroup::descriptors()).collect()
 });

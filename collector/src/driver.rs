@@ -1,16 +1,35 @@
 //! A thread that drives something step by step until it is told to stop.
 
 use std::io;
+use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::thread::{Builder, JoinHandle};
 use std::time::Duration;
 
+use parking_lot::Mutex;
+
 /// A running thread with what it drives; dropping stops and joins it.
 #[derive(Debug)]
 pub(crate) struct Driver<S> {
-    /// `None` once stopping: that the channel is closed tells the thread.
-    wake: Option<Sender<()>>,
+    waker: Waker,
     thread: Option<JoinHandle<S>>,
+}
+
+/// Ends the wait of a driver's thread; of no effect once that stops.
+#[derive(Debug, Clone)]
+pub(crate) struct Waker(
+    /// `None` once stopping: that the channel is closed tells the thread.
+    Arc<Mutex<Option<Sender<()>>>>,
+);
+
+impl Waker {
+    /// Ends the wait under way.
+    pub(crate) fn wake(&self) {
+        if let Some(wake) = &*self.0.lock() {
+            // Fails only if the thread has ended, and then there is nobody to wake.
+            let _ = wake.send(());
+        }
+    }
 }
 
 impl<S: Send + 'static> Driver<S> {
@@ -23,15 +42,18 @@ impl<S: Send + 'static> Driver<S> {
         let (wake, woken) = channel();
         let thread =
             Builder::new().name(name.to_owned()).spawn(move || run(driven, turn, &woken))?;
-        Ok(Driver { wake: Some(wake), thread: Some(thread) })
+        Ok(Driver { waker: Waker(Arc::new(Mutex::new(Some(wake)))), thread: Some(thread) })
     }
 
     /// Ends the wait under way.
     pub(crate) fn wake(&self) {
-        if let Some(wake) = &self.wake {
-            // Fails only if the thread has ended, and then there is nobody to wake.
-            let _ = wake.send(());
-        }
+        self.waker.wake();
+    }
+
+    /// What wakes it, for others.
+    #[cfg(feature = "linux")]
+    pub(crate) fn waker(&self) -> Waker {
+        self.waker.clone()
     }
 }
 
@@ -39,7 +61,7 @@ impl<S> Driver<S> {
     /// Stops the thread after the turn under way and gives back what it drove; `None` if it was stopped before, or ended by
     /// a panic.
     pub(crate) fn stop(&mut self) -> Option<S> {
-        self.wake = None;
+        *self.waker.0.lock() = None;
         self.thread.take()?.join().ok()
     }
 }

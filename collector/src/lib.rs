@@ -78,32 +78,43 @@
 //! Files of the host are kept open; those of cgroups, too, up to a quarter of the process' limit of open files. In steady
 //! state a cgroup whose processor time and memory did not change costs four short reads; everything is read whole every
 //! sixth sample, limits only then. At most 4096 cgroups ([`SamplerBuilder::cgroups_max`]) and 16 MiB of a file are read.
-//! A network file system whose server is gone blocks whoever asks how full it is: none is asked unless told to.
+//! A network file system whose server is gone blocks whoever asks how full it is, for ever: such are asked by threads that
+//! live as long as there is something to ask, one for each that is stuck and eight in all. The sampler takes the answer
+//! with the next sample, and tells once of a file system that gives none.
 //!
 //! # Features
 //!
 //! * `linux` (default): the sampler, with `libc`. Without it only the parsers, which build on any Unix.
 //! * `kubernetes`: the kubelet's Summary model and Heapster's processing of it.
+//! * `cadvisor`: what cAdvisor and the kubelet answer over HTTP about a node: the `exposition` for Prometheus.
 //! * `http`: fetching those documents from kubelets.
 //!
 //! Siblings: `stripchart-storage` keeps what is sampled, `stripchart-query` asks, `stripchart-render` draws.
 
 #[cfg(feature = "linux")]
+mod attr;
+#[cfg(feature = "linux")]
 mod background;
+#[cfg(feature = "cadvisor")]
+pub mod cadvisor;
 pub mod cgroup;
 #[cfg(feature = "linux")]
 mod descriptors;
 #[cfg(any(feature = "linux", feature = "kubernetes"))]
 mod driver;
 mod error;
+#[cfg(feature = "cadvisor")]
+pub mod exposition;
 #[cfg(feature = "linux")]
 mod file;
 #[cfg(feature = "kubernetes")]
 pub mod heapster;
 #[cfg(feature = "linux")]
 mod host;
-#[cfg(feature = "kubernetes")]
+#[cfg(any(feature = "kubernetes", feature = "cadvisor"))]
 pub mod kubelet;
+#[cfg(feature = "linux")]
+pub mod machine;
 #[cfg(feature = "linux")]
 pub mod node;
 pub mod proc;
@@ -117,16 +128,19 @@ mod schedule;
 mod settings;
 #[cfg(feature = "linux")]
 pub mod sys;
+pub mod sysfs;
 mod text;
 #[cfg(feature = "linux")]
 mod warnings;
+#[cfg(feature = "linux")]
+pub mod who;
 
 #[cfg(feature = "linux")]
-pub use background::SamplerGuard;
+pub use background::{SamplerGuard, SamplerHandle};
 pub use error::{ParseError, Warning};
 #[cfg(feature = "kubernetes")]
 pub use heapster::{ClusterSampler, ClusterSamplerBuilder, ClusterSamplerGuard, ClusterWarning};
-#[cfg(feature = "kubernetes")]
+#[cfg(any(feature = "kubernetes", feature = "cadvisor"))]
 pub use kubelet::{Summary, SummarySource};
 #[cfg(feature = "linux")]
 pub use node::Node;
@@ -135,3 +149,5 @@ pub use root::Roots;
 pub use sampler::{Sampler, SamplerStats};
 #[cfg(feature = "linux")]
 pub use settings::SamplerBuilder;
+#[cfg(feature = "linux")]
+pub use who::MetricSet;

@@ -1,8 +1,10 @@
 //! What a sampler is told to do.
 
+use std::sync::Arc;
 use std::time::Duration;
 
-use crate::{Roots, Sampler};
+use crate::who::MetricSets;
+use crate::{MetricSet, Node, Roots, Sampler};
 
 /// Shortest interval: below it the ticks of `/proc/stat`, of 10 ms, make every percentage noise.
 const INTERVAL_MIN: Duration = Duration::from_millis(10);
@@ -14,6 +16,24 @@ const INTERVAL_MAX: Duration = Duration::from_secs(366 * 86_400);
 const DISK_FILESYSTEMS: [&str; 18] = [
     "bcachefs", "btrfs", "exfat", "ext2", "ext3", "ext4", "f2fs", "fuseblk", "hfsplus", "jfs",
     "nilfs2", "ntfs", "ntfs3", "reiserfs", "ufs", "vfat", "xfs", "zfs",
+];
+
+/// File systems of other hosts; reported likewise, but only ever asked by threads that may wait for them.
+const NETWORK_FILESYSTEMS: [&str; 14] = [
+    "afs",
+    "beegfs",
+    "ceph",
+    "cifs",
+    "fuse.glusterfs",
+    "fuse.juicefs",
+    "fuse.sshfs",
+    "gfs2",
+    "glusterfs",
+    "lustre",
+    "nfs",
+    "nfs4",
+    "ocfs2",
+    "smb3",
 ];
 
 /// All settings, with their defaults.
@@ -28,6 +48,18 @@ pub(crate) struct Settings {
     pub(crate) cgroups: bool,
     pub(crate) cgroups_max: usize,
     pub(crate) descriptors_max: Option<usize>,
+    pub(crate) node: Option<Arc<Node>>,
+    pub(crate) samples_kept: usize,
+    pub(crate) full_interval: Duration,
+    pub(crate) idle_interval_max: Option<Duration>,
+    pub(crate) container_per_cpu: bool,
+    pub(crate) container_numa: bool,
+    pub(crate) metrics: MetricSets,
+    pub(crate) top_processes: usize,
+    #[cfg(any(feature = "cadvisor", feature = "docker"))]
+    pub(crate) container_envs: Vec<Box<str>>,
+    #[cfg(feature = "docker")]
+    pub(crate) docker_socket: Option<std::path::PathBuf>,
 }
 
 /// Sets up a [`Sampler`]; made by [`Sampler::builder`].
@@ -43,11 +75,23 @@ impl Default for SamplerBuilder {
             roots: Roots::default(),
             host_name: None,
             per_cpu: true,
-            filesystem_types: owned(&DISK_FILESYSTEMS),
+            filesystem_types: owned(&[&DISK_FILESYSTEMS[..], &NETWORK_FILESYSTEMS].concat()),
             excluded_interfaces: owned(&["lo", "veth*"]),
             cgroups: true,
             cgroups_max: 4096,
             descriptors_max: None,
+            node: None,
+            samples_kept: 60,
+            full_interval: Duration::from_secs(60),
+            idle_interval_max: None,
+            container_per_cpu: false,
+            container_numa: false,
+            metrics: MetricSets::default(),
+            top_processes: 0,
+            #[cfg(any(feature = "cadvisor", feature = "docker"))]
+            container_envs: Vec::new(),
+            #[cfg(feature = "docker")]
+            docker_socket: None,
         })
     }
 }
@@ -77,10 +121,12 @@ impl SamplerBuilder {
         self
     }
 
-    /// Types of file systems reported in `disk`; default those that lie on a disk. The one mounted at `/` is always reported.
+    /// Types of file systems reported in `disk`; default those that lie on a disk or come from another host. The one
+    /// mounted at `/` is always reported.
     ///
-    /// Asking a network file system whose server is gone blocks the sampler until the server is back, which is why none
-    /// is among the default ones.
+    /// A file system that does not lie on a disk of this host is asked by a thread of its own, and its row is what it
+    /// answered since the sample before. One that never answers holds that thread, of which there are at most eight, and
+    /// gives one warning; the sampler goes on.
     pub fn filesystem_types<S: Into<String>>(mut self, types: impl IntoIterator<Item = S>) -> Self {
         self.0.filesystem_types = types.into_iter().map(Into::into).collect();
         self
@@ -113,6 +159,86 @@ impl SamplerBuilder {
     /// processor time. A cgroup has about a dozen files.
     pub fn descriptors_max(mut self, count: usize) -> Self {
         self.0.descriptors_max = Some(count);
+        self
+    }
+
+    /// Keeps `node` up to date beside the rows: containers with their limits and latest samples, and what happened to them.
+    ///
+    /// A node belongs to one sampler at a time. It is filled once for each sample, in one go.
+    pub fn node(mut self, node: Arc<Node>) -> Self {
+        self.0.node = Some(node);
+        self
+    }
+
+    /// How many samples of each container [`SamplerBuilder::node`] keeps; default 60, at least one.
+    ///
+    /// A sample is about two kilobytes.
+    pub fn samples_kept(mut self, count: usize) -> Self {
+        self.0.samples_kept = count.max(1);
+        self
+    }
+
+    /// How often limits of cgroups are looked at, and how often cgroups are read in full in which nothing happens; default
+    /// a minute.
+    ///
+    /// In between a cgroup that used no processor time, and whose memory is as it was, costs two reads instead of a dozen.
+    /// Cgroups have their turns in different samples.
+    pub fn full_interval(mut self, interval: Duration) -> Self {
+        self.0.full_interval = interval;
+        self
+    }
+
+    /// Lets cgroups in which nothing happens be looked at less and less often, down to once in this time; default as often
+    /// as the others.
+    ///
+    /// In the samples between they have no rows, and nothing new in the [node](SamplerBuilder::node). Once something
+    /// happened they are looked at in each sample again.
+    pub fn idle_interval_max(mut self, interval: Duration) -> Self {
+        self.0.idle_interval_max = Some(interval);
+        self
+    }
+
+    /// Whether there are rows `container_cpu_core` with the time on each processor, where version 1 accounts for it;
+    /// default no, since there are as many as cgroups times processors.
+    pub fn container_per_cpu(mut self, wanted: bool) -> Self {
+        self.0.container_per_cpu = wanted;
+        self
+    }
+
+    /// Whether the memory of cgroups on each memory node is read, and rows `container_memory_numa` are written; default no.
+    pub fn container_numa(mut self, wanted: bool) -> Self {
+        self.0.container_numa = wanted;
+        self
+    }
+
+    /// Whether `set` is read of containers; [`MetricSet`] says what is by default.
+    pub const fn metrics(mut self, set: MetricSet, wanted: bool) -> Self {
+        self.0.metrics.set(set, wanted);
+        self
+    }
+
+    /// How many processes of the host are told in rows `process_top`, of those that use most processor time and of those
+    /// that use most memory; default none, at most 100.
+    ///
+    /// All processes are looked at for it, every ten seconds at most, which takes about 10 us for each of them.
+    pub fn top_processes(mut self, count: usize) -> Self {
+        self.0.top_processes = count.min(100);
+        self
+    }
+
+    /// Variables of the environment of containers, by name, that the [node](SamplerBuilder::node) has; default none, since
+    /// secrets are often passed so. Read out of the files of container runtimes.
+    #[cfg(any(feature = "cadvisor", feature = "docker"))]
+    pub fn container_envs<S: Into<Box<str>>>(mut self, names: impl IntoIterator<Item = S>) -> Self {
+        self.0.container_envs = names.into_iter().map(Into::into).collect();
+        self
+    }
+
+    /// Asks Docker through its socket, as `/var/run/docker.sock`, about containers of which its files tell nothing;
+    /// default not. A daemon that does not answer within a second is left alone for a minute.
+    #[cfg(feature = "docker")]
+    pub fn docker_socket(mut self, path: impl Into<std::path::PathBuf>) -> Self {
+        self.0.docker_socket = Some(path.into());
         self
     }
 

@@ -95,22 +95,35 @@ impl<'a> KeyRef<'a> {
         if text.len() > MAX_KEY_LEN {
             return Err(KeyError::TooLong { len: text.len() });
         }
-        let mut parts = text.split(SEPARATOR);
-        if parts.next().is_none_or(str::is_empty) {
+        let (measurement, mut rest) = match cut(text) {
+            Some((measurement, tags)) => (measurement, Some(tags)),
+            None => (text, None),
+        };
+        if measurement.is_empty() {
             return Err(KeyError::EmptyMeasurement);
         }
         let mut last = "";
-        while let Some(key) = parts.next() {
+        while let Some(tags) = rest {
+            let (key, value) = match cut(tags) {
+                Some((key, rest)) => (key, Some(rest)),
+                None => (tags, None),
+            };
             if key.is_empty() {
                 return Err(KeyError::EmptyTagKey);
             }
             if key <= last {
                 return Err(KeyError::DuplicateTag { key: key.to_owned() });
             }
-            if parts.next().is_none_or(str::is_empty) {
+            let (value, after) = match value.map(|value| (value, cut(value))) {
+                Some((_, Some((value, after)))) => (value, Some(after)),
+                Some((value, None)) => (value, None),
+                None => ("", None),
+            };
+            if value.is_empty() {
                 return Err(KeyError::EmptyTagValue { key: key.to_owned() });
             }
             last = key;
+            rest = after;
         }
         Ok(KeyRef(text))
     }
@@ -129,13 +142,13 @@ impl<'a> KeyRef<'a> {
     /// The measurement.
     #[must_use]
     pub fn measurement(self) -> &'a str {
-        self.0.split_once(SEPARATOR).map_or(self.0, |(measurement, _)| measurement)
+        cut(self.0).map_or(self.0, |(measurement, _)| measurement)
     }
 
     /// The tags, sorted by key.
     #[must_use]
     pub fn tags(self) -> Tags<'a> {
-        Tags(self.0.split_once(SEPARATOR).map_or("", |(_, tags)| tags))
+        Tags(cut(self.0).map_or("", |(_, tags)| tags))
     }
 
     /// The value of tag `key`, if the series has it. Linear in the length of the key.
@@ -159,11 +172,35 @@ impl<'a> Iterator for Tags<'a> {
     type Item = (&'a str, &'a str);
 
     fn next(&mut self) -> Option<Self::Item> {
-        let (key, rest) = self.0.split_once(SEPARATOR)?;
-        let (value, rest) = rest.split_once(SEPARATOR).unwrap_or((rest, ""));
+        let (key, rest) = cut(self.0)?;
+        let (value, rest) = cut(rest).unwrap_or((rest, ""));
         self.0 = rest;
         Some((key, value))
     }
+}
+
+/// What is before and behind the first separator.
+///
+/// The parts of a key are a few bytes each: a search that has to be set up costs more than it finds.
+fn cut(text: &str) -> Option<(&str, &str)> {
+    let at = separator_at(text.as_bytes())?;
+    Some((text.get(..at)?, text.get(at + 1..)?))
+}
+
+/// The place of the first NUL byte, eight bytes at a time.
+fn separator_at(bytes: &[u8]) -> Option<usize> {
+    const ONES: u64 = 0x0101_0101_0101_0101;
+    const HIGHS: u64 = 0x8080_8080_8080_8080;
+    let (words, rest) = bytes.as_chunks::<8>();
+    for (at, word) in words.iter().enumerate() {
+        let word = u64::from_le_bytes(*word);
+        // Only a byte that is zero, or one behind it, borrows into its highest bit; the first is right.
+        let zeros = word.wrapping_sub(ONES) & !word & HIGHS;
+        if zeros != 0 {
+            return Some(at * 8 + (zeros.trailing_zeros() / 8) as usize);
+        }
+    }
+    rest.iter().position(|byte| *byte == 0).map(|at| words.len() * 8 + at)
 }
 
 /// Appends the key of `measurement` and `tags` to `out`; on an error `out` is as it was.

@@ -153,6 +153,15 @@ impl<'a> Budget<'a> {
         }
     }
 
+    /// Looks whether `bytes` more would be too many, without asking for them.
+    pub(crate) fn memory_expected(&self, bytes: u64) -> Result<(), QueryError> {
+        let found = self.memory_used().saturating_add(bytes);
+        match self.limits.max_memory_bytes {
+            Some(limit) if found > limit => Err(QueryError::Memory { found, limit }),
+            _ => Ok(()),
+        }
+    }
+
     /// Gives `bytes` back.
     pub(crate) fn give_back(&self, bytes: u64) {
         self.release(self.memory_used().saturating_sub(bytes));

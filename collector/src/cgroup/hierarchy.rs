@@ -25,16 +25,28 @@ pub enum Controller {
     Blkio,
     /// Number of processes and threads.
     Pids,
+    /// Which processors and memory nodes.
+    Cpuset,
+    /// Pages of huge sizes.
+    Hugetlb,
+    /// Resources of RDMA adapters.
+    Rdma,
+    /// Other countable resources.
+    Misc,
 }
 
 impl Controller {
     /// All of them.
-    pub const ALL: [Controller; 5] = [
+    pub const ALL: [Controller; 9] = [
         Controller::Cpu,
         Controller::Cpuacct,
         Controller::Memory,
         Controller::Blkio,
         Controller::Pids,
+        Controller::Cpuset,
+        Controller::Hugetlb,
+        Controller::Rdma,
+        Controller::Misc,
     ];
 
     /// The kernel's name.
@@ -46,6 +58,10 @@ impl Controller {
             Controller::Memory => "memory",
             Controller::Blkio => "blkio",
             Controller::Pids => "pids",
+            Controller::Cpuset => "cpuset",
+            Controller::Hugetlb => "hugetlb",
+            Controller::Rdma => "rdma",
+            Controller::Misc => "misc",
         }
     }
 }

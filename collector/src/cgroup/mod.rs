@@ -4,25 +4,31 @@
 //! share [`Value`] and [`Limit`].
 
 mod hierarchy;
+mod list;
 mod name;
 pub mod v1;
 pub mod v2;
 mod value;
 
 pub use hierarchy::{Controller, Hierarchies};
+pub use list::NumberList;
 pub use name::{Identity, Runtime};
 pub use value::{Limit, Value};
 
 #[cfg(feature = "linux")]
-mod fields;
-#[cfg(feature = "linux")]
 mod files;
 #[cfg(feature = "linux")]
-mod group;
+mod publish;
+#[cfg(feature = "linux")]
+mod read;
+#[cfg(feature = "linux")]
+mod rows;
 #[cfg(feature = "linux")]
 mod source;
 #[cfg(feature = "linux")]
 mod tree;
 
+#[cfg(feature = "linux")]
+pub(crate) use rows::descriptors;
 #[cfg(feature = "linux")]
 pub(crate) use source::Cgroups;

@@ -9,9 +9,19 @@
 //! | containerd and others without kubelet | `/default/ID` |
 //! | systemd | `/system.slice/cron.service` |
 //!
-//! Where the kubelet's root is nested, as in kind (`/kubelet.slice/kubelet-kubepods.slice/...`), the same pieces stand
-//! further in. Under a mis-set driver the last part is `kubepods-burstable-podUID.slice:cri-containerd:ID`. An id is 64
-//! lower-case hexadecimal digits. A static pod's UID is a hash of 32 such digits without dashes.
+//! | podman, rootless | `/user.slice/user-1000.slice/user@1000.service/user.slice/libpod-ID.scope/container` |
+//!
+//! Where the kubelet's root is nested, as in kind (`/kubelet.slice/kubelet-kubepods.slice/...`) or under minikube
+//! (`/docker/ID/kubepods/...`), the same pieces stand further in; k3s and rke2 use those of containerd. Under a mis-set
+//! driver the last part is `kubepods-burstable-podUID.slice:cri-containerd:ID`. An id is 64 lower-case hexadecimal
+//! digits. A static pod's UID is a hash of 32 such digits without dashes.
+//!
+//! CRI-O keeps the container that holds a pod's namespaces in `crio-ID` where containers proper have `crio-ID.scope`, and
+//! the process that watches over a container in `crio-conmon-ID.scope`; podman's are `libpod-conmon-ID.scope`. The latter
+//! are helpers: they belong to a container and are none.
+//!
+//! A pod's class of service is that of the folder it is in: `burstable`, `besteffort`, or directly the kubelet's root for
+//! `guaranteed`.
 
 use std::borrow::Cow;
 
@@ -28,6 +38,15 @@ pub struct Identity<'a> {
     pub container_id: Option<&'a str>,
     /// What runs the container, where its name is in the path.
     pub runtime: Option<Runtime>,
+    /// The pod's class of service: `guaranteed`, `burstable` or `besteffort`.
+    pub qos: Option<&'static str>,
+    /// Whether the path says that the container is the one that keeps its pod's namespaces. That of CRI-O with systemd
+    /// does; of other runtimes only their files tell.
+    pub sandbox: bool,
+    /// The id of the container that the cgroup's processes watch over, without being part of it.
+    pub helper_of: Option<&'a str>,
+    /// The user whose own service manager the cgroup is below, as it is for containers without privileges.
+    pub user: Option<u32>,
     /// The systemd unit that the cgroup is: a service, socket, scope or slice that is neither container nor pod.
     pub unit: Option<&'a str>,
 }
@@ -80,21 +99,40 @@ impl<'a> Identity<'a> {
         {
             last = above;
         }
-        let container_id = container_id(last);
+        let above = parts.next();
+        let is_helper = HELPERS.iter().any(|prefix| last.starts_with(prefix));
+        let (container_id, helper_of) = match id(last) {
+            id if is_helper => (None, id),
+            id => (id, None),
+        };
         let pod_uid = path.rsplit('/').find_map(pod_uid);
         let runtime = match container_id {
             Some(_) => runtime(last).or_else(|| {
                 // `/docker/ID`; below the kubelet's folders the bare id may be any runtime's.
-                (parts.next() == Some("docker") && pod_uid.is_none()).then_some(Runtime::Docker)
+                (above == Some("docker") && pod_uid.is_none()).then_some(Runtime::Docker)
             }),
             None => None,
         };
+        let sandbox = container_id.is_some()
+            && runtime == Some(Runtime::Crio)
+            && !last.ends_with(".scope")
+            && above.is_some_and(|above| above.ends_with(".slice"));
         let is_unit = container_id.is_none()
+            && helper_of.is_none()
             && pod_uid.is_none()
             && [".service", ".socket", ".scope", ".slice", ".mount", ".swap"]
                 .iter()
                 .any(|suffix| last.ends_with(suffix));
-        Identity { pod_uid, container_id, runtime, unit: is_unit.then_some(last) }
+        Identity {
+            qos: pod_uid.as_ref().and_then(|_| qos(path)),
+            pod_uid,
+            container_id,
+            runtime,
+            sandbox,
+            helper_of,
+            user: path.split('/').find_map(user),
+            unit: is_unit.then_some(last),
+        }
     }
 
     /// Whether nothing is known.
@@ -104,11 +142,11 @@ impl<'a> Identity<'a> {
     }
 }
 
-/// The id in `part`, a path's last; `None` for those of helpers beside the container.
-fn container_id(part: &str) -> Option<&str> {
-    if part.starts_with("crio-conmon-") || part.starts_with("libpod-conmon-") {
-        return None;
-    }
+/// What the names of cgroups begin with whose processes watch over a container.
+const HELPERS: [&str; 2] = ["crio-conmon-", "libpod-conmon-"];
+
+/// The id in `part`, a path's last.
+fn id(part: &str) -> Option<&str> {
     let bare = part.strip_suffix(".scope").unwrap_or(part);
     let start = bare.len().checked_sub(ID_LEN)?;
     let id = bare.get(start..)?;
@@ -128,10 +166,37 @@ fn runtime(part: &str) -> Option<Runtime> {
         ("libpod-", Runtime::Podman),
         ("libpod_pod_", Runtime::Podman),
     ];
-    if part.contains(":cri-containerd:") {
-        return Some(Runtime::Containerd);
+    const BETWEEN_COLONS: [(&str, Runtime); 4] = [
+        ("cri-containerd", Runtime::Containerd),
+        ("crio", Runtime::Crio),
+        ("docker", Runtime::Docker),
+        ("libpod", Runtime::Podman),
+    ];
+    if let Some((before, _)) = part.rsplit_once(':') {
+        let word = before.rsplit(':').next()?;
+        return BETWEEN_COLONS.iter().find(|(name, _)| *name == word).map(|(_, runtime)| *runtime);
     }
     PREFIXES.iter().find(|(prefix, _)| part.starts_with(prefix)).map(|(_, runtime)| *runtime)
+}
+
+/// The class of service of the pod that `path` is of, if the kubelet's folders are in it.
+fn qos(path: &str) -> Option<&'static str> {
+    let mut of_kubelet = false;
+    for part in path.split('/') {
+        let slice = part.contains("kubepods");
+        of_kubelet |= slice;
+        for class in ["burstable", "besteffort"] {
+            if part == class || (slice && part.split(['-', '.']).any(|word| word == class)) {
+                return Some(class);
+            }
+        }
+    }
+    of_kubelet.then_some("guaranteed")
+}
+
+/// The number in `user-1000.slice`.
+fn user(part: &str) -> Option<u32> {
+    part.strip_prefix("user-")?.strip_suffix(".slice")?.parse().ok()
 }
 
 /// The UID in `part`, if that is the folder of a pod: `podUID`, `kubepods-burstable-podUID.slice`.
@@ -237,6 +302,24 @@ mod tests {
             ("/build/job-7", None, false, None, None),
             ("/container", None, false, None, None),
             ("/podman", None, false, None, None),
+            ("/docker/ID/kubepods/besteffort/podUID/ID", Some(UID), true, None, None),
+            ("/kubelet/kubepods/burstable/podUID/ID", Some(UID), true, None, None),
+            ("/system.slice:docker:ID", None, true, Some(Docker), None),
+            ("/machine.slice/libpod-conmon-ID.scope", None, false, None, None),
+            (
+                "/machine.slice/machine-libpod_pod_ID.slice/libpod-ID.scope",
+                None,
+                true,
+                Some(Podman),
+                None,
+            ),
+            (
+                "/user.slice/user-1000.slice/user@1000.service/user.slice/libpod-ID.scope/container",
+                None,
+                true,
+                Some(Podman),
+                None,
+            ),
             ("/aID", None, false, None, None),
             ("/é-ID", None, true, None, None),
         ];
@@ -248,5 +331,59 @@ mod tests {
             assert_eq!(got.container_id, has_id.then_some(ID), "{path}");
             assert_eq!((got.runtime, got.unit), (*runtime, *unit), "{path}");
         }
+    }
+    #[test]
+    fn the_class_of_service_is_that_of_the_folder() {
+        let cases: &[(&str, Option<&str>)] = &[
+            ("/kubepods/burstable/podUID/ID", Some("burstable")),
+            ("/kubepods/besteffort/podUID", Some("besteffort")),
+            ("/kubepods/podUID/ID", Some("guaranteed")),
+            ("/kubepods.slice/kubepods-podUNDER.slice", Some("guaranteed")),
+            (
+                "/kubepods.slice/kubepods-besteffort.slice/kubepods-besteffort-podUNDER.slice",
+                Some("besteffort"),
+            ),
+            (
+                "/kubelet.slice/kubelet-kubepods.slice/kubelet-kubepods-burstable-podUNDER.slice",
+                Some("burstable"),
+            ),
+            (
+                "/system.slice/containerd.service/kubepods-burstable-podUNDER.slice:cri-containerd:ID",
+                Some("burstable"),
+            ),
+            ("/kubepods/burstable", None),
+            ("/podUID", None),
+            ("/system.slice/docker-ID.scope", None),
+        ];
+        for (path, want) in cases {
+            let path = path.replace("UNDER", UNDERSCORED).replace("UID", UID).replace("ID", ID);
+            assert_eq!(Identity::of(&path).qos, *want, "{path}");
+        }
+    }
+
+    #[test]
+    fn sandboxes_and_helpers_of_crio_are_told_apart() {
+        let in_pod = |last: &str| {
+            format!("/kubepods.slice/kubepods-podUNDER.slice/{last}")
+                .replace("UNDER", UNDERSCORED)
+                .replace("ID", ID)
+        };
+        let (sandbox, container, helper) =
+            (in_pod("crio-ID"), in_pod("crio-ID.scope"), in_pod("crio-conmon-ID.scope"));
+        assert!(Identity::of(&sandbox).sandbox && Identity::of(&sandbox).container_id.is_some());
+        assert!(!Identity::of(&container).sandbox);
+        let helper = Identity::of(&helper);
+        assert_eq!((helper.container_id, helper.helper_of), (None, Some(ID)));
+        assert_eq!(helper.pod_uid.as_deref(), Some(UID));
+        // With the other driver containers, too, have no `.scope`, so that the path tells nothing.
+        let cgroupfs = format!("/kubepods/besteffort/pod{UID}/crio-{ID}");
+        assert!(!Identity::of(&cgroupfs).sandbox);
+    }
+
+    #[test]
+    fn the_user_is_known_whose_manager_it_is_under() {
+        let path = "/user.slice/user-1000.slice/user@1000.service/user.slice";
+        assert_eq!(Identity::of(path).user, Some(1000));
+        assert_eq!(Identity::of("/system.slice/user-x.slice").user, None);
     }
 }

@@ -1,20 +1,23 @@
 //! All cgroups, followed from sample to sample.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use stripchart_core::Timestamp;
 
 use super::Hierarchies;
-use super::fields::{Before, GroupSeries, add_rows};
-use super::files::{GroupReader, PLACES, Reader};
-use super::group::{Depth, Group, Machine, read};
-use super::tree::Tree;
+use super::files::{Files, GroupReader, PLACES, Reader};
+use super::publish::Publisher;
+use super::read::{Depth, HugePageFiles, Known, Machine, Outcome, read};
+use super::rows::{Facts, GroupSeries, Layouts, Owner, Round, Totals, add_rows};
+use super::tree::{Leaves, Tree};
 use crate::Roots;
 use crate::host::{Context, Host};
 use crate::settings::Settings;
 use crate::sys::{clock_ticks_per_sec, open_files_max};
-
-/// Every so many samples a cgroup is read whole, in turn; in between what did not change is not read again.
-const WHOLE_EVERY: u64 = 6;
+use crate::who::{self, Who};
 
 /// Descriptors kept unless told otherwise: each is about half a kilobyte of the kernel's memory.
 const DESCRIPTORS_MAX: usize = 16_384;
@@ -22,6 +25,18 @@ const DESCRIPTORS_MAX: usize = 16_384;
 /// After a folder came or went, all hierarchies are looked at in so many samples more: a runtime makes a cgroup in one
 /// hierarchy after the other, and a sample may fall in between.
 const SETTLING: u64 = 2;
+
+/// How soon a cgroup is found that appeared where none was before.
+const LEAVES_WITHIN: Duration = Duration::from_secs(10);
+
+/// How often an idle cgroup is asked for its memory.
+const MEMORY_WITHIN: Duration = Duration::from_secs(5);
+
+/// What seldom changes is looked at every so many times that a cgroup is read whole.
+const REST_EVERY: u64 = 5;
+
+/// Samples in which nothing happened before a cgroup is looked at less often.
+const IDLE_AFTER: u32 = 3;
 
 /// The cgroups of the host.
 #[derive(Debug)]
@@ -36,10 +51,19 @@ pub(crate) struct Cgroups {
     /// Each with the places that it is.
     trees: Vec<(Tree, [bool; PLACES])>,
     reader: Reader,
-    groups: BTreeMap<Box<str>, Group>,
+    huge_pages: Vec<HugePageFiles>,
+    groups: BTreeMap<Arc<str>, Group>,
+    who: Who,
+    publisher: Option<Publisher>,
+    rows: Rows,
+    cadence: Cadence,
+    per_cpu: bool,
+    numa: bool,
     samples: u64,
-    /// Groups met so far, which spreads them over the samples in which they are read whole.
+    /// Groups met so far.
     made: u64,
+    /// Of this sample: groups in which, and below which, nothing happened.
+    still: HashSet<u64>,
     /// The tree that is looked at in every sample: the one with most folders.
     lead: usize,
     /// Up to this sample all trees are looked at.
@@ -48,10 +72,136 @@ pub(crate) struct Cgroups {
     unsettled: bool,
 }
 
+/// How often what is done, in samples.
+#[derive(Debug, Clone, Copy)]
+struct Cadence {
+    /// A cgroup is read whole.
+    whole: u64,
+    /// A leaf of the tree is asked.
+    leaf: u64,
+    /// An idle cgroup is asked for its memory.
+    memory: u64,
+    /// An idle cgroup is looked at.
+    idle: u64,
+}
+
+impl Cadence {
+    fn of(settings: &Settings) -> Self {
+        let samples = |time: Duration| {
+            let count = time.as_nanos() / settings.interval.as_nanos().max(1);
+            u64::try_from(count).unwrap_or(u64::MAX).max(1)
+        };
+        Cadence {
+            whole: samples(settings.full_interval),
+            leaf: samples(LEAVES_WITHIN),
+            memory: samples(MEMORY_WITHIN),
+            idle: settings.idle_interval_max.map_or(1, samples),
+        }
+    }
+}
+
+/// What the rows have in common.
+#[derive(Debug)]
+struct Rows {
+    layouts: Option<Layouts>,
+    /// Time that went by while rows were written, without gaps; begins anew (`epoch`) after one.
+    elapsed_ns: u64,
+    epoch: u64,
+    cores: bool,
+    nodes: bool,
+}
+
+/// A cgroup that is being followed.
+#[derive(Debug)]
+pub(crate) struct Group {
+    files: Files,
+    /// For each place the inode of its folder there; 0 where it has none.
+    inodes: [u64; PLACES],
+    /// What is known of it.
+    pub(crate) facts: Facts,
+    /// Whether that was read in this sample.
+    pub(crate) fresh: bool,
+    /// Whether limits were, too.
+    pub(crate) whole: bool,
+    /// Whether anything happened since it was read whole.
+    active: bool,
+    /// Which cgroup it is, of all there ever were; and the one above it, 0 if that is none.
+    id: u64,
+    above: u64,
+    /// Whether the node knows of it.
+    pub(crate) known: bool,
+    /// Samples in a row in which nothing happened.
+    quiet: u32,
+    /// The number of the sample in which it is looked at next.
+    due: u64,
+    /// Who it is; `None` until its first reading.
+    pub(crate) who: Option<who::Member>,
+    /// Whether that is known otherwise than the node has it.
+    pub(crate) renamed: bool,
+    /// Of its last rows; and when those were, by [`Rows::elapsed_ns`] and epoch.
+    totals: Option<Totals>,
+    rows_at: (u64, u64),
+    series: Option<GroupSeries>,
+}
+
+impl Group {
+    fn new(inodes: [u64; PLACES], id: u64, above: u64) -> Self {
+        Group {
+            files: Files::default(),
+            inodes,
+            id,
+            above,
+            active: true,
+            facts: Facts::default(),
+            fresh: false,
+            whole: false,
+            known: false,
+            quiet: 0,
+            due: 0,
+            who: None,
+            renamed: false,
+            totals: None,
+            rows_at: (0, 0),
+            series: None,
+        }
+    }
+
+    /// Whether anything was read of it before.
+    const fn is_new(&self) -> bool {
+        self.due == 0
+    }
+
+    /// How thoroughly it is to be looked at in `sample`.
+    fn depth(&self, sample: u64, cadence: &Cadence) -> Depth {
+        // The number of the cgroup spreads them over the samples.
+        let turn = sample + self.id;
+        if self.is_new() {
+            return Depth::All;
+        }
+        if turn.is_multiple_of(cadence.whole) {
+            let rest = (turn / cadence.whole).is_multiple_of(REST_EVERY);
+            return if rest { Depth::All } else { Depth::Counts };
+        }
+        if self.quiet >= IDLE_AFTER && !turn.is_multiple_of(cadence.memory) {
+            return Depth::Time;
+        }
+        Depth::Changes
+    }
+
+    /// Plans when to look next, after `outcome`.
+    fn plan(&mut self, outcome: Outcome, sample: u64, idle_max: u64) {
+        self.quiet = if outcome == Outcome::Quiet { self.quiet.saturating_add(1) } else { 0 };
+        let doublings = self.quiet.saturating_sub(IDLE_AFTER).min(32);
+        self.due = sample + (1_u64 << doublings).min(idle_max);
+    }
+}
+
 impl Cgroups {
     pub(crate) fn new(settings: &Settings) -> Self {
         let quarter = usize::try_from(open_files_max() / 4).unwrap_or(DESCRIPTORS_MAX);
         let descriptors_max = settings.descriptors_max.unwrap_or(quarter.min(DESCRIPTORS_MAX));
+        let publisher =
+            |node| Publisher::new(Arc::clone(node), settings.roots.clone(), settings.samples_kept);
         Cgroups {
             roots: settings.roots.clone(),
             groups_max: settings.cgroups_max,
@@ -61,9 +211,23 @@ impl Cgroups {
             hierarchies: Hierarchies::default(),
             trees: Vec::new(),
             reader: Reader::new(&Hierarchies::default(), 0),
+            huge_pages: Vec::new(),
             groups: BTreeMap::new(),
+            who: Who::new(settings),
+            publisher: settings.node.as_ref().map(publisher),
+            rows: Rows {
+                layouts: None,
+                elapsed_ns: 0,
+                epoch: 1,
+                cores: settings.container_per_cpu,
+                nodes: settings.container_numa,
+            },
+            cadence: Cadence::of(settings),
+            per_cpu: settings.node.is_some() || settings.container_per_cpu,
+            numa: settings.container_numa,
             samples: 0,
             made: 0,
+            still: HashSet::new(),
             lead: 0,
             settled_after: 0,
             unsettled: false,
@@ -77,49 +241,123 @@ impl Cgroups {
 
     /// Forgets the series, since the batch did.
     pub(crate) fn forget_series(&mut self) {
+        self.rows.layouts = None;
         self.groups.values_mut().for_each(|group| group.series = None);
     }
 
-    pub(crate) fn collect(&mut self, cx: &mut Context<'_>, host: &Host) {
+    /// Reads the cgroups and tells the node, if there is one; idle ones, too, if `all`.
+    pub(crate) fn look(
+        &mut self,
+        cx: &mut Context<'_>,
+        host: &mut Host,
+        now: Timestamp,
+        all: bool,
+    ) {
         self.samples += 1;
         self.find_hierarchies(cx, host);
         self.follow(cx);
-        let machine =
-            Machine { ticks_per_sec: self.ticks_per_sec, stacked: host.stacked_devices() };
+        let machine = Machine {
+            ticks_per_sec: self.ticks_per_sec,
+            stacked: host.stacked_devices(),
+            huge_pages: &self.huge_pages,
+            per_cpu: self.per_cpu,
+            numa: self.numa,
+            swap_used: None,
+        };
+        let mut round = who::Round {
+            now,
+            uptime_ns: cx.uptime_ns,
+            buffer: &mut *cx.buffer,
+            warnings: &mut *cx.warnings,
+        };
+        self.who.begin(&mut round, self.publisher.as_ref().map(Publisher::events));
         let mut gone = Vec::new();
+        self.still.clear();
         for (name, group) in &mut self.groups {
-            let whole = (self.samples + group.turn).is_multiple_of(WHOLE_EVERY);
-            if whole {
+            group.fresh = false;
+            let depth = group.depth(self.samples, &self.cadence);
+            group.whole = depth >= Depth::Counts;
+            if !group.whole && !all && self.samples < group.due {
+                continue;
+            }
+            if depth == Depth::All {
                 group.files.look_again();
             }
-            let mut reader = GroupReader {
-                reader: &mut self.reader,
-                files: &mut group.files,
-                buffer: cx.buffer,
-                warnings: cx.warnings,
-                name,
-                present: group.inodes.map(|inode| inode != 0),
-                gone: false,
+            let outcome = if depth <= Depth::Changes && self.still.contains(&group.above) {
+                // All that it uses is in the account of the one above, where nothing was used.
+                Outcome::Quiet
+            } else {
+                let mut reader = GroupReader {
+                    reader: &mut self.reader,
+                    files: &mut group.files,
+                    buffer: cx.buffer,
+                    warnings: cx.warnings,
+                    name,
+                    present: group.inodes.map(|inode| inode != 0),
+                    gone: false,
+                };
+                read(&mut reader, &mut group.facts.known, depth, group.active, machine)
             };
-            let depth = if whole { Depth::All } else { Depth::Changes };
-            let Some(now) = read(&mut reader, group.last.as_ref(), depth, machine) else {
-                gone.push(name.clone());
-                continue;
+            match outcome {
+                Outcome::Gone => {
+                    gone.push(Arc::clone(name));
+                    continue;
+                }
+                Outcome::Quiet => drop(self.still.insert(group.id)),
+                Outcome::Busy => {}
+            }
+            group.active = (group.active && !group.whole) || outcome == Outcome::Busy;
+            let mut round = who::Round {
+                now,
+                uptime_ns: cx.uptime_ns,
+                buffer: &mut *cx.buffer,
+                warnings: &mut *cx.warnings,
             };
-            let Some(series) = series_of(group, cx, name) else { continue };
-            let before = group
-                .last
-                .as_ref()
-                .filter(|_| group.sampled + 1 == self.samples)
-                .zip(cx.elapsed_ns)
-                .map(|(reading, elapsed_ns)| Before { reading, elapsed_ns });
-            add_rows(cx.batch, &series, cx.at, &now, before, cx.cpus);
-            group.last = Some(now);
-            group.sampled = self.samples;
+            if visit(&mut self.who, &self.reader, group, name, &mut round) {
+                group.renamed = true;
+                group.series = None;
+            }
+            group.facts.known.sample.at = now;
+            group.fresh = true;
+            group.plan(outcome, self.samples, self.cadence.idle);
+        }
+        if self.samples.is_multiple_of(self.cadence.whole.saturating_mul(REST_EVERY)) {
+            self.reader.look_again();
         }
         self.unsettled = !gone.is_empty();
         for name in gone {
             self.forget(&name);
+        }
+        if let Some(publisher) = &mut self.publisher {
+            if let Some(root) = self.groups.get_mut("/").filter(|root| root.fresh) {
+                host.fill_root(now, cx.warnings, &mut root.facts.known.sample);
+            }
+            publisher.publish(&mut self.groups, now);
+        }
+    }
+
+    /// Adds the rows of what was read last.
+    pub(crate) fn add_rows(&mut self, cx: &mut Context<'_>) {
+        match cx.elapsed_ns {
+            Some(elapsed_ns) => self.rows.elapsed_ns += elapsed_ns,
+            None => self.rows.epoch += 1,
+        }
+        let now = (self.rows.epoch, self.rows.elapsed_ns);
+        let mut round = Round {
+            at: cx.at,
+            layouts: *self.rows.layouts.get_or_insert_with(|| Layouts::new(cx.batch)),
+            elapsed_ns: None,
+            cpus: cx.cpus,
+            cores: self.rows.cores,
+            nodes: self.rows.nodes,
+        };
+        for (name, group) in self.groups.iter_mut().filter(|(_, group)| group.fresh) {
+            let about = group.who.as_ref().and_then(|who| who.about());
+            let owner = Owner { host: cx.host, path: name, about: about.map(|about| &**about) };
+            let Some(series) = series_of(&mut group.series, cx, owner) else { continue };
+            let before = std::mem::replace(&mut group.rows_at, now);
+            round.elapsed_ns = (before.0 == now.0).then(|| now.1 - before.1);
+            add_rows(cx.batch, &round, owner, series, &mut group.facts, &mut group.totals);
         }
     }
 
@@ -138,10 +376,12 @@ impl Cgroups {
         if found == self.hierarchies {
             return;
         }
-        self.groups.clear();
+        let names: Vec<_> = self.groups.keys().cloned().collect();
+        names.iter().for_each(|name| self.forget(name));
         self.trees.clear();
         self.lead = 0;
         self.reader = Reader::new(&found, self.descriptors_max);
+        self.huge_pages = HugePageFiles::find(&self.roots, &mut self.reader);
         for place in 0..PLACES {
             let Some(root) = self.reader.root(place) else { continue };
             match self.trees.iter_mut().find(|(tree, _)| tree.root() == root) {
@@ -161,8 +401,15 @@ impl Cgroups {
     /// Version 1 has up to five trees, nearly alike. Looking at all of them costs more than reading a quiet cgroup, so
     /// the others follow one that leads, and are looked at for themselves when the cgroups are read whole.
     fn refresh(&mut self, cx: &mut Context<'_>) -> bool {
-        let all =
-            self.unsettled || self.samples <= self.settled_after || self.samples % WHOLE_EVERY == 1;
+        let all = self.unsettled
+            || self.samples <= self.settled_after
+            || self.samples % self.cadence.whole == 1 % self.cadence.whole;
+        // A cgroup whose files are opened each time cannot tell that it was replaced.
+        let all_leaves = self.unsettled || self.reader.descriptors_left == 0;
+        let leaves = match all_leaves {
+            true => Leaves::ALL,
+            false => Leaves { one_of: self.cadence.leaf, round: self.samples },
+        };
         let mut changed = self.unsettled;
         let lead = self.lead;
         let followers = (0..self.trees.len()).filter(|at| *at != lead);
@@ -171,7 +418,7 @@ impl Cgroups {
             if at != lead && !all && !changed {
                 continue;
             }
-            let refreshed = tree.refresh();
+            let refreshed = tree.refresh(if at == lead { leaves } else { Leaves::ALL });
             changed |= refreshed.changed;
             if refreshed.cut {
                 let message =
@@ -192,7 +439,7 @@ impl Cgroups {
         if !self.refresh(cx) {
             return;
         }
-        let mut found: BTreeMap<Box<str>, [u64; PLACES]> = BTreeMap::new();
+        let mut found: BTreeMap<Arc<str>, [u64; PLACES]> = BTreeMap::new();
         for (tree, places) in &self.trees {
             tree.visit(&mut |name, inode| {
                 let inodes = match found.get_mut(name) {
@@ -214,32 +461,67 @@ impl Cgroups {
         for name in stale {
             self.forget(&name);
         }
+        // In order of their paths, so that the one above comes first.
         for (name, inodes) in found {
-            if self.groups.len() >= self.groups_max && !self.groups.contains_key(&name) {
+            if self.groups.contains_key(&name) || self.groups.len() >= self.groups_max {
                 continue;
             }
-            let made = &mut self.made;
-            self.groups.entry(name).or_insert_with(|| {
-                *made += 1;
-                Group::new(inodes, *made)
-            });
+            self.made += 1;
+            let group = Group::new(inodes, self.made, self.above(&name, &inodes));
+            self.groups.insert(name, group);
         }
     }
 
-    fn forget(&mut self, name: &str) {
-        if let Some(group) = self.groups.remove(name) {
-            self.reader.descriptors_left += group.files.kept();
+    /// The number of the cgroup above that at `path`, if that is in the same hierarchies; 0 if there is none, or the root,
+    /// which is never idle.
+    fn above(&self, path: &str, inodes: &[u64; PLACES]) -> u64 {
+        let above = path.rsplit_once('/').and_then(|(above, _)| self.groups.get(above));
+        let covers = |group: &&Group| {
+            group.inodes.iter().zip(inodes).all(|(above, inode)| *above != 0 || *inode == 0)
+        };
+        above.filter(covers).map_or(0, |group| group.id)
+    }
+
+    fn forget(&mut self, name: &Arc<str>) {
+        let Some(group) = self.groups.remove(name) else { return };
+        self.reader.descriptors_left += group.files.kept();
+        if let Some(member) = group.who {
+            self.who.forget(member);
+        }
+        if let Some(publisher) = self.publisher.as_mut().filter(|_| group.known) {
+            publisher.vanished(Arc::clone(name));
         }
     }
 }
 
-/// The series of `group`, entered in the batch if they are not yet; `None` if its name makes no key.
-fn series_of(group: &mut Group, cx: &mut Context<'_>, name: &str) -> Option<GroupSeries> {
-    if group.series.is_none() {
-        match GroupSeries::new(cx.batch, cx.host, name) {
-            Ok(series) => group.series = Some(series),
-            Err(error) => cx.warnings.warn(Path::new(name), format!("left out: {error}")),
+/// Finds out who `group` is, and what its processes and its runtime tell; answers whether that changed.
+fn visit(
+    who: &mut Who,
+    reader: &Reader,
+    group: &mut Group,
+    name: &str,
+    round: &mut who::Round<'_>,
+) -> bool {
+    let inodes = &group.inodes;
+    let member = group.who.get_or_insert_with(|| {
+        let root = (0..PLACES).filter(|place| inodes[*place] != 0).find_map(|at| reader.root(at));
+        who.member(name, who::folder(root.unwrap_or(Path::new("/")), name))
+    });
+    let Known { sample, spec, .. } = &mut group.facts.known;
+    who.visit(member, name, sample, spec, round)
+}
+
+/// The series of a group, entered in the batch if they are not yet; `None` if its name makes no key.
+fn series_of<'a>(
+    series: &'a mut Option<GroupSeries>,
+    cx: &mut Context<'_>,
+    owner: Owner<'_>,
+) -> Option<&'a mut GroupSeries> {
+    if series.is_none() {
+        match GroupSeries::new(cx.batch, owner) {
+            Ok(entered) => *series = Some(entered),
+            Err(error) => cx.warnings.warn(Path::new(owner.path), format!("left out: {error}")),
         }
     }
-    group.series
+    series.as_mut()
 }

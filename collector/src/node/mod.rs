@@ -18,6 +18,7 @@ mod about;
 mod events;
 mod history;
 mod machine;
+mod refill;
 mod sample;
 mod spec;
 
@@ -32,11 +33,12 @@ pub use history::History;
 pub use machine::{
     BlockDevice, CacheInfo, CoreInfo, HugePages, MachineInfo, NetworkDevice, NumaNode,
 };
+pub(crate) use refill::Refill;
 pub use sample::{
-    ContainerSample, CpuSample, DeviceIo, DiskCounters, FilesystemSample, HugetlbSample,
-    InterfaceSample, IoCost, IoSample, MemorySample, MiscSample, NetworkSample, NumaMemory,
-    NumaPages, PidsSample, ProcessesSample, RdmaSample, SchedStat, TcpExtCounters, TcpStates,
-    UdpSockets, Ulimit,
+    CgroupSample, ContainerSample, CpuSample, DeviceIo, DiskCounters, FilesystemSample,
+    HugetlbSample, InterfaceSample, IoCost, IoSample, MemoryEventCounts, MemorySample, MiscSample,
+    NetworkSample, NumaMemory, NumaPages, PidsSample, ProcessesSample, RdmaSample, SchedStat,
+    TcpExtCounters, TcpStates, UdpSockets, Ulimit,
 };
 pub use spec::{ContainerSpec, CpuSpec, MemorySpec};
 

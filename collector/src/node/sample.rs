@@ -23,6 +23,8 @@ pub struct ContainerSample {
     pub io: IoSample,
     /// Processes and threads, as the kernel counts them.
     pub pids: PidsSample,
+    /// The cgroup itself.
+    pub cgroup: CgroupSample,
     /// Processes, as `/proc` tells; `None` unless asked for.
     pub processes: Option<ProcessesSample>,
     /// Pages of huge sizes.
@@ -159,10 +161,32 @@ pub struct MemorySample {
     pub events_oom: Option<u64>,
     /// Processes killed (`oom_kill`), of this cgroup and those below it.
     pub oom_kills: Option<u64>,
+    /// `memory.events.local`: what befell this cgroup alone.
+    pub local_events: MemoryEventCounts,
+    /// Times that swap was about to go above its limit (`max` of `memory.swap.events`).
+    pub swap_events_max: Option<u64>,
+    /// Times that nothing could be swapped out (`fail` of `memory.swap.events`).
+    pub swap_events_fail: Option<u64>,
     /// Pages on each memory node.
     pub numa: Vec<NumaMemory>,
     /// Time lost for want of memory.
     pub pressure: Option<Pressure>,
+}
+
+/// How often limits were met.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct MemoryEventCounts {
+    /// Reclaim although below `memory.low`.
+    pub low: Option<u64>,
+    /// Throttled above `memory.high`.
+    pub high: Option<u64>,
+    /// About to go above `memory.max`.
+    pub max: Option<u64>,
+    /// Nothing could be reclaimed.
+    pub oom: Option<u64>,
+    /// Processes killed.
+    pub oom_kill: Option<u64>,
 }
 
 /// Memory on one node, in pages of 4 KiB.
@@ -225,9 +249,9 @@ pub struct DeviceIo {
     pub reads: u64,
     /// Writes.
     pub writes: u64,
-    /// Bytes discarded; version 2.
+    /// Bytes discarded; version 2, and version 1 since 4.18.
     pub discard_bytes: Option<u64>,
-    /// Discards; version 2.
+    /// Discards; version 2, and version 1 since 4.18.
     pub discards: Option<u64>,
     /// Version 1: (bytes, requests) counted as `Sync`, `Async` and `Total`.
     pub sync: Option<(u64, u64)>,
@@ -261,8 +285,24 @@ pub struct PidsSample {
     pub current: Option<u64>,
     /// How many there were at most.
     pub peak: Option<u64>,
+    /// How many there may be; `None` is no limit.
+    pub limit: Option<u64>,
     /// Forks that the limit refused (`pids.events`).
     pub refused: Option<u64>,
+}
+
+/// The cgroup itself.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct CgroupSample {
+    /// Cgroups below it; version 2.
+    pub descendants: Option<u64>,
+    /// Cgroups below it that were removed and still hold memory; version 2.
+    pub dying_descendants: Option<u64>,
+    /// Whether there is a process in it or below it; version 2.
+    pub populated: Option<bool>,
+    /// Whether its processes are stopped by the freezer; version 2.
+    pub frozen: Option<bool>,
 }
 
 /// Processes, from `/proc`.
@@ -303,6 +343,12 @@ pub struct HugetlbSample {
     pub peak: Option<u64>,
     /// Times the limit was hit.
     pub failcnt: u64,
+    /// Bytes reserved, used or not; `None` where the kernel does not count that (before 5.7).
+    pub reserved: Option<u64>,
+    /// The most that was reserved; version 1.
+    pub reserved_peak: Option<u64>,
+    /// Times the limit of reservations was hit; version 1.
+    pub reserved_failcnt: Option<u64>,
 }
 
 /// An RDMA device.

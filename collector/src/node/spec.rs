@@ -56,4 +56,8 @@ pub struct MemorySpec {
     pub high: Option<u64>,
     /// `memory.low`; version 2 only.
     pub low: Option<u64>,
+    /// `memory.swap.high`; version 2 only.
+    pub swap_high: Option<u64>,
+    /// `memory.zswap.max`; version 2 only.
+    pub zswap_limit: Option<u64>,
 }

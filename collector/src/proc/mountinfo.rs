@@ -120,7 +120,7 @@ fn has_option(options: &[u8], option: &[u8]) -> bool {
 }
 
 /// Replaces the octal escapes; borrows where there are none.
-fn unescape(text: &[u8]) -> Cow<'_, Path> {
+pub(crate) fn unescape(text: &[u8]) -> Cow<'_, Path> {
     if !text.contains(&b'\\') {
         return Cow::Borrowed(Path::new(OsStr::from_bytes(text)));
     }

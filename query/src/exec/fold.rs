@@ -7,18 +7,20 @@
 
 use std::collections::VecDeque;
 use std::ops::Range;
+use std::sync::Arc;
 
-use stripchart_core::{Bitmap, FieldType, FieldValue, ValueRef, Values};
-use stripchart_storage::{Aggregates, FoldOptions, Number, Partials, Series};
+use stripchart_core::{FieldType, Values};
+use stripchart_storage::{Aggregates, FoldOptions, Partials, Series};
 
 use super::aggregate::{Scope, folded, parts};
 use super::groups::Group;
 use super::input::{Input, InputSource, StoredSource, inclusive};
 use super::rollups::Rollups;
 use super::rows::align;
+use super::table::Table;
 use super::{Heads, limited, limits_of};
 use crate::QueryError;
-use crate::functions::{Aggregate, Points, cast};
+use crate::functions::{Aggregate, Points};
 use crate::limits::{Budget, Limits};
 use crate::plan::time::MIN_TIME;
 use crate::plan::{Call, FillMode, Node, Plan, Reference, ReferenceKind, Slot};
@@ -28,8 +30,22 @@ use crate::window::{Buckets, Windows};
 /// From this time to that, both inside.
 type Stretch = (i64, i64);
 
-/// Rows: how many, and their columns, the time first.
-type Made = (usize, Vec<Cells>);
+/// Rows of a group.
+#[derive(Debug)]
+enum Rows {
+    /// In the table of all groups, from this row on, so many.
+    Shared(usize, usize),
+    /// So many, in cells of their own, the time first.
+    Own(usize, Vec<Cells>),
+}
+
+/// Rows of a group where they are: the first, how many.
+#[derive(Debug)]
+struct Made {
+    cells: Arc<Vec<Cells>>,
+    from: usize,
+    rows: usize,
+}
 
 /// Cells of the answer that are made together.
 const CELLS: usize = 1 << 15;
@@ -77,7 +93,7 @@ fn calls(plan: &Plan) -> Vec<(Aggregate, &Reference)> {
 /// The spans of time of the first group that would be read from rollups.
 pub(super) fn rollups(plan: &Plan, groups: &[Group]) -> Vec<(i64, (i64, i64))> {
     let Some(group) = groups.first().filter(|group| suits(plan, group)) else { return Vec::new() };
-    let series: Vec<Series> = group.inputs.iter().filter_map(stored).collect();
+    let series: Vec<Series> = group.inputs.iter().filter_map(stored).cloned().collect();
     let rolled = group.inputs.iter().find_map(|input| match &input.source {
         InputSource::Stored { of, .. } => of.rolled.as_ref(),
         InputSource::Frame(_) => None,
@@ -116,11 +132,13 @@ pub(super) fn next(
     else {
         return Ok(());
     };
-    let of = std::sync::Arc::clone(of);
+    let of = Arc::clone(of);
     let fold = Fold::new(plan, budget);
-    let alike = groups.iter().take(GROUPS).take_while(|group| {
-        group.inputs.iter().all(|input| is_of(input, &of)) && suits(plan, group)
-    });
+    // The first suits; what is of one source with it does so too.
+    let alike = groups
+        .iter()
+        .take(GROUPS)
+        .take_while(|group| group.inputs.iter().all(|input| is_of(input, &of)));
     let alike = alike.count().max(1);
     let stretches = fold.stretches(groups.iter().take(alike).flat_map(|group| &group.inputs));
     let Some(widest) = stretches.iter().map(|stretch| fold.windows_in(*stretch)).max() else {
@@ -131,24 +149,56 @@ pub(super) fn next(
     let batch: Vec<Group> = groups.drain(..(CELLS / cells).clamp(1, alike)).collect();
     let found = fold.batch(&of, &batch, &stretches)?;
     for (group, made) in batch.into_iter().zip(found) {
-        let Some((rows, cells)) = made else { continue };
+        let Some(Made { cells, from, rows }) = made else { continue };
         let head = heads.head(&group.name, group.tag_values);
-        ready.push_back(Chunk {
-            head,
-            rows,
-            cells,
-            series: Vec::new(),
-            tags: None,
-            partial: false,
-        });
+        let (series, tags, partial) = (Arc::default(), None, false);
+        ready.push_back(Chunk { head, from, rows, cells, series, tags, partial });
     }
     Ok(())
 }
 
-fn stored(input: &Input) -> Option<Series> {
+fn stored(input: &Input) -> Option<&Series> {
     match &input.source {
-        InputSource::Stored { series, .. } => Some(series.clone()),
+        InputSource::Stored { series, .. } => Some(series),
         InputSource::Frame(_) => None,
+    }
+}
+
+/// The series of many groups, those of a group one behind the other.
+struct Slices<'a> {
+    /// Of groups that have several.
+    all: Vec<Series>,
+    of_group: Vec<Slice<'a>>,
+}
+
+enum Slice<'a> {
+    One(&'a Series),
+    /// Of `all`.
+    Many(Range<usize>),
+}
+
+impl<'a> Slices<'a> {
+    fn new(groups: &'a [Group]) -> Self {
+        let (mut all, mut of_group) = (Vec::new(), Vec::with_capacity(groups.len()));
+        for group in groups {
+            if let [input] = group.inputs.as_slice()
+                && let Some(series) = stored(input)
+            {
+                of_group.push(Slice::One(series));
+                continue;
+            }
+            let from = all.len();
+            all.extend(group.inputs.iter().filter_map(stored).cloned());
+            of_group.push(Slice::Many(from..all.len()));
+        }
+        Slices { all, of_group }
+    }
+
+    fn get(&self, group: usize) -> &[Series] {
+        match &self.of_group[group] {
+            Slice::One(series) => std::slice::from_ref(*series),
+            Slice::Many(range) => &self.all[range.clone()],
+        }
     }
 }
 
@@ -235,8 +285,7 @@ impl<'a> Fold<'a> {
         batch: &[Group],
         stretches: &[Stretch],
     ) -> Result<Vec<Option<Made>>, QueryError> {
-        let series: Vec<Vec<Series>> =
-            batch.iter().map(|group| group.inputs.iter().filter_map(stored).collect()).collect();
+        let series = Slices::new(batch);
         let mut made: Vec<Option<Made>> = batch.iter().map(|_| None).collect();
         // As they lie, since neighbours share what describes them.
         let mut left: Vec<usize> = (0..batch.len()).collect();
@@ -247,13 +296,13 @@ impl<'a> Fold<'a> {
             let bytes = bytes(self.parts).saturating_mul(self.width());
             let Some(buckets) = scope.buckets_within(Some(*stretch), bytes)? else { break };
             let lines = Lines::of(self.plan, &buckets, *stretch, is_last, self.budget)?;
-            let slices: Vec<&[Series]> = left.iter().map(|at| series[*at].as_slice()).collect();
+            let slices: Vec<&[Series]> = left.iter().map(|at| series.get(*at)).collect();
             self.count_points(of, &slices, *stretch)?;
             let found = self.fold(of, &slices, &buckets, lines.as_ref())?;
             let mut unsatisfied = Vec::new();
             for (at, found) in left.into_iter().zip(found) {
-                let enough = found.as_ref().is_some_and(|(rows, _)| {
-                    self.plan.limit.is_some_and(|limit| *rows as u64 >= limit)
+                let enough = found.as_ref().is_some_and(|found| {
+                    self.plan.limit.is_some_and(|limit| found.rows as u64 >= limit)
                 });
                 if is_last || enough {
                     made[at] = found;
@@ -284,15 +333,17 @@ impl<'a> Fold<'a> {
         }
         let (mut made, mut failed) = (Vec::with_capacity(slices.len()), None);
         let options = FoldOptions::new();
+        let mut table = Table::default();
         of.view
             .fold_many(slices, &names, buckets.edges(), self.parts, options, |_, found| {
-                made.push(self.columns(found, buckets, lines).unwrap_or_else(|error| {
+                let rows = self.columns(found, buckets, lines, &mut table);
+                made.push(rows.unwrap_or_else(|error| {
                     failed = Some(error);
                     None
                 }));
             })
             .map_err(QueryError::storage)?;
-        failed.map_or(Ok(made), Err)
+        failed.map_or_else(|| Ok(placed(made, table)), Err)
     }
 
     /// The same with rollups.
@@ -305,6 +356,7 @@ impl<'a> Fold<'a> {
         lines: Option<&Lines>,
     ) -> Result<Vec<Option<Made>>, QueryError> {
         let mut made = Vec::with_capacity(slices.len());
+        let mut table = Table::default();
         for group in slices {
             let mut found = Vec::with_capacity(self.fields.len());
             for field in &self.fields {
@@ -320,9 +372,9 @@ impl<'a> Fold<'a> {
                 }
                 found.push(partials);
             }
-            made.push(self.columns(&found, buckets, lines)?);
+            made.push(self.columns(&found, buckets, lines, &mut table)?);
         }
-        Ok(made)
+        Ok(placed(made, table))
     }
 
     fn width(&self) -> u64 {
@@ -349,15 +401,16 @@ impl<'a> Fold<'a> {
         Ok(())
     }
 
-    /// The rows of a group: their number and their cells, the time first.
+    /// The rows of a group.
     fn columns(
         &self,
         found: &[Partials],
         buckets: &Buckets,
         lines: Option<&Lines>,
-    ) -> Result<Option<Made>, QueryError> {
+        table: &mut Table,
+    ) -> Result<Option<Rows>, QueryError> {
         if let Some(lines) = lines {
-            return Ok(self.aligned(found, buckets, lines));
+            return Ok(self.aligned(found, buckets, lines, table));
         }
         let scope = self.scope(&[]);
         let mut calls = Vec::with_capacity(self.calls.len());
@@ -371,12 +424,18 @@ impl<'a> Fold<'a> {
         Ok(align(self.plan, calls).map(|(times, columns)| {
             let rows = times.len();
             let times = std::iter::once(Cells::Values(Values::Time(times), None));
-            (rows, times.chain(columns.into_iter().map(Cells::of)).collect())
+            Rows::Own(rows, times.chain(columns.into_iter().map(Cells::of)).collect())
         }))
     }
 
     /// The same where every function has rows for the same windows.
-    fn aligned(&self, found: &[Partials], buckets: &Buckets, lines: &Lines) -> Option<Made> {
+    fn aligned(
+        &self,
+        found: &[Partials],
+        buckets: &Buckets,
+        lines: &Lines,
+        table: &mut Table,
+    ) -> Option<Rows> {
         let count = |field: usize, bucket| found[field].count(bucket);
         let has = |bucket: usize| self.calls.iter().any(|(_, field)| count(*field, bucket) > 0);
         let first = (0..buckets.len()).find(|bucket| has(*bucket))?;
@@ -391,19 +450,19 @@ impl<'a> Fold<'a> {
         if of_rows.is_empty() {
             return None;
         }
-        let times = match (&sparse, self.own_time(found)) {
-            (None, Some(at)) => vec![at],
-            (None, None) => lines.times[span].to_vec(),
-            (Some(_), _) => of_rows.iter().flatten().map(|bucket| buckets.label(*bucket)).collect(),
+        let from = match (&sparse, self.own_time(found)) {
+            (None, Some(at)) => table.begin(std::iter::once(at)),
+            (None, None) => table.begin(lines.times[span].iter().copied()),
+            (Some(_), _) => {
+                table.begin(of_rows.iter().flatten().map(|bucket| buckets.label(*bucket)))
+            }
         };
-        let mut cells = Vec::with_capacity(self.plan.columns.len() + 1);
-        cells.push(Cells::Values(Values::Time(times), None));
-        for column in &self.plan.columns {
+        for (at, column) in self.plan.columns.iter().enumerate() {
             let Node::Slot(Slot::Call(call)) = &column.node else { continue };
             let (f, field) = self.calls[*call];
-            cells.push(column_of(f, &found[field], of_rows, &self.plan.fill, lines.windowed));
+            table.add(at, f, &found[field], of_rows, &self.plan.fill, lines.windowed);
         }
-        Some((of_rows.len(), cells))
+        Some(Rows::Shared(from, of_rows.len()))
     }
 
     /// The rows from the first window with points on, in order of time. Read backwards, rows may have been left out by a
@@ -425,6 +484,16 @@ impl<'a> Fold<'a> {
         let (f, field) = self.calls.first()?;
         folded(*f, &found[*field], 0)?.0
     }
+}
+
+/// Where the rows of groups are, now that the table of those they share is done.
+fn placed(made: Vec<Option<Rows>>, table: Table) -> Vec<Option<Made>> {
+    let shared = Arc::new(table.finish());
+    let place = |rows| match rows {
+        Rows::Shared(from, rows) => Made { cells: Arc::clone(&shared), from, rows },
+        Rows::Own(rows, cells) => Made { cells: Arc::new(cells), from: 0, rows },
+    };
+    made.into_iter().map(|rows| rows.map(place)).collect()
 }
 
 /// Bytes that a bucket takes in a partial.
@@ -545,114 +614,4 @@ impl Lines {
             at = end;
         }
     }
-}
-
-/// A function's column over `rows`.
-fn column_of(
-    f: Aggregate,
-    partials: &Partials,
-    rows: &[Option<usize>],
-    fill: &FillMode,
-    windowed: bool,
-) -> Cells {
-    let own = partials.field_type();
-    let to = f.output(own).unwrap_or(FieldType::Float);
-    let zero = FieldValue::Integer(0);
-    let missing = match fill {
-        FillMode::Value(value) => Some(value),
-        FillMode::Null if windowed && f == Aggregate::Count && any(partials) => Some(&zero),
-        _ => None,
-    };
-    let missing = missing.and_then(|value| cast(value.as_ref(), to));
-    let float = |number: Number| match number {
-        Number::Float(v) if !v.is_nan() => Some(v),
-        _ => None,
-    };
-    match (f, missing, to) {
-        (Aggregate::Count, _, _) => {
-            let missing = missing.and_then(|value| integer(value));
-            let get = |bucket| Some(i64::try_from(partials.count(bucket)).unwrap_or(i64::MAX));
-            let (values, valid) = column(rows, missing, |bucket| get(bucket).filter(|n| *n > 0));
-            Cells::Values(Values::Integer(values), valid)
-        }
-        (Aggregate::Mean, _, _) => {
-            let get = |bucket| {
-                let mean = partials.sum(bucket)?.as_f64() / partials.count(bucket) as f64;
-                Some(mean).filter(|mean| !mean.is_nan())
-            };
-            let (values, valid) = column(rows, missing.and_then(ValueRef::as_f64), get);
-            Cells::Values(Values::Float(values), valid)
-        }
-        (Aggregate::Min | Aggregate::Max | Aggregate::Sum, _, FieldType::Float) => {
-            let get = |bucket| float(number(f, partials, bucket)?);
-            let (values, valid) = column(rows, missing.and_then(ValueRef::as_f64), get);
-            Cells::Values(Values::Float(values), valid)
-        }
-        (Aggregate::Min | Aggregate::Max | Aggregate::Sum, _, FieldType::Integer) => {
-            let get = |bucket| match number(f, partials, bucket)? {
-                Number::Integer(v) => Some(v),
-                _ => None,
-            };
-            let (values, valid) = column(rows, missing.and_then(integer), get);
-            Cells::Values(Values::Integer(values), valid)
-        }
-        _ => any_column(f, partials, rows, missing, to),
-    }
-}
-
-fn integer(value: ValueRef<'_>) -> Option<i64> {
-    match value {
-        ValueRef::Integer(v) => Some(v),
-        _ => None,
-    }
-}
-
-fn any(partials: &Partials) -> bool {
-    (0..partials.buckets()).any(|bucket| partials.count(bucket) > 0)
-}
-
-fn number(f: Aggregate, partials: &Partials, bucket: usize) -> Option<Number> {
-    match f {
-        Aggregate::Min => partials.min(bucket).map(|(number, _)| number),
-        Aggregate::Max => partials.max(bucket).map(|(number, _)| number),
-        _ => partials.sum(bucket),
-    }
-}
-
-fn column<T: Copy + Default>(
-    rows: &[Option<usize>],
-    missing: Option<T>,
-    get: impl Fn(usize) -> Option<T>,
-) -> (Vec<T>, Option<Bitmap>) {
-    let mut values = Vec::with_capacity(rows.len());
-    let mut valid: Option<Bitmap> = None;
-    for bucket in rows {
-        let value = bucket.and_then(&get).or(missing);
-        if value.is_none() && valid.is_none() {
-            valid = Some(Bitmap::filled(values.len(), true));
-        }
-        if let Some(valid) = &mut valid {
-            valid.push(value.is_some());
-        }
-        values.push(value.unwrap_or_default());
-    }
-    (values, valid)
-}
-
-/// Of any type.
-fn any_column(
-    f: Aggregate,
-    partials: &Partials,
-    rows: &[Option<usize>],
-    missing: Option<ValueRef<'_>>,
-    to: FieldType,
-) -> Cells {
-    let mut column = stripchart_core::Column::new("", Values::empty(to));
-    for bucket in rows {
-        let found = bucket.and_then(|bucket| folded(f, partials, bucket));
-        let value = found.as_ref().map(|(_, value)| value.as_ref()).or(missing);
-        let value = value.filter(|value| !matches!(value, ValueRef::Float(v) if v.is_nan()));
-        crate::functions::push(&mut column, value);
-    }
-    Cells::of(column)
 }

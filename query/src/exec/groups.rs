@@ -91,21 +91,45 @@ fn grouped(plan: &Plan, inputs: Vec<(Arc<str>, Input)>) -> Vec<Group> {
         values.extend(plan.dimensions.iter().map(|tag| input.tag(tag)));
     }
     let key = |at: usize| (&*inputs[at].0, &values[at * width..(at + 1) * width]);
-    let mut order: Vec<usize> = (0..inputs.len()).collect();
-    order.sort_by(|a, b| key(*a).cmp(&key(*b)));
-    let mut groups: Vec<(Vec<usize>, Group)> = Vec::new();
-    for same in order.chunk_by(|a, b| key(*a) == key(*b)) {
-        let tag_values = key(same[0]).1.iter().map(|value| (*value).to_owned()).collect();
-        let name = Arc::clone(&inputs[same[0]].0);
-        groups
-            .push((same.to_vec(), Group { name, tag_values, inputs: Vec::new(), place: same[0] }));
+    let one_name = inputs.windows(2).all(|two| Arc::ptr_eq(&two[0].0, &two[1].0));
+    let mut order: Vec<(u128, usize)> = (0..inputs.len())
+        .map(|at| (values.get(at * width).map_or(0, |value| beginning(value)), at))
+        .collect();
+    let same = |a: &(u128, usize), b: &(u128, usize)| a.0 == b.0 && key(a.1) == key(b.1);
+    if one_name && width == 1 {
+        order.sort_by(|a, b| a.0.cmp(&b.0).then_with(|| values[a.1].cmp(values[b.1])));
+    } else if width > 0 || !one_name {
+        order.sort_by(|a, b| key(a.1).cmp(&key(b.1)));
+    }
+    let mut groups: Vec<Group> = Vec::with_capacity(order.len());
+    let mut of_group: Vec<usize> = Vec::with_capacity(order.len());
+    for same in order.chunk_by(same) {
+        let first = same[0].1;
+        let tag_values = key(first).1.iter().map(|value| (*value).to_owned()).collect();
+        let name = Arc::clone(&inputs[first].0);
+        of_group.push(same.len());
+        groups.push(Group {
+            name,
+            tag_values,
+            inputs: Vec::with_capacity(same.len()),
+            place: first,
+        });
     }
     let mut inputs: Vec<Option<Input>> = inputs.into_iter().map(|(_, input)| Some(input)).collect();
-    let filled = groups.into_iter().map(|(places, mut group)| {
-        group.inputs = places.iter().filter_map(|at| inputs[*at].take()).collect();
-        group
-    });
-    filled.collect()
+    let mut order = order.into_iter();
+    for (group, count) in groups.iter_mut().zip(of_group) {
+        group.inputs.extend(order.by_ref().take(count).filter_map(|(_, at)| inputs[at].take()));
+    }
+    groups
+}
+
+/// The first bytes of a text as a number: texts whose numbers differ are ordered as these are. Names of hosts share their
+/// beginnings, so eight bytes would not tell many apart.
+fn beginning(text: &str) -> u128 {
+    let mut bytes = [0; 16];
+    let len = text.len().min(bytes.len());
+    bytes[..len].copy_from_slice(&text.as_bytes()[..len]);
+    u128::from_le_bytes(bytes).swap_bytes()
 }
 
 /// `SLIMIT` and `SOFFSET`, which InfluxDB applies to each measurement; an offset without a limit leaves nothing.
@@ -153,10 +177,14 @@ fn stored(
     if let Some(cancel) = budget.cancel() {
         view = view.cancelled_by(cancel);
     }
-    if matches!(filter, TagFilter::All) && budget.limits().max_series.is_some() {
+    if matches!(filter, TagFilter::All) {
         // Counting mostly costs less than listing what is too much anyway.
-        let count = view.series_count(name).map_err(QueryError::storage)?;
-        budget.series_expected(count)?;
+        let least = view.series_at_least(name).map_err(QueryError::storage)?;
+        budget.memory_expected(least.saturating_mul(INPUT_BYTES))?;
+        if budget.limits().max_series.is_some() {
+            budget.series_expected(least)?;
+            budget.series_expected(view.series_count(name).map_err(QueryError::storage)?)?;
+        }
     }
     let found = view.series(name, &filter).map_err(QueryError::storage)?;
     let rolled = match rolled {

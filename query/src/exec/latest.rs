@@ -1,22 +1,21 @@
 //! The newest row of each series: `ORDER BY time DESC LIMIT 1`, the question of every overview.
 //!
-//! Storage knows the last value of a field from the description of the newest block, mostly without decoding it. The
-//! newest row has the latest of those times, and the fields whose last value is of that time.
+//! Storage knows the newest row from the descriptions of the newest blocks, mostly without decoding any. Rows of many series are
+//! looked up together and lie in the same columns.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-use stripchart_core::{FieldType, FieldValue, Timestamp, ValueRef, Values};
-use stripchart_storage::Series;
+use stripchart_core::{ValueRef, Values};
+use stripchart_storage::{LatestRows, Series};
 
 use super::Heads;
 use super::groups::Group;
 use super::input::{InputSource, StoredSource, inclusive};
 use crate::QueryError;
-use crate::functions::push;
 use crate::limits::Budget;
-use crate::plan::{FillMode, Node, Plan, ReferenceKind, Slot};
-use crate::result::chunk::{Cells, Chunk, TagTexts};
+use crate::plan::{FillMode, Node, Plan, Reference, ReferenceKind, Slot};
+use crate::result::chunk::{Cells, CellsBuilder, Chunk, TagTexts};
 
 /// Groups whose rows are looked up together.
 const GROUPS: usize = 1024;
@@ -44,9 +43,6 @@ fn source(group: &Group) -> Option<(&Arc<StoredSource>, &Series)> {
     }
 }
 
-/// A field's last value in each series.
-type Last = Vec<Option<(FieldValue, Timestamp)>>;
-
 /// Makes chunks of the first groups, those that suit and are of one source, and takes them off `groups`.
 pub(super) fn next(
     plan: &Plan,
@@ -71,58 +67,79 @@ pub(super) fn next(
         .map(|(_, series)| series.clone())
         .collect();
     let range = inclusive(plan.start.max(plan.read_start), plan.last.min(plan.read_last));
-    let mut fields: Vec<Option<Last>> = Vec::with_capacity(plan.refs.len());
-    for reference in plan.refs.iter() {
-        let is_field = matches!(reference.kind, ReferenceKind::Field(_))
-            && of.field_type(&reference.name).is_some();
-        let last = is_field.then(|| of.view.last_values(&series, &reference.name, range));
-        fields.push(last.transpose().map_err(QueryError::storage)?);
-        budget.rows(0)?;
+    let names: Vec<&str> = plan.refs.iter().filter_map(|r| field_name(r, &of)).collect();
+    if names.is_empty() {
+        return Ok(());
     }
+    let latest = of.view.latest_rows(&series, &names, range).map_err(QueryError::storage)?;
     let mut places = vec![0; batch.len()];
     order.iter().enumerate().for_each(|(place, at)| places[*at] = place);
     let tags = tags_of(plan, &batch);
+    let (cells, rows) = cells(plan, &of, &latest, &places, tags.as_ref().map(|(of, _)| &**of));
+    let (cells, rows) = (Arc::new(cells), Arc::new(rows));
+    let tags = tags.map(|(_, texts)| texts);
+    let mut from = 0;
     for (number, group) in batch.into_iter().enumerate() {
-        let value = |reference: usize| fields[reference].as_ref()?[places[number]].as_ref();
-        let newest = (0..fields.len()).filter_map(|at| value(at).map(|(_, at)| *at)).max();
-        let Some(newest) = newest else { continue };
-        let mut cells = vec![Cells::Values(Values::Time(vec![newest.nanos()]), None)];
-        for column in &plan.columns {
-            let Node::Slot(Slot::Ref(reference)) = column.node else { continue };
-            cells.push(match (plan.refs[reference].kind, &tags) {
-                (ReferenceKind::Tag, Some((of, _))) => {
-                    Cells::Tag(of.iter().position(|tag| *tag == reference).unwrap_or(0))
-                }
-                (kind, _) => {
-                    let here = value(reference).filter(|(_, at)| *at == newest);
-                    cell(kind.field_type(), here.map(|(value, _)| value.as_ref()))
-                }
-            });
+        if rows.get(from).is_none_or(|row| *row as usize != number) {
+            continue;
         }
         let head = heads.head(&group.name, group.tag_values);
-        let series = u32::try_from(number).unwrap_or(u32::MAX);
-        let tags = tags.as_ref().map(|(_, texts)| Arc::clone(texts));
-        let partial = false;
-        ready.push_back(Chunk { head, rows: 1, cells, series: vec![series], tags, partial });
+        let (cells, series, tags) = (Arc::clone(&cells), Arc::clone(&rows), tags.clone());
+        ready.push_back(Chunk { head, from, rows: 1, cells, series, tags, partial: false });
+        from += 1;
     }
     Ok(())
 }
 
-/// A column of one row. What is not a number is null.
-fn cell(to: FieldType, value: Option<ValueRef<'_>>) -> Cells {
-    let value = value.filter(|value| !matches!(value, ValueRef::Float(v) if v.is_nan()));
-    match (to, value) {
-        (FieldType::Integer, Some(ValueRef::Integer(v))) => {
-            return Cells::Values(Values::Integer(vec![v]), None);
+/// The name of a field that is stored.
+fn field_name<'r>(reference: &'r Reference, of: &StoredSource) -> Option<&'r str> {
+    let is_field = matches!(reference.kind, ReferenceKind::Field(_))
+        && of.field_type(&reference.name).is_some();
+    is_field.then_some(reference.name.as_str())
+}
+
+/// A row for each group that has one, the time first, and the numbers of those groups. `places` tells where a group's row is in
+/// `latest`, `tags` which names are tags.
+fn cells(
+    plan: &Plan,
+    of: &StoredSource,
+    latest: &LatestRows,
+    places: &[usize],
+    tags: Option<&[usize]>,
+) -> (Vec<Cells>, Vec<u32>) {
+    let found = |number: &usize| latest.timestamps[places[*number]];
+    let groups: Vec<usize> = (0..places.len()).filter(|number| found(number).is_some()).collect();
+    let times = groups.iter().filter_map(|number| Some(found(number)?.nanos())).collect();
+    let mut cells = Vec::with_capacity(plan.columns.len() + 1);
+    cells.push(Cells::Values(Values::Time(times), None));
+    // Which of the columns read each name is.
+    let mut next = 0;
+    let read: Vec<Option<usize>> = plan
+        .refs
+        .iter()
+        .map(|reference| {
+            let place = field_name(reference, of).map(|_| next);
+            next += usize::from(place.is_some());
+            place
+        })
+        .collect();
+    for column in &plan.columns {
+        let Node::Slot(Slot::Ref(reference)) = column.node else { continue };
+        if let Some(at) = tags.and_then(|tags| tags.iter().position(|tag| *tag == reference)) {
+            cells.push(Cells::Tag(at));
+            continue;
         }
-        (FieldType::Float, Some(ValueRef::Float(v))) => {
-            return Cells::Values(Values::Float(vec![v]), None);
+        let mut out = CellsBuilder::new(Values::empty(plan.refs[reference].kind.field_type()));
+        let values = read[reference].and_then(|at| latest.columns.get(at));
+        for number in &groups {
+            let value = values.and_then(|column| column.get(places[*number]));
+            // What is not a number is null.
+            out.push(value.filter(|value| !matches!(value, ValueRef::Float(v) if v.is_nan())));
         }
-        _ => {}
+        cells.push(out.finish());
     }
-    let mut column = stripchart_core::Column::new("", Values::empty(to));
-    push(&mut column, value);
-    Cells::of(column)
+    let number = |group| u32::try_from(group).unwrap_or(u32::MAX);
+    (cells, groups.into_iter().map(number).collect())
 }
 
 /// Which of the names selected are tags, and their texts; `None` if none is.

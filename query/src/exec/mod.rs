@@ -24,6 +24,7 @@ mod merge;
 mod raw;
 mod rollups;
 mod rows;
+mod table;
 mod ways;
 
 use std::collections::VecDeque;
@@ -190,7 +191,15 @@ fn chunk(head: &Arc<Head>, times: Vec<i64>, columns: Vec<Column>) -> Chunk {
     let mut cells = Vec::with_capacity(columns.len() + 1);
     cells.push(Cells::Values(Values::Time(times), None));
     cells.extend(columns.into_iter().map(Cells::of));
-    Chunk { head: Arc::clone(head), rows, cells, series: Vec::new(), tags: None, partial: false }
+    Chunk {
+        head: Arc::clone(head),
+        from: 0,
+        rows,
+        cells: Arc::new(cells),
+        series: Arc::default(),
+        tags: None,
+        partial: false,
+    }
 }
 
 /// `LIMIT` and `OFFSET`, which apply to each function by itself.

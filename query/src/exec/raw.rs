@@ -136,8 +136,8 @@ impl RawRows {
     }
 
     fn plain(&mut self, most: usize, budget: &Budget<'_>) -> Result<Chunk, QueryError> {
-        let mut times = Vec::new();
-        let mut series = Vec::new();
+        let mut times = Vec::with_capacity(most.min(1024));
+        let mut series = Vec::with_capacity(most.min(1024));
         let mut text_bytes = 0;
         let Layout::Plain { columns, tags } = &self.layout else {
             return Ok(empty(&self.head));
@@ -165,7 +165,9 @@ impl RawRows {
         let rows = times.len();
         let mut cells = vec![Cells::Values(Values::Time(times), None)];
         cells.extend(builders.into_iter().map(Builder::finish));
-        Ok(Chunk { head: Arc::clone(&self.head), rows, cells, series, tags, partial: false })
+        let (head, from, partial) = (Arc::clone(&self.head), 0, false);
+        let (cells, series) = (Arc::new(cells), Arc::new(series));
+        Ok(Chunk { head, from, rows, cells, series, tags, partial })
     }
 
     fn computed(
@@ -315,22 +317,21 @@ impl Builder {
             self.nulls(to - from);
             return 0;
         };
-        let own = column.values().field_type() == Some(wanted);
-        if !own || column.len() < to || column.validity().is_some() {
+        if column.validity().is_some() {
             return self.one_by_one(reader, index, from..to);
         }
-        match (&mut self.values, column.values()) {
-            (Values::Float(into), Values::Float(v)) => {
-                let v = &v[from..to];
-                if v.iter().any(|v| v.is_nan()) {
-                    return self.one_by_one(reader, index, from..to);
-                }
-                into.extend_from_slice(v);
+        let copied = match (&mut self.values, column.values()) {
+            (Values::Float(into), Values::Float(v)) if wanted == FieldType::Float => {
+                let v = v.get(from..to).filter(|v| !v.iter().any(|v| v.is_nan()));
+                copy(v, into)
             }
-            (Values::Integer(into), Values::Integer(v)) => into.extend_from_slice(&v[from..to]),
-            (Values::Unsigned(into), Values::Unsigned(v)) => into.extend_from_slice(&v[from..to]),
-            (Values::Boolean(into), Values::Boolean(v)) => into.extend_from_slice(&v[from..to]),
-            _ => return self.one_by_one(reader, index, from..to),
+            (Values::Integer(into), Values::Integer(v)) => copy(v.get(from..to), into),
+            (Values::Unsigned(into), Values::Unsigned(v)) => copy(v.get(from..to), into),
+            (Values::Boolean(into), Values::Boolean(v)) => copy(v.get(from..to), into),
+            _ => false,
+        };
+        if !copied {
+            return self.one_by_one(reader, index, from..to);
         }
         if let Some(valid) = &mut self.valid {
             valid.extend(to - from, true);
@@ -384,6 +385,19 @@ impl Builder {
             _ => Cells::Values(self.values, self.valid),
         }
     }
+}
+
+/// Rows of many series that are merged come one by one: then a call to copy is more than the copy.
+const FEW: usize = 4;
+
+#[inline]
+fn copy<T: Copy>(from: Option<&[T]>, into: &mut Vec<T>) -> bool {
+    match from {
+        Some(rows) if rows.len() <= FEW => rows.iter().for_each(|value| into.push(*value)),
+        Some(rows) => into.extend_from_slice(rows),
+        None => return false,
+    }
+    true
 }
 
 fn push_empty(texts: &mut Strings, count: usize) {

@@ -8,6 +8,7 @@
 //! | `types` | reckons the types of expressions |
 //! | `schema` | finds the sources' fields and tags, expands wildcards, names columns |
 //! | `node` | expressions with names resolved to slots |
+//! | `pattern` | what regular expressions say to an index |
 //! | here | puts it together |
 //!
 //! The order of the checks is InfluxDB's, so that of several mistakes the same one is reported.
@@ -15,6 +16,7 @@
 mod call;
 mod compile;
 mod node;
+mod pattern;
 mod schema;
 mod select;
 pub(crate) mod time;

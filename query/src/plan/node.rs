@@ -1,11 +1,10 @@
 //! Expressions whose names have become slots, and how they are evaluated.
 
-use std::sync::Arc;
-
 use regex::Regex;
 use stripchart_core::{FieldValue, ValueRef};
 use stripchart_storage::TagFilter;
 
+use super::pattern;
 use crate::QueryError;
 use crate::ast::{BinaryOp, DataType, Expr, VarRef};
 use crate::functions::{MathFunction, binary, binary_in_condition};
@@ -211,14 +210,9 @@ fn comparison_filter(op: BinaryOp, key: &str, other: &Node) -> TagFilter {
         (BinaryOp::NotEq, Node::Literal(FieldValue::String(value))) => {
             TagFilter::NotEqual { key, value: value.clone() }
         }
-        (BinaryOp::Match | BinaryOp::NotMatch, Node::Regex(regex)) => {
-            let regex = regex.clone();
-            let test = Arc::new(move |value: &str| regex.is_match(value));
-            if op == BinaryOp::Match {
-                TagFilter::Matches { key, test }
-            } else {
-                TagFilter::NotMatches { key, test }
-            }
+        (BinaryOp::Match, Node::Regex(regex)) => pattern::filter(&key, regex),
+        (BinaryOp::NotMatch, Node::Regex(regex)) => {
+            TagFilter::Not(Box::new(pattern::filter(&key, regex)))
         }
         _ => TagFilter::All,
     }

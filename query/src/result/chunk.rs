@@ -11,9 +11,12 @@
 //!          tags -----> for each series the texts of its tags  shared by all chunks of a statement
 //! ```
 
+use std::ops::Range;
 use std::sync::Arc;
 
-use stripchart_core::{Bitmap, Column, Frame, Strings, Unit, Values};
+use stripchart_core::{Bitmap, Column, FieldType, Frame, Strings, Unit, ValueRef, Values};
+
+use crate::functions::cast;
 
 /// What the chunks of one series of the answer have in common.
 #[derive(Debug, Clone, PartialEq)]
@@ -86,15 +89,139 @@ impl Cells {
         let values = column.into_values();
         Cells::Values(values, valid)
     }
+
+    /// How many rows there are; none are counted of a tag.
+    fn rows(&self) -> usize {
+        match self {
+            Cells::Values(values, _) => values.len(),
+            Cells::Tag(_) => 0,
+        }
+    }
+
+    /// A copy of some rows.
+    fn part(&self, from: usize, rows: usize) -> Cells {
+        fn of<T: Clone>(values: &[T], rows: Range<usize>) -> Vec<T> {
+            values.get(rows).unwrap_or_default().to_vec()
+        }
+        let span = from..from + rows;
+        let (values, valid) = match self {
+            Cells::Tag(tag) => return Cells::Tag(*tag),
+            Cells::Values(values, valid) => (values, valid),
+        };
+        let values = match values {
+            Values::Float(v) => Values::Float(of(v, span.clone())),
+            Values::Integer(v) => Values::Integer(of(v, span.clone())),
+            Values::Unsigned(v) => Values::Unsigned(of(v, span.clone())),
+            Values::Boolean(v) => Values::Boolean(of(v, span.clone())),
+            Values::Time(v) => Values::Time(of(v, span.clone())),
+            Values::String(v) => {
+                Values::String(span.clone().map(|row| v.get(row).unwrap_or_default()).collect())
+            }
+        };
+        let valid = valid.as_ref().map(|valid| span.clone().map(|row| valid.get(row)).collect());
+        // What has gaps elsewhere only has none here.
+        Cells::Values(values, valid.filter(|valid: &Bitmap| valid.count_ones() < rows))
+    }
+}
+
+/// A column of cells in the making.
+#[derive(Debug)]
+pub(crate) struct CellsBuilder {
+    values: Values,
+    valid: Option<Bitmap>,
+}
+
+impl CellsBuilder {
+    /// No rows yet.
+    pub(crate) fn new(values: Values) -> Self {
+        CellsBuilder { values, valid: None }
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.values.len()
+    }
+
+    /// Appends a value, as one of the column's type, or a gap.
+    pub(crate) fn push(&mut self, value: Option<ValueRef<'_>>) {
+        let own = self.values.field_type().unwrap_or(FieldType::Integer);
+        match value.and_then(|value| cast(value, own)) {
+            Some(value) => {
+                self.values.push(value);
+                self.note(true);
+            }
+            None => {
+                self.note(false);
+                match &mut self.values {
+                    Values::Float(v) => v.push(0.0),
+                    Values::Integer(v) | Values::Time(v) => v.push(0),
+                    Values::Unsigned(v) => v.push(0),
+                    Values::Boolean(v) => v.push(false),
+                    Values::String(v) => v.push(""),
+                }
+            }
+        }
+    }
+
+    /// Appends an instant to a column of those.
+    pub(crate) fn push_time(&mut self, at: i64) {
+        if let Values::Time(times) = &mut self.values {
+            times.push(at);
+        }
+    }
+
+    /// Appends floats; `None` is a gap.
+    pub(crate) fn extend_floats(&mut self, found: impl Iterator<Item = Option<f64>>) {
+        let Values::Float(values) = &mut self.values else { return };
+        extend(values, &mut self.valid, found);
+    }
+
+    /// Appends integers; `None` is a gap.
+    pub(crate) fn extend_integers(&mut self, found: impl Iterator<Item = Option<i64>>) {
+        let Values::Integer(values) = &mut self.values else { return };
+        extend(values, &mut self.valid, found);
+    }
+
+    /// Says of the row that comes next whether it has a value.
+    fn note(&mut self, is_valid: bool) {
+        let rows = self.values.len();
+        if is_valid {
+            // Called behind the push.
+            self.valid.iter_mut().for_each(|valid| valid.push(true));
+        } else {
+            self.valid.get_or_insert_with(|| Bitmap::filled(rows, true)).push(false);
+        }
+    }
+
+    pub(crate) fn finish(self) -> Cells {
+        Cells::Values(self.values, self.valid)
+    }
+}
+
+fn extend<T: Default>(
+    values: &mut Vec<T>,
+    valid: &mut Option<Bitmap>,
+    found: impl Iterator<Item = Option<T>>,
+) {
+    for value in found {
+        if value.is_none() && valid.is_none() {
+            *valid = Some(Bitmap::filled(values.len(), true));
+        }
+        if let Some(valid) = valid {
+            valid.push(value.is_some());
+        }
+        values.push(value.unwrap_or_default());
+    }
 }
 
 /// Rows of one series of the answer.
 #[derive(Debug)]
 pub(crate) struct Chunk {
     pub head: Arc<Head>,
+    /// The first of its rows in `cells` and `series`: many short series of an answer lie one behind the other.
+    pub from: usize,
     pub rows: usize,
-    pub cells: Vec<Cells>,
-    pub series: Vec<u32>,
+    pub cells: Arc<Vec<Cells>>,
+    pub series: Arc<Vec<u32>>,
     pub tags: Option<Arc<TagTexts>>,
     /// Whether more rows of the series follow.
     pub partial: bool,
@@ -103,14 +230,20 @@ pub(crate) struct Chunk {
 impl Chunk {
     /// The rows as a frame.
     pub(crate) fn into_frame(self) -> Frame {
-        let Chunk { head, cells, series, tags, partial, .. } = self;
+        let Chunk { head, from, rows, cells, series, tags, partial } = self;
+        let cells = match Arc::try_unwrap(cells) {
+            Ok(cells) if from == 0 && cells.iter().all(|cells| cells.rows() <= rows) => cells,
+            Ok(cells) => cells.iter().map(|cells| cells.part(from, rows)).collect(),
+            Err(cells) => cells.iter().map(|cells| cells.part(from, rows)).collect(),
+        };
+        let series = series.get(from..from + rows).unwrap_or_default();
         let columns = cells.into_iter().zip(head.columns.iter()).map(|(cells, head)| {
             let mut column = match cells {
                 Cells::Values(values, None) => Column::new(head.name.as_str(), values),
                 Cells::Values(values, Some(valid)) => {
                     Column::with_validity(head.name.as_str(), values, valid)
                 }
-                Cells::Tag(tag) => texts(&head.name, &series, tags.as_deref(), tag),
+                Cells::Tag(tag) => texts(&head.name, series, tags.as_deref(), tag),
             };
             column.unit = head.unit;
             column

@@ -93,9 +93,9 @@ impl CsvText {
             self.begin_series(&head.name, head.tags());
             self.series = Some(Arc::clone(head));
         }
-        for row in rows {
+        for row in chunk.from + rows.start..chunk.from + rows.end {
             self.out.extend_from_slice(&self.prefix);
-            for cells in &chunk.cells {
+            for cells in chunk.cells.iter() {
                 self.out.push(b',');
                 match cells {
                     Cells::Values(values, valid) => {

@@ -190,6 +190,32 @@ impl HeadInner {
         blocks
     }
 
+    /// The blocks of a series that may have rows from `start` to before `end`, oldest first. Of a series whose rows came in
+    /// order none is looked at that lies before those: who asks for what is newest does not pay for the rest.
+    fn blocks_inside(
+        &self,
+        series: &HeadSeries,
+        table: &HeadTable,
+        start: i64,
+        end: i64,
+    ) -> Vec<At> {
+        let mut blocks = Vec::new();
+        let mut at = series.block;
+        while at != At::NONE {
+            let Ok(block) = Block::new(&self.arena, at) else { break };
+            let (first, last) = table.times.get(block.times).map_or((end, end), |t| t.bounds);
+            if series.in_order && last < start {
+                break;
+            }
+            if first < end && start <= last {
+                blocks.push(at);
+            }
+            at = block.before;
+        }
+        blocks.reverse();
+        blocks
+    }
+
     /// The rows of a series from `start` to before `end`, of the batches up to `limit`; sorted and merged.
     pub(crate) fn read(
         &self,
@@ -210,7 +236,7 @@ impl HeadInner {
             })
             .collect();
         again.iter().for_each(|(at, _)| fields[*at] = None);
-        let blocks = self.blocks(series);
+        let blocks = self.blocks_inside(series, table, start, end);
         let in_rounds = self
             .rounds_of(number)
             .map(|(rounds, index)| (rounds, index, rounds.visible(index, limit)))

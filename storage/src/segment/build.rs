@@ -26,9 +26,12 @@ pub(super) struct TimesBuilder {
     /// The column that came last, and its number: usually the next is the same.
     last: Vec<i64>,
     last_number: u32,
-    /// By first time, step and rows; by their bytes.
+    /// By first time, step and rows; by their rows and bytes, since bytes do not tell how many rows are in them: a column and
+    /// the same without its last row may have the same.
     regular: HashMap<(i64, i64, usize), u32>,
-    blocks: HashMap<Box<[u8]>, u32>,
+    blocks: HashMap<usize, HashMap<Box<[u8]>, u32>>,
+    /// Columns in `blocks`.
+    remembered: usize,
 }
 
 impl TimesBuilder {
@@ -48,9 +51,10 @@ impl TimesBuilder {
             Part { offset, len: u32_of(block.len()), crc: crc32c::crc32c(&block) }
         });
         let Some(column) = column else { return self.last_number };
-        if self.regular.len().max(self.blocks.len()) >= REMEMBERED {
+        if self.regular.len().max(self.remembered) >= REMEMBERED {
             self.regular.clear();
             self.blocks.clear();
+            self.remembered = 0;
         }
         let new = u32_of(self.count);
         let number = match column.form {
@@ -58,14 +62,18 @@ impl TimesBuilder {
                 let key = (column.bounds.0, step, column.rows);
                 *self.regular.entry(key).or_insert(new)
             }
-            times::Form::Block(_) => match self.blocks.get(block.as_slice()) {
-                Some(known) => *known,
-                None => {
-                    self.page.1.extend_from_slice(&block);
-                    self.blocks.insert(block.into(), new);
-                    new
+            times::Form::Block(_) => {
+                let blocks = self.blocks.entry(column.rows).or_default();
+                match blocks.get(block.as_slice()) {
+                    Some(known) => *known,
+                    None => {
+                        self.page.1.extend_from_slice(&block);
+                        blocks.insert(block.into(), new);
+                        self.remembered += 1;
+                        new
+                    }
                 }
-            },
+            }
         };
         if number == new {
             self.count += 1;
@@ -192,4 +200,38 @@ pub(super) fn cells_of(timestamps: &[i64]) -> Vec<usize> {
     let times = Times::of(timestamps, Part::default);
     let cell_ns = times.and_then(|times| times.cell_ns());
     cell_ns.map_or_else(Vec::new, |ns| Times::cell_rows(timestamps, ns))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A column and the same without its last row were taken for one another where the encoded bytes were equal, and the rows behind
+    /// lay one off.
+    #[test]
+    fn columns_of_the_same_bytes_and_other_rows_are_two() {
+        let minute = 60_000_000_000;
+        let mut alike = 0;
+        for gap in 1..40 {
+            for rows in 3..60 {
+                let times: Vec<i64> =
+                    (0..rows).map(|row| (row + i64::from(row >= gap)) * minute).collect();
+                let bytes = |times: &[i64]| {
+                    let mut block = Vec::new();
+                    encode_ints_with(times, Effort::default(), &mut block);
+                    block
+                };
+                let shorter = &times[..times.len() - 1];
+                alike += usize::from(bytes(&times) == bytes(shorter));
+                let mut builder = TimesBuilder::default();
+                let numbers = [&times[..], shorter, &times[..], shorter]
+                    .map(|times| builder.put(times, Effort::default()));
+                let pages = builder.take_pages(true);
+                let rows = |number: u32| pages[0].0[number as usize].rows;
+                let want = [times.len(), shorter.len(), times.len(), shorter.len()];
+                assert_eq!(numbers.map(rows), want, "gap at {gap}");
+            }
+        }
+        assert!(alike > 0, "no such columns among these");
+    }
 }

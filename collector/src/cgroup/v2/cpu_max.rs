@@ -51,12 +51,7 @@ impl CpuMax {
     /// The limit in thousandths of a core, if there is one.
     #[must_use]
     pub fn limit_millicores(&self) -> Option<f64> {
-        millicores(self.quota_usec, self.period_usec)
+        let quota_usec = self.quota_usec.limited().filter(|_| self.period_usec > 0)?;
+        Some(quota_usec as f64 * 1000.0 / self.period_usec as f64)
     }
-}
-
-/// A quota for each period in thousandths of a core.
-pub(crate) fn millicores(quota_usec: Limit, period_usec: u64) -> Option<f64> {
-    let quota_usec = quota_usec.limited().filter(|_| period_usec > 0)?;
-    Some(quota_usec as f64 * 1000.0 / period_usec as f64)
 }

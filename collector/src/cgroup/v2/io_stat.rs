@@ -5,8 +5,9 @@
 //! 8:0 rbytes=90430464 wbytes=299008000 rios=8950 wios=1252 dbytes=50331648 dios=3021
 //! ```
 //!
-//! Bytes and requests read, written and discarded; the cgroups below are included. More keys (`cost.usage`) come with
-//! controllers that are switched on. Some kernels write a device without any key, and then either end the line or go on
+//! Bytes and requests read, written and discarded; the cgroups below are included. With the cost model switched on more
+//! keys follow, microseconds (since 6.1): `cost.usage`, `cost.wait`, `cost.indebt`, `cost.indelay`, and at the root
+//! `cost.vrate`. Some kernels write a device without any key, and then either end the line or go on
 //! with the next device in the same line.
 //!
 //! Kernel documentation: Documentation/admin-guide/cgroup-v2.rst, "IO Interface Files".
@@ -36,6 +37,22 @@ pub struct IoStatDevice {
     pub dbytes: u64,
     /// Discards.
     pub dios: u64,
+    /// What the cost model makes of it, where it is switched on.
+    pub cost: Option<IoStatCost>,
+}
+
+/// The cost model's account of one device, microseconds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[non_exhaustive]
+pub struct IoStatCost {
+    /// Device time used.
+    pub usage_usec: u64,
+    /// Time waited.
+    pub wait_usec: u64,
+    /// Time in debt.
+    pub indebt_usec: u64,
+    /// Time delayed for debt.
+    pub indelay_usec: u64,
 }
 
 impl<'a> IoStat<'a> {
@@ -95,6 +112,10 @@ fn next_device(fields: &mut Fields<'_>) -> Result<Option<IoStatDevice>, ParseErr
             b"wios" => &mut entry.wios,
             b"dbytes" => &mut entry.dbytes,
             b"dios" => &mut entry.dios,
+            b"cost.usage" => &mut entry.cost.get_or_insert_default().usage_usec,
+            b"cost.wait" => &mut entry.cost.get_or_insert_default().wait_usec,
+            b"cost.indebt" => &mut entry.cost.get_or_insert_default().indebt_usec,
+            b"cost.indelay" => &mut entry.cost.get_or_insert_default().indelay_usec,
             _ => continue,
         };
         *slot = count(&word[equals + 1..]).ok_or_else(|| fields.error("KEY=COUNT", word))?;

@@ -1,4 +1,4 @@
-//! `memory.events`: how often a cgroup met its limits.
+//! `memory.events` and `memory.events.local`: how often a cgroup met its limits.
 //!
 //! ```text
 //! low 0
@@ -9,7 +9,7 @@
 //! oom_group_kill 0
 //! ```
 //!
-//! Counts, those of the cgroups below included. `oom_kill` since 4.13, `oom_group_kill` since 5.17.
+//! Counts, those of the cgroups below included, unless the file is `.local` (since 5.2). `oom_kill` since 4.13, `oom_group_kill` since 5.17.
 //!
 //! Kernel documentation: Documentation/admin-guide/cgroup-v2.rst, "Memory Interface Files".
 

@@ -12,7 +12,8 @@
 //! pgmajfault 1517
 //! ```
 //!
-//! Bytes, but for the counts of faults; the cgroups below are included. `kernel` since 5.18, `pgscan` and `pgsteal` since 6.0.
+//! Bytes, but for the counts of faults; the cgroups below are included. `kernel` since 5.18, `pgscan` and `pgsteal` since
+//! 6.0, refaults by kind since 5.9, `zswap` since 5.19 where built in.
 //!
 //! Kernel documentation: Documentation/admin-guide/cgroup-v2.rst, "Memory Interface Files".
 
@@ -28,6 +29,34 @@ keyed_counts! {
         file = b"file",
         /// Memory that the kernel uses for this cgroup.
         kernel = b"kernel",
+        /// The kernel's stacks.
+        kernel_stack = b"kernel_stack",
+        /// Page tables.
+        pagetables = b"pagetables",
+        /// Buffers of sockets.
+        sock = b"sock",
+        /// Swapped out, compressed, in memory.
+        zswap = b"zswap",
+        /// The same before it was compressed.
+        zswapped = b"zswapped",
+        /// Transparent huge pages of memory of programs.
+        anon_thp = b"anon_thp",
+        /// Memory of programs not used lately.
+        inactive_anon = b"inactive_anon",
+        /// Memory of programs used lately.
+        active_anon = b"active_anon",
+        /// Memory that cannot be given up.
+        unevictable = b"unevictable",
+        /// Kernel structures.
+        slab = b"slab",
+        /// Pages looked at by reclaim: a count.
+        pgscan = b"pgscan",
+        /// Pages reclaimed: a count.
+        pgsteal = b"pgsteal",
+        /// Pages of files read again soon after they were given up: a count.
+        workingset_refault_file = b"workingset_refault_file",
+        /// Pages of programs read again soon after they were swapped out: a count.
+        workingset_refault_anon = b"workingset_refault_anon",
         /// Shared memory and tmpfs.
         shmem = b"shmem",
         /// Files mapped by programs.
