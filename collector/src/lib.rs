@@ -95,6 +95,8 @@
 mod attr;
 #[cfg(feature = "linux")]
 mod background;
+#[cfg(feature = "cadvisor")]
+pub mod cadvisor;
 pub mod cgroup;
 #[cfg(feature = "linux")]
 mod descriptors;
@@ -131,7 +133,6 @@ mod text;
 #[cfg(feature = "linux")]
 mod warnings;
 #[cfg(feature = "linux")]
-#[allow(dead_code)]
 pub mod who;
 
 #[cfg(feature = "linux")]
@@ -148,3 +149,5 @@ pub use root::Roots;
 pub use sampler::{Sampler, SamplerStats};
 #[cfg(feature = "linux")]
 pub use settings::SamplerBuilder;
+#[cfg(feature = "linux")]
+pub use who::MetricSet;

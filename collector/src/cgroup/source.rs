@@ -10,13 +10,14 @@ use stripchart_core::Timestamp;
 use super::Hierarchies;
 use super::files::{Files, GroupReader, PLACES, Reader};
 use super::publish::Publisher;
-use super::read::{Depth, HugePageFiles, Machine, Outcome, read};
+use super::read::{Depth, HugePageFiles, Known, Machine, Outcome, read};
 use super::rows::{Facts, GroupSeries, Layouts, Owner, Round, Totals, add_rows};
 use super::tree::{Leaves, Tree};
 use crate::Roots;
 use crate::host::{Context, Host};
 use crate::settings::Settings;
 use crate::sys::{clock_ticks_per_sec, open_files_max};
+use crate::who::{self, Who};
 
 /// Descriptors kept unless told otherwise: each is about half a kilobyte of the kernel's memory.
 const DESCRIPTORS_MAX: usize = 16_384;
@@ -52,6 +53,7 @@ pub(crate) struct Cgroups {
     reader: Reader,
     huge_pages: Vec<HugePageFiles>,
     groups: BTreeMap<Arc<str>, Group>,
+    who: Who,
     publisher: Option<Publisher>,
     rows: Rows,
     cadence: Cadence,
@@ -132,6 +134,10 @@ pub(crate) struct Group {
     quiet: u32,
     /// The number of the sample in which it is looked at next.
     due: u64,
+    /// Who it is; `None` until its first reading.
+    pub(crate) who: Option<who::Member>,
+    /// Whether that is known otherwise than the node has it.
+    pub(crate) renamed: bool,
     /// Of its last rows; and when those were, by [`Rows::elapsed_ns`] and epoch.
     totals: Option<Totals>,
     rows_at: (u64, u64),
@@ -152,6 +158,8 @@ impl Group {
             known: false,
             quiet: 0,
             due: 0,
+            who: None,
+            renamed: false,
             totals: None,
             rows_at: (0, 0),
             series: None,
@@ -192,7 +200,8 @@ impl Cgroups {
     pub(crate) fn new(settings: &Settings) -> Self {
         let quarter = usize::try_from(open_files_max() / 4).unwrap_or(DESCRIPTORS_MAX);
         let descriptors_max = settings.descriptors_max.unwrap_or(quarter.min(DESCRIPTORS_MAX));
-        let publisher = |node| Publisher::new(Arc::clone(node), settings.samples_kept);
+        let publisher =
+            |node| Publisher::new(Arc::clone(node), settings.roots.clone(), settings.samples_kept);
         Cgroups {
             roots: settings.roots.clone(),
             groups_max: settings.cgroups_max,
@@ -204,6 +213,7 @@ impl Cgroups {
             reader: Reader::new(&Hierarchies::default(), 0),
             huge_pages: Vec::new(),
             groups: BTreeMap::new(),
+            who: Who::new(settings),
             publisher: settings.node.as_ref().map(publisher),
             rows: Rows {
                 layouts: None,
@@ -236,7 +246,13 @@ impl Cgroups {
     }
 
     /// Reads the cgroups and tells the node, if there is one; idle ones, too, if `all`.
-    pub(crate) fn look(&mut self, cx: &mut Context<'_>, host: &Host, now: Timestamp, all: bool) {
+    pub(crate) fn look(
+        &mut self,
+        cx: &mut Context<'_>,
+        host: &mut Host,
+        now: Timestamp,
+        all: bool,
+    ) {
         self.samples += 1;
         self.find_hierarchies(cx, host);
         self.follow(cx);
@@ -248,6 +264,13 @@ impl Cgroups {
             numa: self.numa,
             swap_used: None,
         };
+        let mut round = who::Round {
+            now,
+            uptime_ns: cx.uptime_ns,
+            buffer: &mut *cx.buffer,
+            warnings: &mut *cx.warnings,
+        };
+        self.who.begin(&mut round, self.publisher.as_ref().map(Publisher::events));
         let mut gone = Vec::new();
         self.still.clear();
         for (name, group) in &mut self.groups {
@@ -284,6 +307,16 @@ impl Cgroups {
                 Outcome::Busy => {}
             }
             group.active = (group.active && !group.whole) || outcome == Outcome::Busy;
+            let mut round = who::Round {
+                now,
+                uptime_ns: cx.uptime_ns,
+                buffer: &mut *cx.buffer,
+                warnings: &mut *cx.warnings,
+            };
+            if visit(&mut self.who, &self.reader, group, name, &mut round) {
+                group.renamed = true;
+                group.series = None;
+            }
             group.facts.known.sample.at = now;
             group.fresh = true;
             group.plan(outcome, self.samples, self.cadence.idle);
@@ -296,6 +329,9 @@ impl Cgroups {
             self.forget(&name);
         }
         if let Some(publisher) = &mut self.publisher {
+            if let Some(root) = self.groups.get_mut("/").filter(|root| root.fresh) {
+                host.fill_root(now, cx.warnings, &mut root.facts.known.sample);
+            }
             publisher.publish(&mut self.groups, now);
         }
     }
@@ -316,7 +352,8 @@ impl Cgroups {
             nodes: self.rows.nodes,
         };
         for (name, group) in self.groups.iter_mut().filter(|(_, group)| group.fresh) {
-            let owner = Owner { host: cx.host, path: name };
+            let about = group.who.as_ref().and_then(|who| who.about());
+            let owner = Owner { host: cx.host, path: name, about: about.map(|about| &**about) };
             let Some(series) = series_of(&mut group.series, cx, owner) else { continue };
             let before = std::mem::replace(&mut group.rows_at, now);
             round.elapsed_ns = (before.0 == now.0).then(|| now.1 - before.1);
@@ -448,10 +485,30 @@ impl Cgroups {
     fn forget(&mut self, name: &Arc<str>) {
         let Some(group) = self.groups.remove(name) else { return };
         self.reader.descriptors_left += group.files.kept();
+        if let Some(member) = group.who {
+            self.who.forget(member);
+        }
         if let Some(publisher) = self.publisher.as_mut().filter(|_| group.known) {
             publisher.vanished(Arc::clone(name));
         }
     }
+}
+
+/// Finds out who `group` is, and what its processes and its runtime tell; answers whether that changed.
+fn visit(
+    who: &mut Who,
+    reader: &Reader,
+    group: &mut Group,
+    name: &str,
+    round: &mut who::Round<'_>,
+) -> bool {
+    let inodes = &group.inodes;
+    let member = group.who.get_or_insert_with(|| {
+        let root = (0..PLACES).filter(|place| inodes[*place] != 0).find_map(|at| reader.root(at));
+        who.member(name, who::folder(root.unwrap_or(Path::new("/")), name))
+    });
+    let Known { sample, spec, .. } = &mut group.facts.known;
+    who.visit(member, name, sample, spec, round)
 }
 
 /// The series of a group, entered in the batch if they are not yet; `None` if its name makes no key.
