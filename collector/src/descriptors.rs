@@ -166,8 +166,16 @@ const PRESSURE: [Row; 8] = [
     ("some_total_usec", Integer, Cumulative, Unit::Microseconds, "time in which at least one thread waited for the resource"),
 ];
 
+#[rustfmt::skip]
+const PROCESS_TOP: [Row; 4] = [
+    ("cpu_usage", Float, Gauge, Unit::Percent, "processor time used since the look before, of one processor"),
+    ("memory_rss", Integer, Gauge, Unit::Bytes, "memory that the process has"),
+    ("name", FieldType::String, Gauge, Unit::None, "the process' name"),
+    ("pid", Integer, Gauge, Unit::None, "the process' number"),
+];
+
 /// Every measurement of the host with its fields; those of cgroups are beside their rows.
-const MEASUREMENTS: [(&str, &[Row]); 11] = [
+const MEASUREMENTS: [(&str, &[Row]); 12] = [
     ("cpu", &CPU),
     ("kernel", &KERNEL),
     ("kernel_vmstat", &KERNEL_VMSTAT),
@@ -179,6 +187,7 @@ const MEASUREMENTS: [(&str, &[Row]); 11] = [
     ("diskio", &DISKIO),
     ("net", &NET),
     ("pressure", &PRESSURE),
+    ("process_top", &PROCESS_TOP),
 ];
 
 /// Every field that a sampler may write.

@@ -15,7 +15,11 @@ use crate::host::{Context, Host};
 use crate::schedule::Schedule;
 use crate::settings::{SamplerBuilder, Settings};
 use crate::warnings::Warnings;
-use crate::{Warning, file, rate};
+use crate::who::Top;
+use crate::{Warning, file, machine, rate};
+
+/// How often the machine is looked at: 5 minutes, as cAdvisor does.
+const MACHINE_EVERY_NS: i64 = 300_000_000_000;
 
 /// Series that a batch may hold beyond twice those with rows.
 const SERIES_SLACK: usize = 1024;
@@ -50,8 +54,11 @@ pub struct Sampler {
     host_name: String,
     host: Host,
     cgroups: Option<Cgroups>,
+    top: Top,
     /// When the last sample was taken, by the clock and by the host's uptime in nanoseconds.
     last: Option<(Timestamp, Option<u64>)>,
+    /// When the machine was looked at.
+    machine_at: Option<Timestamp>,
     buffer: Buffer,
     batch: Batch,
     warnings: Warnings,
@@ -105,7 +112,9 @@ impl Sampler {
             host_name,
             host: Host::new(&settings.roots, &settings),
             cgroups: settings.cgroups.then(|| Cgroups::new(&settings)),
+            top: Top::new(&settings.roots.proc, settings.top_processes),
             last: None,
+            machine_at: None,
             buffer: Buffer::default(),
             batch: Batch::new(),
             warnings: Warnings::default(),
@@ -131,6 +140,7 @@ impl Sampler {
     /// Takes a sample at `now`, the rows of which have time `at`.
     fn sample_at(&mut self, at: Timestamp, now: Timestamp) -> &Batch {
         self.clear_batch();
+        self.look_at_machine(now);
         let mut cx = Context {
             at,
             elapsed_ns: None,
@@ -149,10 +159,11 @@ impl Sampler {
             rate::elapsed_ns(u64::try_from(now.since(then)).ok(), by_uptime)
         });
         if let Some(cgroups) = &mut self.cgroups {
-            cgroups.look(&mut cx, &self.host, now, false);
+            cgroups.look(&mut cx, &mut self.host, now, false);
             cgroups.add_rows(&mut cx);
             self.stats.cgroups = cgroups.len() as u64;
         }
+        self.top.collect(&mut cx, now);
         self.stats.samples += 1;
         self.stats.rows += self.batch.row_count() as u64;
         self.stats.last_sample = Some(at);
@@ -181,10 +192,25 @@ impl Sampler {
             batch: &mut self.batch,
             warnings: &mut self.warnings,
         };
-        cgroups.look(&mut cx, &self.host, now, true);
+        cgroups.look(&mut cx, &mut self.host, now, true);
         self.stats.cgroups = cgroups.len() as u64;
         self.stats.last_refresh = Some(now);
         self.stats.warnings = self.warnings.count();
+    }
+
+    /// Tells the node what the machine is, unless that was done lately.
+    fn look_at_machine(&mut self, now: Timestamp) {
+        let Some(node) = &self.settings.node else { return };
+        let lately = |at: Timestamp| (0..MACHINE_EVERY_NS).contains(&now.since(at));
+        if self.machine_at.is_some_and(lately) {
+            return;
+        }
+        self.machine_at = Some(now);
+        let (machine, warnings) = machine::read(&self.settings.roots, now);
+        node.set_machine(machine);
+        for warning in warnings {
+            self.warnings.warn(&warning.path, warning.message);
+        }
     }
 
     /// Empties the batch; forgets its series, too, once most of them are of cgroups and devices that are gone.
