@@ -18,11 +18,11 @@ use crate::warnings::Warnings;
 use crate::who::Top;
 use crate::{Warning, file, machine, rate};
 
-/// How often the machine is looked at: 5 minutes, as cAdvisor does.
-const MACHINE_EVERY_NS: i64 = 300_000_000_000;
-
 /// Series that a batch may hold beyond twice those with rows.
 const SERIES_SLACK: usize = 1024;
+
+/// How often it is looked what the machine is made of.
+const MACHINE_EVERY: Duration = Duration::from_secs(300);
 
 /// The first rates are over at least this long: whoever starts a sampler wants to see something soon.
 const FIRST_RATES_OVER: Duration = Duration::from_secs(1);
@@ -55,10 +55,9 @@ pub struct Sampler {
     host: Host,
     cgroups: Option<Cgroups>,
     top: Top,
+    machine: MachineLook,
     /// When the last sample was taken, by the clock and by the host's uptime in nanoseconds.
     last: Option<(Timestamp, Option<u64>)>,
-    /// When the machine was looked at.
-    machine_at: Option<Timestamp>,
     buffer: Buffer,
     batch: Batch,
     warnings: Warnings,
@@ -113,8 +112,8 @@ impl Sampler {
             host: Host::new(&settings.roots, &settings),
             cgroups: settings.cgroups.then(|| Cgroups::new(&settings)),
             top: Top::new(&settings.roots.proc, settings.top_processes),
+            machine: MachineLook::default(),
             last: None,
-            machine_at: None,
             buffer: Buffer::default(),
             batch: Batch::new(),
             warnings: Warnings::default(),
@@ -140,7 +139,6 @@ impl Sampler {
     /// Takes a sample at `now`, the rows of which have time `at`.
     fn sample_at(&mut self, at: Timestamp, now: Timestamp) -> &Batch {
         self.clear_batch();
-        self.look_at_machine(now);
         let mut cx = Context {
             at,
             elapsed_ns: None,
@@ -158,6 +156,7 @@ impl Sampler {
                 cx.uptime_ns.zip(uptime_ns).and_then(|(now, then)| now.checked_sub(then));
             rate::elapsed_ns(u64::try_from(now.since(then)).ok(), by_uptime)
         });
+        self.machine.look(&self.settings, now, cx.warnings);
         if let Some(cgroups) = &mut self.cgroups {
             cgroups.look(&mut cx, &mut self.host, now, false);
             cgroups.add_rows(&mut cx);
@@ -196,21 +195,6 @@ impl Sampler {
         self.stats.cgroups = cgroups.len() as u64;
         self.stats.last_refresh = Some(now);
         self.stats.warnings = self.warnings.count();
-    }
-
-    /// Tells the node what the machine is, unless that was done lately.
-    fn look_at_machine(&mut self, now: Timestamp) {
-        let Some(node) = &self.settings.node else { return };
-        let lately = |at: Timestamp| (0..MACHINE_EVERY_NS).contains(&now.since(at));
-        if self.machine_at.is_some_and(lately) {
-            return;
-        }
-        self.machine_at = Some(now);
-        let (machine, warnings) = machine::read(&self.settings.roots, now);
-        node.set_machine(machine);
-        for warning in warnings {
-            self.warnings.warn(&warning.path, warning.message);
-        }
     }
 
     /// Empties the batch; forgets its series, too, once most of them are of cgroups and devices that are gone.
@@ -285,6 +269,29 @@ impl Sampler {
     #[must_use]
     pub fn host_name(&self) -> &str {
         &self.host_name
+    }
+}
+
+/// Tells the node what the machine is made of, now and then.
+#[derive(Debug, Default)]
+struct MachineLook {
+    looked: Option<Timestamp>,
+}
+
+impl MachineLook {
+    fn look(&mut self, settings: &Settings, now: Timestamp, warnings: &mut Warnings) {
+        let Some(node) = &settings.node else { return };
+        let fresh =
+            |then: Timestamp| u128::from(now.since(then).unsigned_abs()) < MACHINE_EVERY.as_nanos();
+        if self.looked.is_some_and(fresh) {
+            return;
+        }
+        self.looked = Some(now);
+        let (machine, told) = machine::read(&settings.roots, now);
+        for warning in told {
+            warnings.warn(&warning.path, warning.message);
+        }
+        node.set_machine(machine);
     }
 }
 

@@ -289,7 +289,7 @@ impl Cgroups {
             self.forget(&name);
         }
         if let Some(publisher) = &mut self.publisher {
-            if let Some(root) = self.groups.get_mut("/") {
+            if let Some(root) = self.groups.get_mut("/").filter(|root| root.fresh) {
                 host.fill_root(now, cx.warnings, &mut root.facts.known.sample);
                 root.facts.known.spec.has_filesystem = true;
                 root.facts.known.spec.has_network = true;
