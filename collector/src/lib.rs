@@ -133,7 +133,6 @@ mod text;
 #[cfg(feature = "linux")]
 mod warnings;
 #[cfg(feature = "linux")]
-#[allow(dead_code)]
 pub mod who;
 
 #[cfg(feature = "linux")]
@@ -150,3 +149,5 @@ pub use root::Roots;
 pub use sampler::{Sampler, SamplerStats};
 #[cfg(feature = "linux")]
 pub use settings::SamplerBuilder;
+#[cfg(feature = "linux")]
+pub use who::MetricSet;

@@ -7,6 +7,9 @@
 //! container_rdma          one for each adapter    tag device      mlx5_0
 //! container_misc          one for each resource   tag resource    sev
 //! container_memory_numa   one for each node       tag node        0        if asked for
+//! container_net           one for each interface  tag interface   eth0     of the container that reports its pod's network
+//! container_netstat       one row                                          if asked for
+//! container_disk          one row                                          where the layer is known
 //! container_cpu_core      one for each processor  tag cpu         cpu0     version 1, if asked for
 //! ```
 //!
@@ -14,11 +17,13 @@
 
 mod fields;
 mod table;
+mod who;
 
 use stripchart_core::{Batch, BatchSeries, FieldDescriptor, KeyError, RowLayout, Timestamp};
 
 use super::Identity;
 use super::read::Known;
+use crate::node::About;
 use crate::rate::{delta, per_second};
 use table::Table;
 
@@ -95,6 +100,9 @@ pub(crate) struct Layouts {
     hugetlb: RowLayout,
     rdma: RowLayout,
     misc: RowLayout,
+    net: RowLayout,
+    sockets: RowLayout,
+    disk: RowLayout,
 }
 
 impl Layouts {
@@ -111,6 +119,9 @@ impl Layouts {
             hugetlb: fields::HUGETLB.layout(batch),
             rdma: fields::RDMA.layout(batch),
             misc: fields::MISC.layout(batch),
+            net: who::NET.layout(batch),
+            sockets: who::SOCKETS.layout(batch),
+            disk: who::DISK.layout(batch),
         }
     }
 }
@@ -128,6 +139,9 @@ pub(crate) fn descriptors() -> impl Iterator<Item = FieldDescriptor> {
         .chain(fields::HUGETLB.descriptors())
         .chain(fields::RDMA.descriptors())
         .chain(fields::MISC.descriptors())
+        .chain(who::NET.descriptors())
+        .chain(who::SOCKETS.descriptors())
+        .chain(who::DISK.descriptors())
 }
 
 /// Whose rows.
@@ -136,6 +150,8 @@ pub(crate) struct Owner<'a> {
     pub(crate) host: &'a str,
     /// The cgroup's path.
     pub(crate) path: &'a str,
+    /// Who it is, where that is known.
+    pub(crate) about: Option<&'a About>,
 }
 
 impl Owner<'_> {
@@ -148,12 +164,20 @@ impl Owner<'_> {
     ) -> Result<BatchSeries, KeyError> {
         let identity = Identity::of(self.path);
         // An empty tag is none.
+        let pod = self.about.and_then(|about| about.pod.as_ref());
+        let runtime = self.about.and_then(|about| about.runtime).or(identity.runtime);
         let tags = [
             ("cgroup", self.path),
+            (
+                "container",
+                self.about.and_then(|about| about.container_name.as_deref()).unwrap_or_default(),
+            ),
             ("container_id", identity.container_id.unwrap_or_default()),
             ("host", self.host),
+            ("namespace", pod.and_then(|pod| pod.namespace.as_deref()).unwrap_or_default()),
+            ("pod", pod.and_then(|pod| pod.name.as_deref()).unwrap_or_default()),
             ("pod_uid", identity.pod_uid.as_deref().unwrap_or_default()),
-            ("runtime", identity.runtime.map_or("", super::Runtime::name)),
+            ("runtime", runtime.map_or("", super::Runtime::name)),
             ("unit", identity.unit.unwrap_or_default()),
         ];
         batch.series(
@@ -178,6 +202,9 @@ pub(crate) struct GroupSeries {
     huge_pages: Vec<(Box<str>, BatchSeries)>,
     rdma: Vec<(Box<str>, BatchSeries)>,
     misc: Vec<(Box<str>, BatchSeries)>,
+    interfaces: Vec<(Box<str>, BatchSeries)>,
+    sockets: Option<BatchSeries>,
+    disk: Option<BatchSeries>,
 }
 
 impl GroupSeries {
@@ -196,6 +223,9 @@ impl GroupSeries {
             huge_pages: Vec::new(),
             rdma: Vec::new(),
             misc: Vec::new(),
+            interfaces: Vec::new(),
+            sockets: None,
+            disk: None,
         })
     }
 }
@@ -237,6 +267,10 @@ pub(crate) fn add_rows(
     fields::CGROUP.add(batch, series.cgroup, layouts.cgroup, at, facts);
     // A tag that makes no key would have been refused above, where the path is in it.
     let _ = add_parts(batch, round, owner, series, facts);
+    // That of the root is the host's, which has rows of its own.
+    if owner.path != "/" {
+        let _ = who::add_rows(batch, round, owner, series, facts);
+    }
 }
 
 /// Adds the rows of which a cgroup has several.
