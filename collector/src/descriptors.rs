@@ -115,7 +115,8 @@ const PROCESSES: [Row; 4] = [
 ];
 
 #[rustfmt::skip]
-const DISK: [Row; 8] = [
+const DISK: [Row; 9] = [
+    ("device_error", Integer, Gauge, Unit::Boolean, "1 if the file system could not say how full it is, else 0"),
     ("free", Integer, Gauge, Unit::Bytes, "space that programs may still use"),
     ("inodes_free", Integer, Gauge, Unit::Count, "files that can still be created"),
     ("inodes_total", Integer, Gauge, Unit::Count, "files that there can be"),

@@ -78,7 +78,9 @@
 //! Files of the host are kept open; those of cgroups, too, up to a quarter of the process' limit of open files. In steady
 //! state a cgroup whose processor time and memory did not change costs four short reads; everything is read whole every
 //! sixth sample, limits only then. At most 4096 cgroups ([`SamplerBuilder::cgroups_max`]) and 16 MiB of a file are read.
-//! A network file system whose server is gone blocks whoever asks how full it is: none is asked unless told to.
+//! A network file system whose server is gone blocks whoever asks how full it is, for ever: such are asked by threads that
+//! live as long as there is something to ask, one for each that is stuck and eight in all. The sampler takes the answer
+//! with the next sample, and tells once of a file system that gives none.
 //!
 //! # Features
 //!
@@ -89,6 +91,8 @@
 //!
 //! Siblings: `stripchart-storage` keeps what is sampled, `stripchart-query` asks, `stripchart-render` draws.
 
+#[cfg(feature = "linux")]
+mod attr;
 #[cfg(feature = "linux")]
 mod background;
 pub mod cgroup;
@@ -105,8 +109,10 @@ mod file;
 pub mod heapster;
 #[cfg(feature = "linux")]
 mod host;
-#[cfg(feature = "kubernetes")]
+#[cfg(any(feature = "kubernetes", feature = "cadvisor"))]
 pub mod kubelet;
+#[cfg(feature = "linux")]
+pub mod machine;
 #[cfg(feature = "linux")]
 pub mod node;
 pub mod proc;
@@ -120,6 +126,7 @@ mod schedule;
 mod settings;
 #[cfg(feature = "linux")]
 pub mod sys;
+pub mod sysfs;
 mod text;
 #[cfg(feature = "linux")]
 mod warnings;
@@ -131,7 +138,7 @@ pub use background::{SamplerGuard, SamplerHandle};
 pub use error::{ParseError, Warning};
 #[cfg(feature = "kubernetes")]
 pub use heapster::{ClusterSampler, ClusterSamplerBuilder, ClusterSamplerGuard, ClusterWarning};
-#[cfg(feature = "kubernetes")]
+#[cfg(any(feature = "kubernetes", feature = "cadvisor"))]
 pub use kubelet::{Summary, SummarySource};
 #[cfg(feature = "linux")]
 pub use node::Node;

@@ -18,6 +18,24 @@ const DISK_FILESYSTEMS: [&str; 18] = [
     "nilfs2", "ntfs", "ntfs3", "reiserfs", "ufs", "vfat", "xfs", "zfs",
 ];
 
+/// File systems of other hosts; reported likewise, but only ever asked by threads that may wait for them.
+const NETWORK_FILESYSTEMS: [&str; 14] = [
+    "afs",
+    "beegfs",
+    "ceph",
+    "cifs",
+    "fuse.glusterfs",
+    "fuse.juicefs",
+    "fuse.sshfs",
+    "gfs2",
+    "glusterfs",
+    "lustre",
+    "nfs",
+    "nfs4",
+    "ocfs2",
+    "smb3",
+];
+
 /// All settings, with their defaults.
 #[derive(Debug, Clone)]
 pub(crate) struct Settings {
@@ -57,7 +75,7 @@ impl Default for SamplerBuilder {
             roots: Roots::default(),
             host_name: None,
             per_cpu: true,
-            filesystem_types: owned(&DISK_FILESYSTEMS),
+            filesystem_types: owned(&[&DISK_FILESYSTEMS[..], &NETWORK_FILESYSTEMS].concat()),
             excluded_interfaces: owned(&["lo", "veth*"]),
             cgroups: true,
             cgroups_max: 4096,
@@ -103,10 +121,12 @@ impl SamplerBuilder {
         self
     }
 
-    /// Types of file systems reported in `disk`; default those that lie on a disk. The one mounted at `/` is always reported.
+    /// Types of file systems reported in `disk`; default those that lie on a disk or come from another host. The one
+    /// mounted at `/` is always reported.
     ///
-    /// Asking a network file system whose server is gone blocks the sampler until the server is back, which is why none
-    /// is among the default ones.
+    /// A file system that does not lie on a disk of this host is asked by a thread of its own, and its row is what it
+    /// answered since the sample before. One that never answers holds that thread, of which there are at most eight, and
+    /// gives one warning; the sampler goes on.
     pub fn filesystem_types<S: Into<String>>(mut self, types: impl IntoIterator<Item = S>) -> Self {
         self.0.filesystem_types = types.into_iter().map(Into::into).collect();
         self

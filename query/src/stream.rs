@@ -21,6 +21,7 @@ use crate::limits::{Budget, Until};
 use crate::plan::Planner;
 use crate::result::chunk::Chunk;
 use crate::result::{CsvText, JsonText};
+use crate::subscriptions;
 use crate::{
     Cancel, Deadline, Engine, ExecuteOptions, FormatOptions, Limits, Message, QueryError,
     RunningQuery, StatementResult, User, Zone,
@@ -270,6 +271,8 @@ pub struct AnswerStream {
 struct Running {
     id: usize,
     zone: Option<Zone>,
+    /// A column of the answer whose texts are lists, written in JSON already.
+    lists: Option<&'static str>,
     messages: Vec<Message>,
     rows: Rows,
     /// In chunks: rows that are held back until it is known whether others follow, and how many of them are written.
@@ -330,7 +333,9 @@ impl AnswerStream {
                 let remark = self.options.remark.and_then(|remark| remark(&statement));
                 let zone = StatementResult::of(id, &statement).time_zone;
                 let messages = remark.into_iter().collect();
-                let running = Running { id, zone, messages, rows, held: None };
+                let lists = matches!(statement, Statement::ShowSubscriptions)
+                    .then_some(subscriptions::DESTINATIONS);
+                let running = Running { id, zone, lists, messages, rows, held: None };
                 self.text.begin(&running);
                 self.running = Some(running);
             }
@@ -379,7 +384,10 @@ impl Text {
 
     fn begin_result(&mut self, running: &Running) {
         match &mut self.writer {
-            Writer::Json(json) => json.begin_result(running.id, running.zone),
+            Writer::Json(json) => {
+                json.begin_result(running.id, running.zone);
+                running.lists.into_iter().for_each(|name| json.lists(name));
+            }
             Writer::Csv(csv) => csv.begin_result(),
         }
     }

@@ -7,8 +7,12 @@ use stripchart_core::Frame;
 
 use crate::ast::{Statement, SubscriptionMode};
 use crate::records::SubscriptionRecord;
+use crate::result::write_json_text;
 use crate::show::texts;
 use crate::{Engine, QueryError};
+
+/// The column of `SHOW SUBSCRIPTIONS` that holds lists.
+pub(crate) const DESTINATIONS: &str = "destinations";
 
 /// A subscription: the writes of a retention policy are to be sent to `destinations` too.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -119,6 +123,20 @@ fn is_destination(url: &str) -> bool {
     known && port.is_some_and(|p| !p.is_empty() && p.bytes().all(|b| b.is_ascii_digit()))
 }
 
+/// Texts as a list in JSON: a column has no lists, and InfluxDB shows one here.
+fn list(texts: &[String]) -> String {
+    let mut out = Vec::new();
+    out.push(b'[');
+    for (number, text) in texts.iter().enumerate() {
+        if number > 0 {
+            out.push(b',');
+        }
+        write_json_text(text, &mut out);
+    }
+    out.push(b']');
+    String::from_utf8(out).unwrap_or_default()
+}
+
 /// One series per database that has some.
 fn show(engine: &Engine) -> Result<Vec<Frame>, QueryError> {
     let all = engine.subscriptions()?;
@@ -131,13 +149,13 @@ fn show(engine: &Engine) -> Result<Vec<Frame>, QueryError> {
             continue;
         }
         let modes: Vec<String> = rows.iter().map(|of| of.mode.to_string()).collect();
-        let urls: Vec<String> = rows.iter().map(|of| of.destinations.join(",")).collect();
+        let urls: Vec<String> = rows.iter().map(|of| list(&of.destinations)).collect();
         frames.push(
             Frame::new(database.name())
                 .column(texts("retention_policy", rows.iter().map(|of| of.policy.as_str())))
                 .column(texts("name", rows.iter().map(|of| of.name.as_str())))
                 .column(texts("mode", modes.iter().map(String::as_str)))
-                .column(texts("destinations", urls.iter().map(String::as_str))),
+                .column(texts(DESTINATIONS, urls.iter().map(String::as_str))),
         );
     }
     Ok(frames)

@@ -161,3 +161,23 @@ fn a_stream_that_runs_out_of_time_ends_with_the_error() {
         &text[text.len() - 200..]
     );
 }
+
+#[test]
+fn destinations_of_subscriptions_are_lists_as_influxdb_shows_them() {
+    let engine = engine(1, 1);
+    let made = text(
+        &engine,
+        "CREATE SUBSCRIPTION s ON db.autogen DESTINATIONS ALL 'udp://h:9000', 'http://x:1/a,\"b'",
+        options(),
+    );
+    assert_eq!(made, "{\"results\":[{\"statement_id\":0}]}\n");
+    let shown = text(&engine, "SHOW SUBSCRIPTIONS; SHOW DATABASES", options());
+    let want = concat!(
+        r#"{"results":[{"statement_id":0,"series":[{"name":"db","#,
+        r#""columns":["retention_policy","name","mode","destinations"],"#,
+        r#""values":[["autogen","s","ALL",["udp://h:9000","http://x:1/a,\"b"]]]}]},"#,
+        r#"{"statement_id":1,"series":[{"name":"databases","columns":["name"],"values":[["db"]]}]}]}"#,
+        "\n"
+    );
+    assert_eq!(shown, want);
+}

@@ -157,7 +157,7 @@ impl View {
             let mut touched = self.time_bounds(series).is_some_and(|(first, last)| {
                 first.nanos() < end && start <= last.nanos() && !series.inner.heads.is_empty()
             });
-            for (segment, place, _) in &series.inner.segments {
+            for (segment, place, _) in series.inner.segments.iter() {
                 let segment = &view.segments[*segment as usize];
                 let table = segment.table_at(place.table as usize)?.table;
                 for run in segment.runs(*place)? {

@@ -15,14 +15,13 @@ use stripchart_core::{Column, ValueRef};
 use self::cells::Cells;
 use self::plan::{Plan, Span, spans_of};
 use self::rowsums::RowSums;
-use crate::codec::{Scratch, aggregate_values};
+use crate::codec::{Scratch, aggregate_values, straight_sums};
 use crate::partials::{Aggregates, Number, Run as Added, Sum};
 use crate::reads::FoldReads;
 use crate::rows::{Rows, Wanted};
 use crate::scan::{PieceRows, clusters, load_cluster};
-use crate::segment::ahead::Ahead;
-use crate::segment::cursor::Cursor;
 use crate::segment::derive::BlockAt;
+use crate::segment::open::{OpenTable, Place};
 use crate::segment::page::{FieldPage, Stored};
 use crate::segment::{PAGE, Run, Segment};
 use crate::view::{Series, View, ViewInner};
@@ -34,8 +33,6 @@ mod plan;
 mod rowsums;
 mod spans;
 
-/// Bytes that all fields of all segments together are read ahead.
-const AHEAD: usize = 2 << 20;
 /// Plans that are remembered; jittered series have each their own.
 const PLANS: usize = 4096;
 /// Rows of these, of which each may be a bucket and a time.
@@ -190,7 +187,7 @@ struct Folder<'v> {
     range: (i64, i64),
     aggregates: Aggregates,
     statistics: bool,
-    tables: Vec<TableCursor<'v>>,
+    tables: Vec<OpenTable<'v>>,
     /// By segment and timestamp column; the one used last.
     plans: HashMap<(u32, u32), Arc<Plan>>,
     plan: Option<((u32, u32), Arc<Plan>)>,
@@ -207,93 +204,6 @@ impl Drop for Folder<'_> {
         if let Some(reads) = &self.view.reads {
             reads.add(&self.reads);
         }
-    }
-}
-
-/// A table of a segment, and the pages of the fields that are read.
-struct TableCursor<'v> {
-    segment: &'v Segment,
-    segment_at: u32,
-    table: u32,
-    cursor: Cursor<'v>,
-    fields: Vec<FieldCursor<'v>>,
-}
-
-/// A field of a table.
-struct FieldCursor<'v> {
-    /// Its number, if the table has it.
-    number: Option<usize>,
-    page: Option<OpenPage<'v>>,
-    ahead: Ahead,
-}
-
-/// A page about a field's blocks.
-struct OpenPage<'v> {
-    number: usize,
-    page: FieldPage<'v>,
-    /// Where the group asked for last is.
-    place: Place,
-    cells: Cells<'v>,
-}
-
-/// A group of a page, and what comes before its block. Kept for one group: of a thousand fields in hundreds of segments, a list of all
-/// groups would be the most of what a fold holds.
-#[derive(Debug, Clone, Copy, Default)]
-struct Place {
-    group: usize,
-    bytes: u64,
-    blocks: usize,
-    cells: u32,
-}
-
-impl OpenPage<'_> {
-    /// Goes to a group; mostly one of the next.
-    fn place(&mut self, group: usize) -> Place {
-        let mut place = if group < self.place.group { Place::default() } else { self.place };
-        while place.group < group {
-            let len = self.page.len(place.group);
-            place.bytes = place.bytes.wrapping_add(len);
-            place.blocks += usize::from(len > 0);
-            let cells = u32::try_from(self.page.cells(place.group)).unwrap_or(u32::MAX);
-            place.cells = place.cells.saturating_add(cells);
-            place.group += 1;
-        }
-        self.place = place;
-        place
-    }
-}
-
-impl<'v> TableCursor<'v> {
-    fn open(
-        segment: &'v Segment,
-        segment_at: u32,
-        table: u32,
-        wanted: &[Wanted],
-        ahead: u32,
-    ) -> Result<Self, ReadError> {
-        let cursor = Cursor::new(segment, table)?;
-        let field = |w: &Wanted| FieldCursor {
-            number: cursor.table.field(&w.name, w.field_type),
-            page: None,
-            ahead: Ahead::new(ahead),
-        };
-        let fields = wanted.iter().map(field).collect();
-        Ok(TableCursor { segment, segment_at, table, cursor, fields })
-    }
-
-    /// The page that a group of a field is described in; `None` if the table does not have the field.
-    fn page(&mut self, field: usize, group: usize) -> Result<Option<&mut OpenPage<'v>>, ReadError> {
-        let place = &mut self.fields[field];
-        let Some(field) = place.number else { return Ok(None) };
-        let number = group / PAGE;
-        if place.page.as_ref().is_none_or(|page| page.number != number) {
-            let table = self.cursor.table;
-            let page = table.field_page(self.segment, field, number)?;
-            let (blocks, cells) = page.totals();
-            let cells = Cells::new(&page, blocks, cells).map_err(|bad| self.segment.bad(0, bad))?;
-            place.page = Some(OpenPage { number, page, place: Place::default(), cells });
-        }
-        Ok(place.page.as_mut())
     }
 }
 
@@ -338,7 +248,7 @@ impl<'v> Folder<'v> {
         self.view.cancel.check()?;
         let inner = &series.inner;
         // In one segment no row overlaps another, and where nothing is deleted nothing has to be left out.
-        if let ([(at, number, bounds)], []) = (inner.segments.as_slice(), inner.heads.as_slice())
+        if let ([(at, number, bounds)], []) = (&*inner.segments, inner.heads.as_slice())
             && !self.view.deletes.concern(series.key().measurement())
         {
             if self.outside(*bounds) {
@@ -371,14 +281,11 @@ impl<'v> Folder<'v> {
 
     /// Where the cursor of a table is.
     fn table(&mut self, segment: u32, table: u32) -> Result<usize, ReadError> {
-        let same = |open: &TableCursor<'_>| open.segment_at == segment && open.table == table;
+        let same = |open: &OpenTable<'_>| open.segment_at == segment && open.table == table;
         if let Some(at) = self.tables.iter().position(same) {
             return Ok(at);
         }
-        let source = &self.view.segments[segment as usize];
-        let readers = self.view.segments.len() * self.wanted.len();
-        let ahead = u32::try_from(AHEAD / readers.max(1)).unwrap_or(u32::MAX);
-        self.tables.push(TableCursor::open(source, segment, table, &self.wanted, ahead)?);
+        self.tables.push(OpenTable::of(self.view, segment, table, &self.wanted)?);
         Ok(self.tables.len() - 1)
     }
 
@@ -467,7 +374,7 @@ impl<'v> Folder<'v> {
                 self.reads.described += 1;
                 return Ok(());
             }
-            if page.cells.add(&page.page, group, cells, plan, into) {
+            if Cells::of(page.cells).add(&page.page, group, cells, plan, into) {
                 self.reads.described += 1;
                 return Ok(());
             }
@@ -494,22 +401,31 @@ impl<'v> Folder<'v> {
         self.reads.bytes += u64::from(part.len);
         let bytes = open.fields[field].ahead.block(segment, part)?;
         let bad = |bad| segment.bad(part.offset, bad);
-        let at = BlockAt { table: open.cursor.table, group: run.group as usize, rows, part };
-        let block = segment.number_block(&at, bytes, into.field_type())?;
-        if sums_only
+        let shape = (into.field_type(), rows);
+        let by_sums = sums_only
             && run.alone()
             && aggregates.contains(Aggregates::SUM)
-            && plan.spans.len() * ROWS_A_MARK <= rows
-        {
-            let mut spans = plan.spans.iter();
-            let told = block.sums(&plan.marks, &mut self.scratch, |sum| {
-                if let Some(span) = spans.next() {
-                    into.add_sum(span.bucket, span.len() as u64, sum);
-                }
-            });
-            if told {
-                return Ok(());
+            && plan.spans.len() * ROWS_A_MARK <= rows;
+        let mut spans = plan.spans.iter();
+        let mut add_sum = |sum| {
+            if let Some(span) = spans.next() {
+                into.add_sum(span.bucket, span.len() as u64, sum);
             }
+        };
+        if by_sums && straight_sums(bytes, shape, &plan.marks, &mut self.scratch, &mut add_sum) {
+            return Ok(());
+        }
+        let few = self.wanted.len() <= rowsums::COLUMNS;
+        let by_row =
+            few && of_many && run.alone() && values == rows && RowSums::suits(plan, aggregates);
+        let key = (segment_at, run.times, field);
+        if by_row && !by_sums && self.sums.add_bytes(key, bytes, shape) {
+            return Ok(());
+        }
+        let at = BlockAt { table: open.cursor.table, group: run.group as usize, rows, part };
+        let block = segment.number_block(&at, bytes, shape.0)?;
+        if by_sums && block.sums(&plan.marks, &mut self.scratch, add_sum) {
+            return Ok(());
         }
         let ends = Aggregates::FIRST | Aggregates::LAST;
         if let ([span], true) = (plan.spans.as_slice(), aggregates.without(ends) == aggregates)
@@ -530,10 +446,6 @@ impl<'v> Folder<'v> {
             into.add_run(span.bucket, &added);
             return Ok(());
         }
-        let few = self.wanted.len() <= rowsums::COLUMNS;
-        let by_row =
-            few && of_many && run.alone() && values == rows && RowSums::suits(plan, aggregates);
-        let key = (segment_at, run.times, field);
         if by_row && self.sums.add_block(key, plan, &block, into) {
             return Ok(());
         }

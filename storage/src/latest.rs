@@ -128,7 +128,7 @@ impl<'v> Latest<'v> {
     fn add(&mut self, series: &Series, out: &mut LatestRows) -> Result<(), ReadError> {
         self.view.cancel.check()?;
         let inner = &series.inner;
-        let found = match (inner.segments.as_slice(), inner.heads.as_slice()) {
+        let found = match (&*inner.segments, inner.heads.as_slice()) {
             ([(segment, at, bounds)], []) => self.sealed(series, *segment, *at, *bounds, out)?,
             (_, []) => false,
             _ => self.in_memory(series, out),

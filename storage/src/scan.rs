@@ -147,7 +147,7 @@ fn pieces(
     let view = &series.view;
     let outside = |bounds: (i64, i64)| bounds.1 < start || bounds.0 >= end;
     let mut pieces = Vec::new();
-    for (at, number, bounds) in &series.inner.segments {
+    for (at, number, bounds) in series.inner.segments.iter() {
         let segment = &view.segments[*at as usize];
         if outside(*bounds) {
             continue;

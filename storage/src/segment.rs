@@ -31,6 +31,7 @@ pub(crate) mod cursor;
 pub(crate) mod derive;
 mod dictionary;
 mod intern;
+pub(crate) mod open;
 pub(crate) mod packed;
 pub(crate) mod page;
 pub(crate) mod root;

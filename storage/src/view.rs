@@ -1,6 +1,7 @@
 //! Reading: a consistent snapshot of one retention policy.
 
 use std::collections::BTreeSet;
+use std::ops::Deref;
 use std::sync::Arc;
 
 use stripchart_core::{FieldType, KeyRef, SeriesKey, TimeRange, Timestamp};
@@ -87,8 +88,8 @@ pub(crate) struct SeriesInner {
 
 impl Series {
     /// The series `key` of a view: its places in the view's segments.
-    pub(crate) fn of(view: &Arc<ViewInner>, key: SeriesKey, segments: SealedPlaces) -> Series {
-        let inner = Arc::new(SeriesInner { key, heads: Vec::new(), segments });
+    pub(crate) fn of(view: &Arc<ViewInner>, key: SeriesKey, segments: Vec<SealedPlace>) -> Series {
+        let inner = Arc::new(SeriesInner { key, heads: Vec::new(), segments: segments.into() });
         Series { inner, view: Arc::clone(view) }
     }
 
@@ -117,8 +118,35 @@ impl Series {
     }
 }
 
-/// Of each segment that has rows of a series its index in the view, the place in it, and times of the first and the last row there.
-pub(crate) type SealedPlaces = Vec<(u32, SeriesAt, (i64, i64))>;
+/// Of a segment that has rows of a series its index in the view, the place in it, and times of the first and the last row there.
+pub(crate) type SealedPlace = (u32, SeriesAt, (i64, i64));
+
+/// The segments that have rows of a series: mostly one, which takes no memory of its own.
+#[derive(Debug)]
+pub(crate) enum SealedPlaces {
+    One([SealedPlace; 1]),
+    Many(Vec<SealedPlace>),
+}
+
+impl Deref for SealedPlaces {
+    type Target = [SealedPlace];
+
+    fn deref(&self) -> &[SealedPlace] {
+        match self {
+            SealedPlaces::One(one) => one,
+            SealedPlaces::Many(many) => many,
+        }
+    }
+}
+
+impl From<Vec<SealedPlace>> for SealedPlaces {
+    fn from(places: Vec<SealedPlace>) -> Self {
+        match places[..] {
+            [one] => SealedPlaces::One([one]),
+            _ => SealedPlaces::Many(places),
+        }
+    }
+}
 
 /// A place where rows of a series are.
 #[derive(Debug, Clone, Copy)]
@@ -264,8 +292,23 @@ impl View {
         }
         if sources > 1 {
             found.sort_by(|a, b| a.0.cmp(&b.0));
+        } else if !self.inner.deletes.concern(measurement) {
+            // No key occurs twice, and none has to be looked at.
+            return Ok(found.into_iter().map(|(key, place)| self.only(key, place)).collect());
         }
         self.gather(found, measurement)
+    }
+
+    /// A series that is in one place.
+    fn only(&self, key: SeriesKey, place: Place) -> Series {
+        let (heads, segments) = match place {
+            Place::Segment(at, number, bounds) => {
+                (Vec::new(), SealedPlaces::One([(at, number, bounds)]))
+            }
+            Place::Head(at, slot) => (vec![(at, slot)], SealedPlaces::Many(Vec::new())),
+        };
+        let inner = Arc::new(SeriesInner { key, heads, segments });
+        Series { inner, view: Arc::clone(&self.inner) }
     }
 
     /// Makes series of places sorted by key.
@@ -291,7 +334,7 @@ impl View {
                 segments = self.left(key.as_ref(), segments)?;
             }
             if !heads.is_empty() || !segments.is_empty() {
-                let inner = Arc::new(SeriesInner { key, heads, segments });
+                let inner = Arc::new(SeriesInner { key, heads, segments: segments.into() });
                 all.push(Series { inner, view: Arc::clone(&self.inner) });
             }
         }
@@ -299,7 +342,11 @@ impl View {
     }
 
     /// The places of a series where not everything is deleted.
-    fn left(&self, key: KeyRef<'_>, places: SealedPlaces) -> Result<SealedPlaces, ReadError> {
+    fn left(
+        &self,
+        key: KeyRef<'_>,
+        places: Vec<SealedPlace>,
+    ) -> Result<Vec<SealedPlace>, ReadError> {
         let mut left = Vec::with_capacity(places.len());
         for (at, series, bounds) in places {
             let segment = &self.inner.segments[at as usize];

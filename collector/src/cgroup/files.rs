@@ -19,6 +19,9 @@ pub(crate) const UNIFIED: usize = Controller::ALL.len();
 /// The part of the descriptors that only probes may take: one in so many.
 const FOR_PROBES: usize = 4;
 
+/// A file that so many cgroups of version 1 do not have is none of this kernel's.
+const MISSED_MAX: u8 = 8;
+
 /// How long a descriptor of a file is kept.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Keep {
@@ -35,6 +38,21 @@ pub(crate) enum Keep {
 struct Known {
     place: usize,
     name: Cow<'static, str>,
+    /// Whether any cgroup but the root had it, and how many had not.
+    seen: bool,
+    missed: u8,
+}
+
+impl Known {
+    const fn new(place: usize, name: Cow<'static, str>) -> Self {
+        Known { place, name, seen: false, missed: 0 }
+    }
+
+    /// Whether it is no use to look for it in further cgroups: those of version 1 all have the same files, but for the
+    /// root, so that one which none of several has is not this kernel's.
+    const fn is_unknown_here(&self) -> bool {
+        self.place != UNIFIED && !self.seen && self.missed >= MISSED_MAX
+    }
 }
 
 /// Which file of a cgroup: a [`FileId`], or one of those beyond whose names depend on the machine.
@@ -58,8 +76,8 @@ files! {
     V1CpuacctPercpu = Controller::Cpuacct as usize, "cpuacct.usage_percpu", Busy;
     V1CpuStat = Controller::Cpu as usize, "cpu.stat", Busy;
     V1CpuShares = Controller::Cpu as usize, "cpu.shares", Never;
-    V1CfsQuota = Controller::Cpu as usize, "cpu.cfs_quota_us", Never;
-    V1CfsPeriod = Controller::Cpu as usize, "cpu.cfs_period_us", Never;
+    V1CfsQuota = Controller::Cpu as usize, "cpu.cfs_quota_us", Busy;
+    V1CfsPeriod = Controller::Cpu as usize, "cpu.cfs_period_us", Busy;
     V1CfsBurst = Controller::Cpu as usize, "cpu.cfs_burst_us", Never;
     V1MemoryUsage = Controller::Memory as usize, "memory.usage_in_bytes", Probe;
     V1MemoryStat = Controller::Memory as usize, "memory.stat", Busy;
@@ -67,7 +85,7 @@ files! {
     V1MemoryFailcnt = Controller::Memory as usize, "memory.failcnt", Busy;
     V1MemoryOomControl = Controller::Memory as usize, "memory.oom_control", Busy;
     V1MemoryKernel = Controller::Memory as usize, "memory.kmem.usage_in_bytes", Busy;
-    V1MemoryLimit = Controller::Memory as usize, "memory.limit_in_bytes", Never;
+    V1MemoryLimit = Controller::Memory as usize, "memory.limit_in_bytes", Busy;
     V1MemorySwapLimit = Controller::Memory as usize, "memory.memsw.limit_in_bytes", Never;
     V1MemorySoftLimit = Controller::Memory as usize, "memory.soft_limit_in_bytes", Never;
     V1MemoryNuma = Controller::Memory as usize, "memory.numa_stat", Never;
@@ -80,7 +98,7 @@ files! {
     V1OwnIoBytes = Controller::Blkio as usize, "blkio.throttle.io_service_bytes", Busy;
     V1OwnIos = Controller::Blkio as usize, "blkio.throttle.io_serviced", Busy;
     V1PidsCurrent = Controller::Pids as usize, "pids.current", Busy;
-    V1PidsMax = Controller::Pids as usize, "pids.max", Never;
+    V1PidsMax = Controller::Pids as usize, "pids.max", Busy;
     V1PidsPeak = Controller::Pids as usize, "pids.peak", Never;
     V1PidsEvents = Controller::Pids as usize, "pids.events", Never;
     V1Cpus = Controller::Cpuset as usize, "cpuset.cpus", Never;
@@ -90,7 +108,7 @@ files! {
     V1Misc = Controller::Misc as usize, "misc.current", Never;
     V1MiscEvents = Controller::Misc as usize, "misc.events", Never;
     CpuStat = UNIFIED, "cpu.stat", Probe;
-    CpuMax = UNIFIED, "cpu.max", Never;
+    CpuMax = UNIFIED, "cpu.max", Busy;
     CpuBurst = UNIFIED, "cpu.max.burst", Never;
     CpuWeight = UNIFIED, "cpu.weight", Never;
     CpuPressure = UNIFIED, "cpu.pressure", Busy;
@@ -106,7 +124,7 @@ files! {
     MemorySwapEvents = UNIFIED, "memory.swap.events", Never;
     MemoryPressure = UNIFIED, "memory.pressure", Busy;
     MemoryNuma = UNIFIED, "memory.numa_stat", Never;
-    MemoryMax = UNIFIED, "memory.max", Never;
+    MemoryMax = UNIFIED, "memory.max", Busy;
     MemoryHigh = UNIFIED, "memory.high", Never;
     MemoryLow = UNIFIED, "memory.low", Never;
     MemoryMin = UNIFIED, "memory.min", Never;
@@ -116,7 +134,7 @@ files! {
     IoStat = UNIFIED, "io.stat", Probe;
     IoPressure = UNIFIED, "io.pressure", Busy;
     PidsCurrent = UNIFIED, "pids.current", Busy;
-    PidsMax = UNIFIED, "pids.max", Never;
+    PidsMax = UNIFIED, "pids.max", Busy;
     PidsPeak = UNIFIED, "pids.peak", Busy;
     PidsEvents = UNIFIED, "pids.events", Never;
     Rdma = UNIFIED, "rdma.current", Never;
@@ -202,9 +220,8 @@ impl Reader {
             roots[controller as usize] = hierarchies.v1(controller).map(Path::to_owned);
         }
         roots[UNIFIED].clone_from(&hierarchies.unified);
-        let known = |(place, name, _): &(usize, &'static str, Keep)| Known {
-            place: *place,
-            name: Cow::Borrowed(name),
+        let known = |(place, name, _): &(usize, &'static str, Keep)| {
+            Known::new(*place, Cow::Borrowed(name))
         };
         Reader {
             roots,
@@ -219,9 +236,14 @@ impl Reader {
     /// Adds a file whose name is this machine's.
     pub(crate) fn add(&mut self, place: usize, name: String) -> FileAt {
         let at = FileAt(u16::try_from(self.files.len()).unwrap_or(u16::MAX));
-        self.files.push(Known { place, name: Cow::Owned(name) });
+        self.files.push(Known::new(place, Cow::Owned(name)));
         self.told.push(false);
         at
+    }
+
+    /// Lets files be looked for again that no cgroup had: a scheduler may have been loaded since.
+    pub(crate) fn look_again(&mut self) {
+        self.files.iter_mut().for_each(|file| file.missed = 0);
     }
 
     /// Whether a descriptor that is wanted as `keep` says may be kept.
@@ -259,13 +281,14 @@ impl GroupReader<'_> {
         self.get_kept(id.into(), place, keep, parse)
     }
 
-    /// The same of a file that is this machine's.
-    pub(crate) fn get_added<T>(
+    /// The same of any file, kept open as `keep` says.
+    pub(crate) fn get_as<T>(
         &mut self,
-        at: FileAt,
+        at: impl Into<FileAt>,
         keep: Keep,
         parse: impl FnOnce(&[u8]) -> Result<T, ParseError>,
     ) -> Option<T> {
+        let at = at.into();
         let place = self.reader.files.get(usize::from(at.0))?.place;
         self.get_kept(at, place, keep, parse)
     }
@@ -339,19 +362,28 @@ impl GroupReader<'_> {
     /// Opens a file by its path; `None` if it is not there, which may be since the whole cgroup is not.
     fn open(&mut self, index: usize) -> io::Result<Option<File>> {
         let known = &self.reader.files[index];
-        let place = known.place;
+        let (place, not_root) = (known.place, self.name != "/");
+        if not_root && known.is_unknown_here() {
+            self.files.0[index] = Slot::Absent;
+            return Ok(None);
+        }
         if self.reader.set_folder(place, self.name).is_none() {
             return Ok(None);
         }
         self.reader.path.push(&*self.reader.files[index].name);
         match open(&self.reader.path) {
-            Ok(file) => Ok(Some(file)),
+            Ok(file) => {
+                self.reader.files[index].seen |= not_root;
+                Ok(Some(file))
+            }
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
                 // Either this kernel has no such file, or the whole folder went away just now.
                 self.reader.path.pop();
                 self.gone |=
                     matches!(self.files.0[index], Slot::Unkept) || !self.reader.path.is_dir();
                 self.files.0[index] = Slot::Absent;
+                let known = &mut self.reader.files[index];
+                known.missed = known.missed.saturating_add(u8::from(not_root && !self.gone));
                 Ok(None)
             }
             // The folder was removed between finding and opening its file.

@@ -1,6 +1,6 @@
 //! All cgroups, followed from sample to sample.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -29,6 +29,12 @@ const SETTLING: u64 = 2;
 /// How soon a cgroup is found that appeared where none was before.
 const LEAVES_WITHIN: Duration = Duration::from_secs(10);
 
+/// How often an idle cgroup is asked for its memory.
+const MEMORY_WITHIN: Duration = Duration::from_secs(5);
+
+/// What seldom changes is looked at every so many times that a cgroup is read whole.
+const REST_EVERY: u64 = 5;
+
 /// Samples in which nothing happened before a cgroup is looked at less often.
 const IDLE_AFTER: u32 = 3;
 
@@ -54,8 +60,10 @@ pub(crate) struct Cgroups {
     per_cpu: bool,
     numa: bool,
     samples: u64,
-    /// Groups met so far, which spreads them over the samples in which they are read whole.
+    /// Groups met so far.
     made: u64,
+    /// Of this sample: groups in which, and below which, nothing happened.
+    still: HashSet<u64>,
     /// The tree that is looked at in every sample: the one with most folders.
     lead: usize,
     /// Up to this sample all trees are looked at.
@@ -71,6 +79,8 @@ struct Cadence {
     whole: u64,
     /// A leaf of the tree is asked.
     leaf: u64,
+    /// An idle cgroup is asked for its memory.
+    memory: u64,
     /// An idle cgroup is looked at.
     idle: u64,
 }
@@ -84,6 +94,7 @@ impl Cadence {
         Cadence {
             whole: samples(settings.full_interval),
             leaf: samples(LEAVES_WITHIN),
+            memory: samples(MEMORY_WITHIN),
             idle: settings.idle_interval_max.map_or(1, samples),
         }
     }
@@ -106,14 +117,17 @@ pub(crate) struct Group {
     files: Files,
     /// For each place the inode of its folder there; 0 where it has none.
     inodes: [u64; PLACES],
-    /// Added to the number of a sample, tells whether the cgroup is read whole in it.
-    turn: u64,
     /// What is known of it.
     pub(crate) facts: Facts,
     /// Whether that was read in this sample.
     pub(crate) fresh: bool,
     /// Whether limits were, too.
     pub(crate) whole: bool,
+    /// Whether anything happened since it was read whole.
+    active: bool,
+    /// Which cgroup it is, of all there ever were; and the one above it, 0 if that is none.
+    id: u64,
+    above: u64,
     /// Whether the node knows of it.
     pub(crate) known: bool,
     /// Samples in a row in which nothing happened.
@@ -131,11 +145,13 @@ pub(crate) struct Group {
 }
 
 impl Group {
-    fn new(inodes: [u64; PLACES], turn: u64) -> Self {
+    fn new(inodes: [u64; PLACES], id: u64, above: u64) -> Self {
         Group {
             files: Files::default(),
             inodes,
-            turn,
+            id,
+            above,
+            active: true,
             facts: Facts::default(),
             fresh: false,
             whole: false,
@@ -153,6 +169,29 @@ impl Group {
     /// Whether anything was read of it before.
     const fn is_new(&self) -> bool {
         self.due == 0
+    }
+
+    /// Whether it is, or is a part of, a pod, as far as known.
+    fn is_in_pod(&self) -> bool {
+        let about = self.who.as_ref().and_then(|who| who.about());
+        about.is_none_or(|about| about.pod.is_some())
+    }
+
+    /// How thoroughly it is to be looked at in `sample`.
+    fn depth(&self, sample: u64, cadence: &Cadence) -> Depth {
+        // The number of the cgroup spreads them over the samples.
+        let turn = sample + self.id;
+        if self.is_new() {
+            return Depth::All;
+        }
+        if turn.is_multiple_of(cadence.whole) {
+            let rest = (turn / cadence.whole).is_multiple_of(REST_EVERY);
+            return if rest { Depth::All } else { Depth::Counts };
+        }
+        if self.quiet >= IDLE_AFTER && !turn.is_multiple_of(cadence.memory) {
+            return Depth::Time;
+        }
+        Depth::Changes
     }
 
     /// Plans when to look next, after `outcome`.
@@ -194,6 +233,7 @@ impl Cgroups {
             numa: settings.container_numa,
             samples: 0,
             made: 0,
+            still: HashSet::new(),
             lead: 0,
             settled_after: 0,
             unsettled: false,
@@ -227,40 +267,53 @@ impl Cgroups {
         let mut round = who::Round {
             now,
             uptime_ns: cx.uptime_ns,
+            quiet: false,
             buffer: &mut *cx.buffer,
             warnings: &mut *cx.warnings,
         };
         self.who.begin(&mut round, self.publisher.as_ref().map(Publisher::events));
         let mut gone = Vec::new();
+        self.still.clear();
         for (name, group) in &mut self.groups {
             group.fresh = false;
-            let new = group.is_new();
-            let turn = (self.samples + group.turn).is_multiple_of(self.cadence.whole);
-            group.whole = new || turn;
+            let depth = group.depth(self.samples, &self.cadence);
+            group.whole = depth >= Depth::Counts;
             if !group.whole && !all && self.samples < group.due {
                 continue;
             }
-            if turn {
+            if depth == Depth::All {
                 group.files.look_again();
             }
-            let mut reader = GroupReader {
-                reader: &mut self.reader,
-                files: &mut group.files,
-                buffer: cx.buffer,
-                warnings: cx.warnings,
-                name,
-                present: group.inodes.map(|inode| inode != 0),
-                gone: false,
+            let outcome = if depth <= Depth::Changes && self.still.contains(&group.above) {
+                // All that it uses is in the account of the one above, where nothing was used.
+                Outcome::Quiet
+            } else {
+                let mut reader = GroupReader {
+                    reader: &mut self.reader,
+                    files: &mut group.files,
+                    buffer: cx.buffer,
+                    warnings: cx.warnings,
+                    name,
+                    present: group.inodes.map(|inode| inode != 0),
+                    gone: false,
+                };
+                read(&mut reader, &mut group.facts.known, depth, group.active, machine)
             };
-            let depth = if group.whole { Depth::All } else { Depth::Changes };
-            let outcome = read(&mut reader, &mut group.facts.known, depth, machine);
-            if outcome == Outcome::Gone {
-                gone.push(Arc::clone(name));
-                continue;
+            match outcome {
+                Outcome::Gone => {
+                    gone.push(Arc::clone(name));
+                    continue;
+                }
+                Outcome::Quiet => drop(self.still.insert(group.id)),
+                Outcome::Busy => {}
             }
+            // Of a pod it may be another container that was busy with the network that this one reports.
+            let quiet = outcome == Outcome::Quiet
+                && (self.still.contains(&group.above) || !group.is_in_pod());
             let mut round = who::Round {
                 now,
                 uptime_ns: cx.uptime_ns,
+                quiet: quiet && !group.whole,
                 buffer: &mut *cx.buffer,
                 warnings: &mut *cx.warnings,
             };
@@ -268,9 +321,13 @@ impl Cgroups {
                 group.renamed = true;
                 group.series = None;
             }
+            group.active = (group.active && !group.whole) || outcome == Outcome::Busy;
             group.facts.known.sample.at = now;
             group.fresh = true;
             group.plan(outcome, self.samples, self.cadence.idle);
+        }
+        if self.samples.is_multiple_of(self.cadence.whole.saturating_mul(REST_EVERY)) {
+            self.reader.look_again();
         }
         self.unsettled = !gone.is_empty();
         for name in gone {
@@ -406,16 +463,25 @@ impl Cgroups {
         for name in stale {
             self.forget(&name);
         }
+        // In order of their paths, so that the one above comes first.
         for (name, inodes) in found {
-            if self.groups.len() >= self.groups_max && !self.groups.contains_key(&name) {
+            if self.groups.contains_key(&name) || self.groups.len() >= self.groups_max {
                 continue;
             }
-            let made = &mut self.made;
-            self.groups.entry(name).or_insert_with(|| {
-                *made += 1;
-                Group::new(inodes, *made)
-            });
+            self.made += 1;
+            let group = Group::new(inodes, self.made, self.above(&name, &inodes));
+            self.groups.insert(name, group);
         }
+    }
+
+    /// The number of the cgroup above that at `path`, if that is in the same hierarchies; 0 if there is none, or the root,
+    /// which is never idle.
+    fn above(&self, path: &str, inodes: &[u64; PLACES]) -> u64 {
+        let above = path.rsplit_once('/').and_then(|(above, _)| self.groups.get(above));
+        let covers = |group: &&Group| {
+            group.inodes.iter().zip(inodes).all(|(above, inode)| *above != 0 || *inode == 0)
+        };
+        above.filter(covers).map_or(0, |group| group.id)
     }
 
     fn forget(&mut self, name: &Arc<str>) {

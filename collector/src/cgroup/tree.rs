@@ -128,6 +128,16 @@ fn visit(node: &Node, path: &mut String, each: &mut impl FnMut(&str, u64)) {
     }
 }
 
+/// Which folders in a folder are asked.
+#[derive(Debug, Clone, Copy)]
+enum Which {
+    All,
+    /// Those whose turn it is.
+    Due,
+    /// Those not seen yet.
+    New,
+}
+
 /// One round through the tree.
 struct Walk<'a> {
     path: &'a mut PathBuf,
@@ -156,21 +166,26 @@ impl Walk<'_> {
             self.list(node, depth);
             node.links = links;
         }
-        let lost = self.refresh_children(node, depth, false);
+        // Another number may mean that one is gone, whose turn it may not be.
+        let lost = self.refresh_children(node, depth, if listed { Which::All } else { Which::Due });
         if lost && !listed {
             // One went and another may have come, which leaves the number of links as it was.
             self.list(node, depth);
-            self.refresh_children(node, depth, true);
+            self.refresh_children(node, depth, Which::New);
         }
         true
     }
 
-    /// Looks at the folders in `node`, or only at those not seen yet; drops those that are gone and answers whether
-    /// there were any.
-    fn refresh_children(&mut self, node: &mut Node, depth: usize, new_only: bool) -> bool {
+    /// Looks at some of the folders in `node`; drops those that are gone and answers whether there were any.
+    fn refresh_children(&mut self, node: &mut Node, depth: usize, which: Which) -> bool {
         let mut lost = false;
         node.children.retain_mut(|child| {
-            if new_only && child.inode != 0 || !self.is_asked(child) {
+            let asked = match which {
+                Which::All => true,
+                Which::Due => self.is_due(child),
+                Which::New => child.inode == 0,
+            };
+            if !asked {
                 return true;
             }
             self.path.push(&*child.name);
@@ -187,7 +202,7 @@ impl Walk<'_> {
     }
 
     /// Whether `node` is to be asked in this round.
-    fn is_asked(&self, node: &mut Node) -> bool {
+    fn is_due(&self, node: &mut Node) -> bool {
         let young = node.inode == 0 || node.young > 0;
         node.young = node.young.saturating_sub(1);
         young
@@ -283,6 +298,9 @@ mod tests {
         assert!(refresh(&mut tree).changed);
         create_dir_all(root.join("in/new/below")).unwrap();
         assert!(refresh(&mut tree).changed);
+        remove_dir(root.join("in/7")).unwrap();
+        assert!(refresh(&mut tree).changed);
+        assert!(!paths(&tree).contains(&"/in/7".to_owned()));
         // Below a leaf: when its turn comes.
         create_dir_all(root.join("in/5/below")).unwrap();
         let seen: Vec<_> = (0..4).map(|_| refresh(&mut tree).changed).collect();

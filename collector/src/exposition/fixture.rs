@@ -219,6 +219,7 @@ fn layer() -> FilesystemSample {
         usage: 70,
         base_usage: 50,
         available: 350,
+        inodes: Some(9),
         ..FilesystemSample::default()
     }
 }

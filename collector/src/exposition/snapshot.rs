@@ -3,6 +3,8 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use stripchart_core::Timestamp;
+
 use crate::Node;
 use crate::node::{About, ContainerSample, ContainerSpec, FilesystemSample, MachineInfo};
 
@@ -15,6 +17,8 @@ pub(crate) struct Seen {
     pub(crate) spec: ContainerSpec,
     /// The latest.
     pub(crate) sample: ContainerSample,
+    /// Of the one before: when, and processor time used.
+    pub(crate) before: Option<(Timestamp, u64)>,
 }
 
 impl Seen {
@@ -46,11 +50,14 @@ impl Snapshot {
         let containers = node.containers();
         let seen = containers.iter().filter_map(|(path, container)| {
             let sample = container.samples.latest()?.clone();
+            let before = container.samples.latest_two();
+            let before = before.and_then(|(before, _)| Some((before.at, before.cpu.usage_ns?)));
             Some(Seen {
                 path: Arc::clone(path),
                 about: Arc::clone(&container.about),
                 spec: container.spec.clone(),
                 sample,
+                before,
             })
         });
         let containers = seen.collect();

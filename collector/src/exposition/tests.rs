@@ -2,6 +2,7 @@
 
 mod names;
 mod parser;
+mod promtool;
 mod random;
 
 use std::sync::Arc;

@@ -3,6 +3,7 @@
 mod cpu;
 mod disk;
 mod diskio;
+mod guard;
 mod mem;
 mod net;
 mod pressure;
@@ -12,6 +13,7 @@ use stripchart_core::{Batch, KeyError, RowWriter, Timestamp};
 
 use crate::Roots;
 use crate::file::Buffer;
+use crate::node::ContainerSample;
 use crate::proc::MountInfo;
 use crate::settings::Settings;
 use crate::warnings::Warnings;
@@ -110,6 +112,26 @@ impl Host {
         self.diskio.collect(cx);
         self.net.collect(cx);
         self.pressure.collect(cx);
+    }
+
+    /// Puts the host's network and file systems into `sample`, that of the root container: what the last sample read,
+    /// and beside it file systems in memory and overlays, which are asked here. `at` is the sample's time.
+    pub(crate) fn fill_root(
+        &mut self,
+        at: Timestamp,
+        warnings: &mut Warnings,
+        sample: &mut ContainerSample,
+    ) {
+        let network = sample.network.get_or_insert_default();
+        network.interfaces.clear();
+        network.interfaces.extend_from_slice(self.net.interfaces());
+        let diskio = &self.diskio;
+        self.disk.filesystems(
+            at,
+            warnings,
+            |number| diskio.counters(number),
+            &mut sample.filesystems,
+        );
     }
 
     /// Counts the changes of the list of mounts.

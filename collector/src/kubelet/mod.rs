@@ -2,7 +2,8 @@
 //!
 //! Every kubelet answers `GET /stats/summary` with the state of its node: the node itself, the daemons beside the
 //! pods, and each pod with its containers and volumes. [`Summary::parse`] reads the documents of all releases since
-//! the API began; what a release does not know is `None`. [`SummarySource`] fetches one.
+//! the API began; what a release does not know is `None`. [`SummarySource`] fetches one. With the feature `cadvisor`,
+//! `KubeletApi` answers for a kubelet out of a `Node`.
 //!
 //! | since about | what came |
 //! | --- | --- |
@@ -13,9 +14,14 @@
 //! | 1.33 | pressure (`psi`) of cpu, memory and io |
 
 mod de;
+#[cfg(feature = "cadvisor")]
+mod produce;
+mod ser;
 mod source;
 mod summary;
 
+#[cfg(feature = "cadvisor")]
+pub use produce::{KubeletApi, KubeletApiBuilder};
 pub use source::{FetchError, FetchLimits, SourceTextError, SummarySource};
 pub use summary::{
     Accelerator, ContainerStats, CpuStats, FsStats, InterfaceStats, IoStats, MemoryStats,

@@ -60,12 +60,39 @@ impl History {
 
     /// A place for the next sample, the newest from now on: fresh, or with the contents of the oldest, to be overwritten.
     pub(crate) fn next_place(&mut self) -> &mut ContainerSample {
-        let place = match self.samples.len() >= self.capacity {
-            true => self.samples.pop_front().unwrap_or_default(),
-            false => ContainerSample::default(),
-        };
-        self.samples.push_back(place);
+        let len = self.samples.len();
+        if len >= self.capacity {
+            // The room is exactly as large, so that only the beginning moves on, and no sample.
+            self.samples.rotate_left(1);
+        } else {
+            if len == self.samples.capacity() {
+                self.samples.reserve_exact(len.clamp(1, self.capacity - len));
+            }
+            self.samples.push_back(ContainerSample::default());
+        }
         let last = self.samples.len() - 1;
         &mut self.samples[last]
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use stripchart_core::Timestamp;
+
+    use super::*;
+
+    #[test]
+    fn the_latest_are_kept_in_order_and_places_are_used_again() {
+        for capacity in [1, 2, 3, 7, 60] {
+            let mut history = History::with_capacity(capacity);
+            for n in 0..150 {
+                history.next_place().at = Timestamp::from_secs(n);
+                let kept = usize::try_from(n + 1).unwrap().min(capacity);
+                let times: Vec<_> = history.iter().map(|sample| sample.at).collect();
+                let first = n + 1 - i64::try_from(kept).unwrap();
+                assert_eq!(times, (first..=n).map(Timestamp::from_secs).collect::<Vec<_>>());
+            }
+            assert_eq!((history.len(), history.samples.capacity()), (capacity, capacity));
+        }
     }
 }

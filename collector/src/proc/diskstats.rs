@@ -53,6 +53,18 @@ pub struct DiskStat<'a> {
     pub io_time_ms: u64,
     /// Milliseconds with requests in progress, times their number.
     pub weighted_io_time_ms: u64,
+    /// Discards completed (4.18).
+    pub discards: Option<u64>,
+    /// Discards merged with others before they were queued (4.18).
+    pub merged_discards: Option<u64>,
+    /// Bytes discarded (4.18).
+    pub discard_bytes: Option<u64>,
+    /// Milliseconds that discards took, added up (4.18).
+    pub discard_time_ms: Option<u64>,
+    /// Flushes completed (5.5).
+    pub flushes: Option<u64>,
+    /// Milliseconds that flushes took, added up (5.5).
+    pub flush_time_ms: Option<u64>,
 }
 
 impl<'a> DiskStats<'a> {
@@ -101,8 +113,15 @@ impl<'a> DiskStat<'a> {
             iops_in_progress: fields.count(COUNT)?,
             io_time_ms: fields.count(COUNT)?,
             weighted_io_time_ms: fields.count(COUNT)?,
+            discards: fields.count_if_any(COUNT)?,
+            merged_discards: fields.count_if_any(COUNT)?,
+            discard_bytes: fields.count_if_any(COUNT)?,
+            discard_time_ms: fields.count_if_any(COUNT)?,
+            flushes: fields.count_if_any(COUNT)?,
+            flush_time_ms: fields.count_if_any(COUNT)?,
         };
-        for sectors in [&mut disk.read_bytes, &mut disk.write_bytes] {
+        let discarded = disk.discard_bytes.iter_mut();
+        for sectors in [&mut disk.read_bytes, &mut disk.write_bytes].into_iter().chain(discarded) {
             *sectors = sectors
                 .checked_mul(SECTOR_BYTES)
                 .ok_or_else(|| line.error("less than 2^55 sectors", line.text))?;

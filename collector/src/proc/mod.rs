@@ -3,6 +3,7 @@
 //! Parsers take the bytes of the file and borrow from them. They ask for what the oldest supported kernel (3.10) writes;
 //! what came later is an `Option`, and keys or columns that a newer kernel adds are passed over.
 
+mod cpuinfo;
 mod diskstats;
 mod loadavg;
 mod meminfo;
@@ -14,6 +15,7 @@ mod stat;
 mod uptime;
 mod vmstat;
 
+pub use cpuinfo::{CpuInfo, Processor};
 pub use diskstats::{DiskStat, DiskStats};
 pub use loadavg::LoadAvg;
 pub use meminfo::MemInfo;

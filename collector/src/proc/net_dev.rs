@@ -36,6 +36,14 @@ pub struct NetDevInterface<'a> {
     pub err_in: u64,
     /// Packets received and dropped.
     pub drop_in: u64,
+    /// Packets received and lost for want of room in a queue of the device.
+    pub fifo_in: u64,
+    /// Packets received with a broken frame.
+    pub frame_in: u64,
+    /// Compressed packets received.
+    pub compressed_in: u64,
+    /// Multicast packets received.
+    pub multicast_in: u64,
     /// Bytes sent.
     pub bytes_sent: u64,
     /// Packets sent.
@@ -44,6 +52,14 @@ pub struct NetDevInterface<'a> {
     pub err_out: u64,
     /// Packets dropped instead of sent.
     pub drop_out: u64,
+    /// Packets that could not be sent for want of room in a queue of the device; 0 where the kernel does not tell.
+    pub fifo_out: u64,
+    /// Collisions on the way out; 0 where the kernel does not tell.
+    pub colls_out: u64,
+    /// Packets lost because the carrier was; 0 where the kernel does not tell.
+    pub carrier_out: u64,
+    /// Compressed packets sent; 0 where the kernel does not tell.
+    pub compressed_out: u64,
 }
 
 impl<'a> NetDev<'a> {
@@ -99,18 +115,32 @@ impl<'a> NetDevInterface<'a> {
         for count in &mut counts {
             *count = fields.count(COUNT)?;
         }
-        let [bytes_recv, packets_recv, err_in, drop_in, _, _, _, _, rest @ ..] = counts;
+        let [bytes_recv, packets_recv, err_in, drop_in, rest @ ..] = counts;
+        let [fifo_in, frame_in, compressed_in, multicast_in, rest @ ..] = rest;
         let [bytes_sent, packets_sent, err_out, drop_out] = rest;
+        let mut more = [0; 4];
+        for count in &mut more {
+            *count = fields.count_if_any(COUNT)?.unwrap_or(0);
+        }
+        let [fifo_out, colls_out, carrier_out, compressed_out] = more;
         Ok(NetDevInterface {
             name,
             bytes_recv,
             packets_recv,
             err_in,
             drop_in,
+            fifo_in,
+            frame_in,
+            compressed_in,
+            multicast_in,
             bytes_sent,
             packets_sent,
             err_out,
             drop_out,
+            fifo_out,
+            colls_out,
+            carrier_out,
+            compressed_out,
         })
     }
 }

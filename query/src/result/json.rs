@@ -13,7 +13,7 @@ use std::io::Write;
 use std::ops::Range;
 use std::sync::Arc;
 
-use stripchart_core::{Bitmap, Column, Frame, Precision, Values};
+use stripchart_core::{Bitmap, Column, Frame, Precision, Strings, Values};
 
 use super::chunk::{Cells, Chunk, Head, TagTexts};
 use super::digits::{Instants, write_float, write_i64, write_u64};
@@ -58,6 +58,13 @@ pub fn write_error(error: &str, pretty: bool, out: &mut Vec<u8>) {
     json.string(error);
     json.close(b'}');
     json.raw(b"\n");
+    *out = json.out;
+}
+
+/// Appends a text in quotes.
+pub(crate) fn write_json_text(text: &str, out: &mut Vec<u8>) {
+    let mut json = Json::new(std::mem::take(out), false);
+    json.string(text);
     *out = json.out;
 }
 
@@ -118,6 +125,8 @@ pub(crate) struct JsonText {
     open: Option<Open>,
     open_values: bool,
     open_partial: bool,
+    /// The column of frames whose texts are lists, written in JSON already.
+    lists: Option<&'static str>,
     fragments: Fragments,
 }
 
@@ -140,6 +149,7 @@ impl JsonText {
             open: None,
             open_values: false,
             open_partial: false,
+            lists: None,
             fragments: Fragments::default(),
         }
     }
@@ -162,6 +172,12 @@ impl JsonText {
         self.json.key("statement_id");
         self.json.display(statement_id);
         self.any_series = false;
+        self.lists = None;
+    }
+
+    /// Says that of the result just begun the texts of column `name` are lists, written in JSON already.
+    pub(crate) fn lists(&mut self, name: &'static str) {
+        self.lists = Some(name);
     }
 
     pub(crate) fn frame(&mut self, frame: &Frame) {
@@ -189,7 +205,10 @@ impl JsonText {
         let pieces: Vec<Piece<'_>> = frame
             .columns
             .iter()
-            .map(|column| Piece::Values(column.values(), column.validity()))
+            .map(|column| match column.values() {
+                Values::String(lists) if self.lists == Some(&*column.name) => Piece::Lists(lists),
+                values => Piece::Values(values, column.validity()),
+            })
             .collect();
         self.rows(rows, &pieces, &[]);
         self.open_partial = partial;
@@ -327,6 +346,7 @@ impl JsonText {
                         let valid = valid.is_none_or(|bits| bits.get(row));
                         json.value(values, valid, row, epoch);
                     }
+                    Piece::Lists(lists) => json.raw(lists.get(row).unwrap_or("null").as_bytes()),
                     Piece::Tags(tags) => {
                         let of = series.get(row).copied().unwrap_or_default();
                         self.fragments.write(number, of, tags, json);
@@ -357,6 +377,8 @@ impl JsonText {
 #[derive(Debug)]
 enum Piece<'a> {
     Values(&'a Values, Option<&'a Bitmap>),
+    /// What is JSON already.
+    Lists(&'a Strings),
     /// Tags of the row's series, one after the other.
     Tags(Vec<usize>),
 }
@@ -576,128 +598,4 @@ const NEEDS_LOOK: [bool; 256] = {
 };
 
 #[cfg(test)]
-mod tests {
-    use stripchart_core::{Bitmap, Strings};
-
-    use super::*;
-    use crate::QueryError;
-
-    fn json(results: &[StatementResult], options: &FormatOptions) -> String {
-        let mut out = Vec::new();
-        write_json(results, options, &mut out);
-        String::from_utf8(out).unwrap()
-    }
-
-    fn frame() -> Frame {
-        Frame::new("cpu")
-            .tag("host", "a")
-            .column(Column::new("time", Values::Time(vec![0, 1_500_000_000])))
-            .column(Column::with_validity(
-                "v",
-                Values::Float(vec![1.0, 0.0]),
-                [true, false].into_iter().collect::<Bitmap>(),
-            ))
-            .column(Column::new("s", Values::String(Strings::from_iter(["x<y", "\"\u{1}\n"]))))
-    }
-
-    fn result(frames: Vec<Frame>) -> StatementResult {
-        StatementResult { frames, ..StatementResult::default() }
-    }
-
-    #[test]
-    fn a_series_with_tags_nulls_and_escapes() {
-        assert_eq!(
-            json(&[result(vec![frame()])], &FormatOptions::default()),
-            concat!(
-                r#"{"results":[{"statement_id":0,"series":[{"name":"cpu","tags":{"host":"a"},"columns":["time","v","s"],"#,
-                r#""values":[["1970-01-01T00:00:00Z",1,"x\u003cy"],["1970-01-01T00:00:01.5Z",null,"\"\u0001\n"]]}]}]}"#,
-                "\n"
-            )
-        );
-    }
-
-    #[test]
-    fn epochs_divide_toward_zero() {
-        let options = FormatOptions { epoch: Some(Precision::Seconds), ..FormatOptions::default() };
-        let times = Frame::new("m").column(Column::new("time", Values::Time(vec![-1_500_000_000])));
-        assert!(json(&[result(vec![times])], &options).contains("[[-1]]"));
-    }
-
-    #[test]
-    fn floats_are_written_as_go_writes_them() {
-        let cases = [
-            (1.0, "1"),
-            (-0.0, "-0"),
-            (0.1, "0.1"),
-            (1e-6, "0.000001"),
-            (9.99e-7, "9.99e-7"),
-            (1e20, "100000000000000000000"),
-            (1e21, "1e+21"),
-            (-1.5e300, "-1.5e+300"),
-            (f64::NAN, "null"),
-        ];
-        for (value, want) in cases {
-            let frame = Frame::new("m").column(Column::new("v", Values::Float(vec![value])));
-            let text = json(&[result(vec![frame])], &FormatOptions::default());
-            assert!(text.contains(&format!("[[{want}]]")), "{text}");
-        }
-    }
-
-    #[test]
-    fn partial_frames_of_one_series_join() {
-        let mut first = frame();
-        first.partial = true;
-        let text = json(&[result(vec![first.clone(), frame()])], &FormatOptions::default());
-        assert_eq!(text.matches("\"columns\"").count(), 1, "{text}");
-        assert!(!text.contains("partial"));
-        let text = json(&[result(vec![first])], &FormatOptions::default());
-        assert!(text.contains("]],\"partial\":true}"), "{text}");
-    }
-
-    #[test]
-    fn errors_messages_and_nothing_at_all() {
-        let mut failed = StatementResult::failed(1, QueryError::DatabaseRequired);
-        failed.messages.push(Message::warning("careful"));
-        let text = json(&[StatementResult::default(), failed], &FormatOptions::default());
-        assert_eq!(
-            text,
-            concat!(
-                r#"{"results":[{"statement_id":0},{"statement_id":1,"messages":[{"level":"warning","text":"careful"}],"#,
-                r#""error":"database name required"}]}"#,
-                "\n"
-            )
-        );
-        assert_eq!(json(&[], &FormatOptions::default()), "{}\n");
-        let mut out = Vec::new();
-        write_error("a & b", false, &mut out);
-        assert_eq!(out, b"{\"error\":\"a \\u0026 b\"}\n");
-    }
-
-    #[test]
-    fn pretty_is_indented_by_four() {
-        let options = FormatOptions { pretty: true, ..FormatOptions::default() };
-        let frame = Frame::new("m").column(Column::new("time", Values::Time(vec![0])));
-        let want = r#"{
-    "results": [
-        {
-            "statement_id": 0,
-            "series": [
-                {
-                    "name": "m",
-                    "columns": [
-                        "time"
-                    ],
-                    "values": [
-                        [
-                            "1970-01-01T00:00:00Z"
-                        ]
-                    ]
-                }
-            ]
-        }
-    ]
-}
-"#;
-        assert_eq!(json(&[result(vec![frame])], &options), want);
-    }
-}
+mod tests;

@@ -10,7 +10,7 @@ use stripchart_core::{Frame, Precision};
 
 pub(crate) use csv::CsvText;
 pub use csv::write_csv;
-pub(crate) use json::JsonText;
+pub(crate) use json::{JsonText, write_json_text};
 pub use json::{JsonWriter, write_error, write_json};
 pub use msgpack::{write_msgpack, write_msgpack_error};
 

@@ -322,7 +322,12 @@ fn reduced(name: &str, points: &Points, question: &Question) -> (Option<i64>, Ce
             let squares: f64 = numbers.iter().map(|v| (v - mean) * (v - mean)).sum();
             found(Value::Float((squares / (numbers.len() as f64 - 1.0)).sqrt()))
         }
-        "mode" => found(mode(&sorted)),
+        "mode" => {
+            // Equal values stay in the order of the answer, so that a question asked backwards may find another.
+            let mut sorted = in_order(points.clone(), question);
+            sorted.sort_by(|a, b| a.1.compare(&b.1));
+            found(mode(&sorted.iter().collect::<Vec<_>>()))
+        }
         "percentile" => {
             // The 30th: InfluxDB rounds the rank half up, and has none below the first.
             let rank = (points.len() as f64 * 0.3 + 0.5).floor() as usize;

@@ -34,6 +34,14 @@ pub(crate) struct Scratch {
     sums: Vec<i64>,
 }
 
+impl Scratch {
+    /// Memory for so many sums.
+    pub(super) fn sums(&mut self, len: usize) -> &mut [i64] {
+        self.sums.resize(len, 0);
+        &mut self.sums
+    }
+}
+
 /// A block of a numeric field that was read but not decoded.
 #[derive(Debug, Clone)]
 pub(crate) struct NumberBlock<'a> {
@@ -206,8 +214,7 @@ impl<'a> NumberBlock<'a> {
         scratch: &mut Scratch,
         mut show: impl FnMut(Sum),
     ) -> bool {
-        scratch.sums.resize(marks.len(), 0);
-        let sums = scratch.sums.as_mut_slice();
+        let sums = scratch.sums(marks.len());
         match &self.coded {
             Coded::Floats(floats) => floats.sums(marks, sums, show),
             Coded::Ints(ints) => {
@@ -232,11 +239,9 @@ impl<'a> NumberBlock<'a> {
     pub(crate) fn add_rows(&self, rows: &mut TileRows) -> bool {
         self.present.is_none()
             && match &self.coded {
-                Coded::Ints(ints) if self.field_type == FieldType::Integer => {
-                    rows.add_ints(ints, self.values)
-                }
+                Coded::Ints(ints) if self.field_type == FieldType::Integer => rows.add_ints(ints),
                 Coded::Ints(_) => false,
-                Coded::Floats(floats) => rows.add_floats(floats, self.values),
+                Coded::Floats(floats) => rows.add_floats(floats),
             }
     }
 

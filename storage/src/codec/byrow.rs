@@ -9,8 +9,9 @@
 
 use stripchart_core::FieldType;
 
+use super::decimal::Scale;
 use super::floats::{FloatBlock, ToFloat, two_sum};
-use super::frame::{FrameKernel, GROUP, LARGE, ROWS, Row, SMALL, Tile, Visitor, Word, walk};
+use super::frame::{Frame, FrameKernel, GROUP, LARGE, ROWS, Row, SMALL, Tile, Visitor, Word, walk};
 use super::ints::IntBlock;
 use super::lanes::{self, Group};
 use crate::partials::Aggregates;
@@ -90,29 +91,36 @@ impl TileRows {
     }
 
     /// Adds a block of as many rows; `false` if it has a form that this is not for.
-    pub(super) fn add_ints(&mut self, ints: &IntBlock<'_>, n: usize) -> bool {
-        let (TileRows::Integers(lanes), IntBlock::Frame(frame)) = (self, ints) else {
-            return false;
-        };
-        if frame.bitmap.is_some() || !fits(lanes, n) {
-            return false;
-        }
-        walk(frame, AddInts { base: frame.base, divisor: frame.divisor, lanes });
-        true
+    pub(super) fn add_ints(&mut self, ints: &IntBlock<'_>) -> bool {
+        let IntBlock::Frame(frame) = ints else { return false };
+        self.add_frame(None, frame)
     }
 
     /// The same for floats.
-    pub(super) fn add_floats(&mut self, floats: &FloatBlock<'_>, n: usize) -> bool {
-        let TileRows::Floats(lanes, lost) = self else { return false };
+    pub(super) fn add_floats(&mut self, floats: &FloatBlock<'_>) -> bool {
         let FloatBlock::Decimal { scale, ints: IntBlock::Frame(frame), patches: None } = floats
         else {
             return false;
         };
-        if frame.bitmap.is_some() || !fits(lanes, n) {
+        self.add_frame(Some(*scale), frame)
+    }
+
+    /// The same for a frame, of decimals if there is a scale.
+    pub(super) fn add_frame(&mut self, scale: Option<Scale>, frame: &Frame<'_>) -> bool {
+        if frame.bitmap.is_some() {
             return false;
         }
-        walk(frame, AddFloats { to: ToFloat::new(*scale, frame), lanes, lost });
-        true
+        match (self, scale) {
+            (TileRows::Integers(lanes), None) if fits(lanes, frame.n) => {
+                walk(frame, AddInts { base: frame.base, divisor: frame.divisor, lanes });
+                true
+            }
+            (TileRows::Floats(lanes, lost), Some(scale)) if fits(lanes, frame.n) => {
+                walk(frame, AddFloats { to: ToFloat::new(scale, frame), lanes, lost });
+                true
+            }
+            _ => false,
+        }
     }
 }
 

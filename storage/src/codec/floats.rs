@@ -5,7 +5,7 @@ use super::decimal::{Decimals, Scale};
 use super::frame::{
     Frame, FrameKernel, GROUP, ROWS, Row, Tile, Visitor, Word, place_width, raise, walk,
 };
-use super::ints::{IntBlock, encode_ints_with};
+use super::ints::{IntBlock, Whole, encode_ints_with};
 use super::lanes::{self, Group};
 use super::{Effort, MAX_VALUES};
 use crate::bytes::{Bad, Reader, put_len, put_zigzag};
@@ -154,11 +154,21 @@ impl<'a> FloatBlock<'a> {
     ) -> bool {
         let FloatBlock::Decimal { scale, ints, patches: None } = self else { return false };
         let Some(whole) = ints.whole_sums(marks, sums) else { return false };
-        for (marks, sums) in marks.windows(2).zip(sums.windows(2)) {
-            let (sum, lost) = scale.sum(whole.between((marks[0], marks[1]), (sums[0], sums[1])));
-            show(Sum::Float { sum, lost });
-        }
+        show_decimals(*scale, &whole, (marks, sums), &mut show);
         true
+    }
+}
+
+/// Shows the sums of decimals, given those of their integers before each mark.
+pub(super) fn show_decimals(
+    scale: Scale,
+    whole: &Whole,
+    (marks, sums): (&[usize], &[i64]),
+    mut show: impl FnMut(Sum),
+) {
+    for (marks, sums) in marks.windows(2).zip(sums.windows(2)) {
+        let (sum, lost) = scale.sum(whole.between((marks[0], marks[1]), (sums[0], sums[1])));
+        show(Sum::Float { sum, lost });
     }
 }
 

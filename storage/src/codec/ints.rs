@@ -183,13 +183,7 @@ impl<'a> IntBlock<'a> {
     /// `sums` has as many places.
     pub(super) fn sums(&self, marks: &[usize], sums: &mut [i64]) -> bool {
         match self {
-            IntBlock::Frame(frame) if frame.has_sums() => {
-                frame.sums(marks, sums);
-                let value = |rows: i64, sum: i64| {
-                    frame.base.wrapping_mul(rows).wrapping_add(sum.wrapping_mul(frame.divisor))
-                };
-                each_mark(marks, sums, frame.n, value);
-            }
+            IntBlock::Frame(frame) => return frame_sums(frame, marks, sums),
             IntBlock::Steps { n, first, step } => {
                 let value = |rows: i64, _| {
                     let steps = rows.wrapping_mul(rows.wrapping_sub(1)) / 2;
@@ -214,10 +208,7 @@ impl<'a> IntBlock<'a> {
     /// The same with all digits; `None` where one might be missing, or a value might have more than 53 bits.
     pub(super) fn whole_sums(&self, marks: &[usize], sums: &mut [i64]) -> Option<Whole> {
         match self {
-            IntBlock::Frame(frame) if frame.has_sums() && frame.has_whole_sums() => {
-                frame.sums(marks, sums);
-                Some(Whole { rows: frame.n, base: frame.base, divisor: frame.divisor })
-            }
+            IntBlock::Frame(frame) => Whole::of(frame, marks, sums),
             IntBlock::Steps { n, first, step: 0 } if first.unsigned_abs() < 1 << 53 => {
                 sums.fill(0);
                 Some(Whole { rows: *n, base: *first, divisor: 1 })
@@ -245,7 +236,29 @@ pub(super) struct Whole {
     divisor: i64,
 }
 
+/// For each of `marks` the sum of a frame's values before it; `false` if that takes decoding.
+pub(super) fn frame_sums(frame: &Frame<'_>, marks: &[usize], sums: &mut [i64]) -> bool {
+    if !frame.has_sums() {
+        return false;
+    }
+    frame.sums(marks, sums);
+    let value = |rows: i64, sum: i64| {
+        frame.base.wrapping_mul(rows).wrapping_add(sum.wrapping_mul(frame.divisor))
+    };
+    each_mark(marks, sums, frame.n, value);
+    true
+}
+
 impl Whole {
+    /// For each of `marks` the sum of a frame's distances before it, with all digits.
+    pub(super) fn of(frame: &Frame<'_>, marks: &[usize], sums: &mut [i64]) -> Option<Whole> {
+        if !(frame.has_sums() && frame.has_whole_sums()) {
+            return None;
+        }
+        frame.sums(marks, sums);
+        Some(Whole { rows: frame.n, base: frame.base, divisor: frame.divisor })
+    }
+
     /// The sum of the rows between two marks, given the sums of distances before them.
     pub(super) fn between(&self, marks: (usize, usize), sums: (i64, i64)) -> i128 {
         let rows = marks.1.min(self.rows).saturating_sub(marks.0) as u64;

@@ -188,30 +188,43 @@ pub(super) fn unpack_plane<const G: usize>(
     width: u32,
     mut put: impl FnMut(usize, usize, Group<u32>),
 ) {
-    let mask = if width == 0 { 0 } else { u32::MAX >> (32 - width) };
-    // Of width 0 there are no words at all.
-    let load = |at: usize, group: usize| -> Group<u32> {
-        let (words, _) = words.get(at * G + group).unwrap_or(&[0; 4 * GROUP]).as_chunks::<4>();
-        let words = words.first_chunk::<GROUP>().unwrap_or(&[[0; 4]; GROUP]);
-        map(*words, u32::from_le_bytes)
-    };
+    if width == 0 {
+        for row in 0..ROWS {
+            (0..G).for_each(|group| put(row, group, [0; GROUP]));
+        }
+        return;
+    }
+    let mask = u32::MAX >> (32 - width);
+    // All groups of a row with one look at the length, which callers see to: words in place of those that are missing would be chosen one
+    // by one.
+    let (words, _) = words.as_chunks::<G>();
     let (mut at, mut shift) = (0, 0);
     for row in 0..ROWS {
         let end = shift + width;
+        let Some(low) = words.get(at) else { return };
         if end > 32 {
-            for group in 0..G {
-                let (low, high) = (load(at, group), load(at + 1, group));
+            let Some(high) = words.get(at + 1) else { return };
+            for (group, (low, high)) in low.iter().zip(high).enumerate() {
+                let (low, high) = (load(low), load(high));
                 let value =
                     zip(low, high, |low, high| (low >> shift | high << (32 - shift)) & mask);
                 put(row, group, value);
             }
         } else {
-            for group in 0..G {
-                put(row, group, map(load(at, group), |word| word >> (shift % 32) & mask));
+            for (group, words) in low.iter().enumerate() {
+                put(row, group, map(load(words), |word| word >> (shift % 32) & mask));
             }
         }
         (at, shift) = if end >= 32 { (at + 1, end - 32) } else { (at, end) };
     }
+}
+
+/// A word in each lane of a group.
+#[inline(always)]
+fn load(bytes: &[u8; 4 * GROUP]) -> Group<u32> {
+    let (words, _) = bytes.as_chunks::<4>();
+    let words = words.first_chunk::<GROUP>().unwrap_or(&[[0; 4]; GROUP]);
+    map(*words, u32::from_le_bytes)
 }
 
 /// Unpacks steps of at most 32 bits and adds them up; returns the totals of the lanes. The same as [`unpack`] and [`add_up`], in one go.

@@ -46,6 +46,7 @@ mod ints;
 mod lanes;
 mod plan;
 mod range;
+mod straight;
 mod sums;
 mod tans;
 mod text;
@@ -69,6 +70,7 @@ use self::floats::{decode_floats, encode_floats};
 )]
 pub(crate) use self::ints::{decode_ints, decode_ints_into, encode_ints, encode_ints_with};
 pub(crate) use self::range::decode_column_rows;
+pub(crate) use self::straight::{straight_rows, straight_sums};
 pub(crate) use self::text::MAX_TEXT;
 use self::text::{decode_texts, encode_texts};
 use crate::bytes::{Bad, Reader};

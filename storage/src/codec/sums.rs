@@ -100,6 +100,15 @@ fn exceptions(frame: &Frame<'_>, marks: &[usize], sums: &mut [i64]) {
     while read < list.count {
         let some = (list.count - read).min(SOME);
         list.read(read, &mut places[..some], &mut parts[..some]);
+        if next.0 > places[some - 1] && next.0 > places[0] {
+            // Mostly no mark lies among them.
+            parts[some..].fill(0);
+            let (sum, weighted) = add_up(&places, &parts);
+            highs = highs.wrapping_add(sum);
+            placed = placed.wrapping_add(weighted);
+            read += some;
+            continue;
+        }
         for (place, high) in places.iter().zip(&parts).take(some) {
             while next.0 <= *place {
                 *next.1 = next.1.wrapping_add(above(next.0, highs, placed).cast_signed());
@@ -116,6 +125,21 @@ fn exceptions(frame: &Frame<'_>, marks: &[usize], sums: &mut [i64]) {
     for (mark, sum) in std::iter::once(next).chain(marks) {
         *sum = sum.wrapping_add(above(mark, highs, placed).cast_signed());
     }
+}
+
+/// The sum of what some exceptions have above their bits, and that of the same times their places.
+#[inline(always)]
+fn add_up(places: &[u64; SOME], highs: &[u64; SOME]) -> (u64, u64) {
+    let (mut sums, mut weighted) = ([0u64; GROUP], [0u64; GROUP]);
+    let (places, _) = places.as_chunks::<GROUP>();
+    let (highs, _) = highs.as_chunks::<GROUP>();
+    for (places, highs) in places.iter().zip(highs) {
+        sums = lanes::add(sums, *highs);
+        let product = lanes::zip(*places, *highs, |place: u64, high: u64| place.wrapping_mul(high));
+        weighted = lanes::add(weighted, product);
+    }
+    let all = |parts: [u64; GROUP]| parts.iter().fold(0u64, |all, part| all.wrapping_add(*part));
+    (all(sums), all(weighted))
 }
 
 /// Where a walk over the packed bits is.
@@ -171,6 +195,9 @@ impl Walk<'_> {
         }
         let (totals, inner) = (totals.as_flattened(), inner.as_flattened());
         let rows = totals.len() * ROWS;
+        while self.next_mark() <= self.at {
+            self.put(0);
+        }
         if self.next_mark() >= self.at + rows {
             return self.pass(totals, inner);
         }
@@ -225,6 +252,12 @@ impl Walk<'_> {
     /// What follows one after the other.
     #[inline(always)]
     fn values(&mut self, mut packed: &[u64]) {
+        while self.next_mark() <= self.at {
+            self.put(0);
+        }
+        if self.next_mark() >= self.at + packed.len() {
+            return self.pass_values(packed);
+        }
         loop {
             let (some, rest) = packed.split_at((self.next_mark() - self.at).min(packed.len()));
             if self.steps {
@@ -242,6 +275,25 @@ impl Walk<'_> {
             self.put(0);
             packed = rest;
         }
+    }
+}
+
+impl Walk<'_> {
+    /// Takes values that no mark lies among: a step counts for its own row and every one after it.
+    #[inline(always)]
+    fn pass_values(&mut self, packed: &[u64]) {
+        let rows = packed.len() as u64;
+        let total = packed.iter().fold(0u64, |all, value| all.wrapping_add(*value));
+        if self.steps {
+            let weighted = (0u64..).zip(packed).fold(0u64, |all, (row, step)| {
+                all.wrapping_add(step.wrapping_mul(rows.wrapping_sub(row)))
+            });
+            self.sum = self.sum.wrapping_add(self.value.wrapping_mul(rows)).wrapping_add(weighted);
+            self.value = self.value.wrapping_add(total);
+        } else {
+            self.sum = self.sum.wrapping_add(total);
+        }
+        self.at += packed.len();
     }
 }
 

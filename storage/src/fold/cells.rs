@@ -2,23 +2,19 @@
 
 use super::plan::Plan;
 use crate::Partials;
-use crate::bytes::Bad;
 use crate::partials::Run;
 use crate::segment::packed::Packed;
 use crate::segment::page::FieldPage;
 
 /// The sums of a page.
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Clone, Copy)]
 pub(super) struct Cells<'v> {
     sums: Packed<'v>,
 }
 
 impl<'v> Cells<'v> {
-    pub(super) fn new(page: &FieldPage<'v>, blocks: u32, cells: u32) -> Result<Self, Bad> {
-        if cells == 0 {
-            return Ok(Cells::default());
-        }
-        Ok(Cells { sums: page.cell_sums(blocks as usize, cells as usize)? })
+    pub(super) const fn of(sums: Packed<'v>) -> Self {
+        Cells { sums }
     }
 
     /// Adds a group without gaps by the sums of its cells, if each lies in one bucket.

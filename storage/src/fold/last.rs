@@ -49,7 +49,7 @@ impl Folder<'_> {
     fn last(&mut self, series: &Series) -> Result<Last, ReadError> {
         self.view.cancel.check()?;
         let inner = &series.inner;
-        if let ([(at, number, bounds)], []) = (inner.segments.as_slice(), inner.heads.as_slice())
+        if let ([(at, number, bounds)], []) = (&*inner.segments, inner.heads.as_slice())
             && !self.view.deletes.concern(series.key().measurement())
         {
             if self.outside(*bounds) {

@@ -5,9 +5,11 @@
 
 use std::sync::Arc;
 
+use stripchart_core::FieldType;
+
 use super::plan::Plan;
 use crate::Partials;
-use crate::codec::{Lanes, NumberBlock, Numbers, TileRows};
+use crate::codec::{Lanes, NumberBlock, Numbers, TileRows, straight_rows};
 use crate::dispatch::{self, Kernel};
 use crate::partials::{Aggregates, Number, Run, Sum};
 
@@ -109,6 +111,16 @@ impl RowSums {
         if added {
             self.put(key, plan, ByRow::Tiles(tiles), into);
         }
+        added
+    }
+
+    /// The same for the bytes of a block, where others of the column were added before; `false` if it has to be taken apart.
+    pub(super) fn add_bytes(&mut self, key: Key, bytes: &[u8], shape: (FieldType, usize)) -> bool {
+        let at = self.columns.iter().rposition(|column| column.key == key);
+        let Some(column) = at.and_then(|at| self.columns.get_mut(at)) else { return false };
+        let ByRow::Tiles(tiles) = &mut column.rows else { return false };
+        let added = straight_rows(bytes, shape, tiles);
+        column.series += u64::from(added);
         added
     }
 

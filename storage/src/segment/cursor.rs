@@ -24,6 +24,9 @@ pub(crate) struct Cursor<'s> {
     /// Series asked for.
     asked: u32,
     groups: Option<(usize, GroupPage<'s>)>,
+    /// The groups with an even and with an odd number that were looked at last: each is asked for three times, for its series, for the
+    /// one before and for the one after.
+    known: [Option<(usize, Group)>; 2],
     runs: Option<(usize, Packed<'s>)>,
     times: Option<(usize, Times)>,
 }
@@ -41,12 +44,18 @@ impl<'s> Cursor<'s> {
             next,
             asked,
             groups: None,
+            known: [None; 2],
             runs: None,
             times: None,
         })
     }
 
     fn group(&mut self, at: usize) -> Result<Group, ReadError> {
+        if let Some((number, group)) = self.known[at % 2]
+            && number == at
+        {
+            return Ok(group);
+        }
         let page = match self.groups {
             Some((number, page)) if number == at / PAGE => page,
             _ => {
@@ -55,7 +64,9 @@ impl<'s> Cursor<'s> {
                 page
             }
         };
-        self.table.group_of(self.segment, &page, at)
+        let group = self.table.group_of(self.segment, &page, at)?;
+        self.known[at % 2] = Some((at, group));
+        Ok(group)
     }
 
     fn run_times(&mut self, run: usize) -> Result<(usize, Times), ReadError> {

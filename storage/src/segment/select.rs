@@ -5,9 +5,9 @@
 //! the series, or where the key has its series in order; else by one pass over packed numbers. So do beginnings of values, which are
 //! neighbours in a dictionary, and one of several. Where that leaves few series, tests are asked of these alone.
 
-use std::ops::RangeInclusive;
+use std::ops::{Range, RangeInclusive};
 
-use stripchart_core::{KeyRef, SeriesKey};
+use stripchart_core::{KeyRef, MAX_KEY_LEN, SeriesKey};
 
 use super::Segment;
 use super::dictionary::Dictionary;
@@ -354,9 +354,11 @@ impl<'s> TableView<'s> {
         if series.len() <= FEW {
             return self.few_keys(&names, series);
         }
+        self.check_names(&names)?;
         let mut columns = Vec::with_capacity(names.len());
         for (name, key) in names {
-            columns.push((name, self.texts(key, series)?));
+            // With what separates it from what comes before and after.
+            columns.push((format!("\0{name}\0"), self.texts(key, series)?));
         }
         let mut text = String::new();
         let mut keys = Vec::with_capacity(series.len());
@@ -364,11 +366,32 @@ impl<'s> TableView<'s> {
             text.clear();
             text.push_str(self.name);
             for (name, values) in &columns {
-                put_tag(name, values.get(at), &mut text);
+                let value = values.get(at);
+                if !value.is_empty() {
+                    text.push_str(name);
+                    text.push_str(value);
+                }
             }
-            keys.push(self.parsed(&text)?);
+            if text.len() > MAX_KEY_LEN {
+                return self.not_a_key(format!("{} bytes", text.len()));
+            }
+            keys.push(SeriesKey::trusted(text.as_str()));
         }
         Ok(keys)
+    }
+
+    /// That the names of a table make keys: what is the same for all series is looked at once.
+    fn check_names(&self, names: &[(&str, &KeyColumn)]) -> Result<(), ReadError> {
+        let ascend = names.is_sorted_by(|a, b| a.0 < b.0);
+        let wrong = |name: &str| name.is_empty() || name.contains('\0');
+        if !ascend || wrong(self.name) || names.iter().any(|(name, _)| wrong(name)) {
+            return self.not_a_key(format!("measurement {:?} with such tag keys", self.name));
+        }
+        Ok(())
+    }
+
+    fn not_a_key<T>(&self, found: String) -> Result<T, ReadError> {
+        self.table.damaged(self.segment, "the key of a series", found)
     }
 
     /// The same, reaching for each value by itself.
@@ -402,9 +425,7 @@ impl<'s> TableView<'s> {
     fn parsed(&self, text: &str) -> Result<SeriesKey, ReadError> {
         match KeyRef::parse(text) {
             Ok(key) => Ok(key.into()),
-            Err(error) => {
-                self.table.damaged(self.segment, "the key of a series", error.to_string())
-            }
+            Err(error) => self.not_a_key(error.to_string()),
         }
     }
 
@@ -434,9 +455,13 @@ impl<'s> TableView<'s> {
         } else {
             self.walk(key, |_, value| texts.push(value))?;
         }
+        if texts.text.contains('\0') {
+            return self
+                .not_a_key(format!("a value of {:?} with NUL", self.root.key_name(key.key)));
+        }
         for number in numbers {
             match usize::try_from(number) {
-                Ok(number) if number < texts.ends.len() => {
+                Ok(number) if number < texts.places.len() => {
                     texts.chosen.push(crate::rows::index(number))
                 }
                 _ => {
@@ -456,19 +481,19 @@ impl<'s> TableView<'s> {
 #[derive(Debug, Default)]
 struct Texts {
     text: String,
-    ends: Vec<usize>,
+    /// Where each is.
+    places: Vec<Range<usize>>,
     chosen: Vec<u32>,
 }
 
 impl Texts {
     fn push(&mut self, text: &str) {
+        let start = self.text.len();
         self.text.push_str(text);
-        self.ends.push(self.text.len());
+        self.places.push(start..self.text.len());
     }
 
     fn get(&self, at: usize) -> &str {
-        let number = self.chosen[at] as usize;
-        let start = number.checked_sub(1).map_or(0, |before| self.ends[before]);
-        &self.text[start..self.ends[number]]
+        &self.text[self.places[self.chosen[at] as usize].clone()]
     }
 }

@@ -30,11 +30,12 @@ pub(super) fn probe(reader: &mut GroupReader<'_>, versions: Versions, cpu: &mut 
     cpu.burst_ns = stat.burst_usec.map(ns);
 }
 
-/// All else.
+/// All else; of version 1 what a quota did if there may be one.
 pub(super) fn rest(
     reader: &mut GroupReader<'_>,
     versions: Versions,
     cpu: &mut CpuSample,
+    quota: bool,
     machine: Machine<'_>,
 ) {
     if versions.unified {
@@ -47,12 +48,14 @@ pub(super) fn rest(
     let stat = reader.get(FileId::V1CpuacctStat, CpuacctStat::parse).unwrap_or_default();
     cpu.user_ns = stat.user.map(ns);
     cpu.system_ns = stat.system.map(ns);
-    let stat = reader.get(FileId::V1CpuStat, v1::CpuStat::parse).unwrap_or_default();
-    cpu.periods = stat.nr_periods;
-    cpu.throttled_periods = stat.nr_throttled;
-    cpu.throttled_ns = stat.throttled_time;
-    cpu.bursts = stat.nr_bursts;
-    cpu.burst_ns = stat.burst_time;
+    if quota {
+        let stat = reader.get(FileId::V1CpuStat, v1::CpuStat::parse).unwrap_or_default();
+        cpu.periods = stat.nr_periods;
+        cpu.throttled_periods = stat.nr_throttled;
+        cpu.throttled_ns = stat.throttled_time;
+        cpu.bursts = stat.nr_bursts;
+        cpu.burst_ns = stat.burst_time;
+    }
     if machine.per_cpu {
         let per_cpu = &mut cpu.per_cpu_ns;
         per_cpu.clear();

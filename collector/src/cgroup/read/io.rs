@@ -1,6 +1,6 @@
 //! Block devices.
 
-use super::super::files::{FileId, GroupReader};
+use super::super::files::{FileId, GroupReader, Keep};
 use super::super::v1::BlkioThrottle;
 use super::super::v2::{IoStat, IoStatCost};
 use super::Machine;
@@ -34,35 +34,40 @@ pub(super) fn version_1(
     choose: bool,
     machine: Machine<'_>,
 ) {
-    if !choose {
-        io.known = from(reader, io, source.0);
-        return add_up(io, machine);
-    }
-    let mut first = None;
-    for at in 0..SOURCES.len() {
-        if !from(reader, io, at) {
-            continue;
+    io.known = from(reader, io, source.0, Keep::Busy);
+    if choose && io.devices.is_empty() {
+        let others = (0..SOURCES.len()).filter(|at| *at != source.0);
+        // Where none has a device the first that is there will do.
+        let (mut used, mut there) = (None, None);
+        for (at, has_device) in others.filter_map(|at| Some((at, has_device(reader, at)?))) {
+            there.get_or_insert(at);
+            if has_device {
+                used.get_or_insert(at);
+                break;
+            }
         }
-        first.get_or_insert(at);
-        if !io.devices.is_empty() {
-            first = Some(at);
-            break;
+        if let Some(at) = used.or(there.filter(|_| !io.known)) {
+            *source = IoSource(at);
+            io.known = from(reader, io, at, Keep::Busy);
         }
     }
-    // `from` left no device behind unless it is the chosen one's.
-    *source = IoSource(first.unwrap_or(0));
-    io.known = first.is_some();
     add_up(io, machine);
 }
 
+/// Whether source `at` has a device that was used; `None` if it is not there.
+fn has_device(reader: &mut GroupReader<'_>, at: usize) -> Option<bool> {
+    let used = |text: &[u8]| Ok(BlkioThrottle::parse(text)?.iter().any(|entry| entry.value > 0));
+    reader.get_as(SOURCES[at].0, Keep::Never, used)
+}
+
 /// Reads the devices out of source `at`; answers whether it is there.
-fn from(reader: &mut GroupReader<'_>, io: &mut IoSample, at: usize) -> bool {
+fn from(reader: &mut GroupReader<'_>, io: &mut IoSample, at: usize, keep: Keep) -> bool {
     let (bytes, requests) = SOURCES[at];
     let devices = &mut io.devices;
     devices.clear();
-    let known = reader.get(bytes, |text| add(text, devices, true)).is_some();
+    let known = reader.get_as(bytes, keep, |text| add(text, devices, true)).is_some();
     // Bytes without requests are of no less use.
-    reader.get(requests, |text| add(text, devices, false));
+    reader.get_as(requests, keep, |text| add(text, devices, false));
     known
 }
 

@@ -19,15 +19,16 @@ pub(super) fn probe(reader: &mut GroupReader<'_>, versions: Versions, memory: &m
     memory.usage = value(reader, file);
 }
 
-/// All else that is counted.
+/// All else that is counted; of version 1 what a limit did if there may be one.
 pub(super) fn rest(
     reader: &mut GroupReader<'_>,
     versions: Versions,
     memory: &mut MemorySample,
+    limit: bool,
     machine: Machine<'_>,
 ) {
     if versions.memory_v1 {
-        version_1(reader, memory);
+        version_1(reader, memory, limit);
     } else {
         version_2(reader, memory, machine);
     }
@@ -39,7 +40,7 @@ pub(super) fn rest(
         memory.usage.zip(memory.inactive_file).map(|(usage, idle)| usage.saturating_sub(idle));
 }
 
-fn version_1(reader: &mut GroupReader<'_>, memory: &mut MemorySample) {
+fn version_1(reader: &mut GroupReader<'_>, memory: &mut MemorySample, limit: bool) {
     let stat = reader.get(FileId::V1MemoryStat, v1::MemoryStat::parse).unwrap_or_default();
     // Kernels before 2.6.34 and those told not to count what is below have no totals.
     memory.rss = stat.total_rss.or(stat.rss);
@@ -61,7 +62,9 @@ fn version_1(reader: &mut GroupReader<'_>, memory: &mut MemorySample) {
     memory.refaults_anon = stat.total_workingset_refault_anon;
     memory.peak = value(reader, FileId::V1MemoryMaxUsage);
     memory.kernel = value(reader, FileId::V1MemoryKernel);
-    memory.failcnt = value(reader, FileId::V1MemoryFailcnt);
+    if limit {
+        memory.failcnt = value(reader, FileId::V1MemoryFailcnt);
+    }
     let control = reader.get(FileId::V1MemoryOomControl, MemoryOomControl::parse);
     memory.oom_kills = control.and_then(|control| control.oom_kill);
 }
@@ -118,19 +121,23 @@ fn version_2(reader: &mut GroupReader<'_>, memory: &mut MemorySample, machine: M
     };
 }
 
-/// What is looked at now and then.
-pub(super) fn now_and_then(
-    reader: &mut GroupReader<'_>,
-    versions: Versions,
-    memory: &mut MemorySample,
-    machine: Machine<'_>,
-) {
+/// Events of swap.
+pub(super) fn events(reader: &mut GroupReader<'_>, versions: Versions, memory: &mut MemorySample) {
     if !versions.memory_v1 {
         memory.swap_peak = value(reader, FileId::MemorySwapPeak);
         let events = reader.get(FileId::MemorySwapEvents, SwapEvents::parse).unwrap_or_default();
         memory.swap_events_max = events.max;
         memory.swap_events_fail = events.fail;
     }
+}
+
+/// What is on which memory node.
+pub(super) fn numa(
+    reader: &mut GroupReader<'_>,
+    versions: Versions,
+    memory: &mut MemorySample,
+    machine: Machine<'_>,
+) {
     if !machine.numa {
         return;
     }

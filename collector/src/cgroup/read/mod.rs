@@ -4,8 +4,12 @@
 //! every sample    processor time and memory in use: 2 reads         did anything happen?
 //!                 version 2: I/O, too, which comes late
 //! if so           all else that is counted: some 10 reads
-//! now and then    limits, huge pages, memory nodes, adapters: opened, read and closed
+//! now and then    that in any case, and the limits that are changed at times; of busy cgroups rare events, too
+//! seldom          weights, other limits, huge pages, memory nodes, adapters
 //! ```
+//!
+//! What is read seldom is opened, read and closed, which costs five times as much. Under version 1 what only a limit can
+//! bring about is read where there is one: throttling, and failures to get memory.
 //!
 //! A sample is written over the one before, in its memory: whatever is not read keeps its value, which is right as long as
 //! nothing happened in the cgroup. If the cgroup vanishes while it is read, the sample is half old and half new and is of no
@@ -27,11 +31,15 @@ pub(crate) use io::IoSource;
 pub(crate) use other::HugePageFiles;
 
 /// How thoroughly to read.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Depth {
+    /// Only whether the cgroup used processor time. Memory may be given up without that, so not for long.
+    Time,
     /// What cannot have changed while the cgroup used no processor time and its memory is as it was is left as it is,
     /// limits in any case.
     Changes,
+    /// All that is counted, and the main limits; events that are rare, if anything happened.
+    Counts,
     /// Everything.
     All,
 }
@@ -93,49 +101,65 @@ pub(crate) enum Outcome {
     Busy,
 }
 
-/// Reads a cgroup over what is known of it from before.
+/// Reads a cgroup over what is known of it from before; `active` tells whether anything happened in it lately.
 pub(crate) fn read(
     reader: &mut GroupReader<'_>,
     known: &mut Known,
     depth: Depth,
+    active: bool,
     machine: Machine<'_>,
 ) -> Outcome {
     let versions = Versions::of(reader);
     let Known { sample, spec, io_source } = known;
     let before = (sample.cpu.usage_ns, sample.memory.usage);
     cpu::probe(reader, versions, &mut sample.cpu);
-    memory::probe(reader, versions, &mut sample.memory);
     // Without an account of its processor time nothing tells that a cgroup did nothing.
-    let same =
-        sample.cpu.usage_ns.is_some() && before == (sample.cpu.usage_ns, sample.memory.usage);
-    let quiet = same && !is_pressed(sample);
-    let all = depth == Depth::All;
-    if !quiet || all {
-        cpu::rest(reader, versions, &mut sample.cpu, machine);
-        memory::rest(reader, versions, &mut sample.memory, machine);
+    let idle = sample.cpu.usage_ns.is_some() && before.0 == sample.cpu.usage_ns;
+    if depth > Depth::Time || !idle {
+        memory::probe(reader, versions, &mut sample.memory);
+    }
+    let quiet = idle && before.1 == sample.memory.usage && !is_pressed(sample);
+    let counts = !quiet || depth >= Depth::Counts;
+    if counts {
+        let whole = depth >= Depth::Counts;
+        let limited = |limit: Option<u64>| whole || limit.is_some();
+        let quota = limited(spec.cpu.as_ref().and_then(|cpu| cpu.quota_usec));
+        cpu::rest(reader, versions, &mut sample.cpu, quota, machine);
+        let limit = limited(spec.memory.as_ref().and_then(|memory| memory.limit));
+        memory::rest(reader, versions, &mut sample.memory, limit, machine);
         sample.oom_kills = sample.memory.oom_kills;
         let file = if versions.pids_v1 { FileId::V1PidsCurrent } else { FileId::PidsCurrent };
         sample.pids.current = value(reader, file);
-        if versions.unified {
+        if !versions.pids_v1 {
             sample.pids.peak = value(reader, FileId::PidsPeak);
+        }
+        if versions.unified {
             sample.io.pressure = pressure(reader, FileId::IoPressure);
         }
-        if !all && other::has_huge_pages(sample) {
+        if depth < Depth::All && other::has_huge_pages(sample) {
             other::hugetlb(reader, sample, machine);
         }
     }
+    let written = (sample.io.read_bytes, sample.io.write_bytes);
     if !versions.io_v1 {
         // What the cgroup wrote goes to disk later, by threads of the kernel, and is counted then: always read.
         io::version_2(reader, &mut sample.io, machine);
-    } else if (!quiet || all) && reader.name != "/" {
+    } else if counts && reader.name != "/" {
         // Version 1 does not throttle its root, and so does not count there either: its zeros are not true.
-        io::version_1(reader, &mut sample.io, io_source, all, machine);
+        io::version_1(reader, &mut sample.io, io_source, depth == Depth::All, machine);
     }
-    if all {
+    if depth >= Depth::Counts {
+        spec::main(reader, versions, sample, spec);
+        if active || depth == Depth::All {
+            other::events(reader, versions, sample);
+        }
+    }
+    if depth == Depth::All {
         other::read(reader, versions, sample, machine);
-        spec::read(reader, versions, sample, spec);
+        spec::rest(reader, versions, spec);
     }
-    match (reader.gone, quiet) {
+    let still = quiet && written == (sample.io.read_bytes, sample.io.write_bytes);
+    match (reader.gone, still) {
         (true, _) => Outcome::Gone,
         (false, true) => Outcome::Quiet,
         (false, false) => Outcome::Busy,

@@ -5,7 +5,7 @@ use std::path::Path;
 use super::super::files::{FileAt, FileId, GroupReader, Keep, Reader, UNIFIED};
 use super::super::v2::{CgroupEvents, CgroupStat, MaxEvents, Misc, Rdma};
 use super::super::{Controller, Value};
-use super::{Machine, Versions, limit, memory, value};
+use super::{Machine, Versions, memory, value};
 use crate::Roots;
 use crate::node::{ContainerSample, HugetlbSample, MiscSample, RdmaSample};
 
@@ -67,31 +67,42 @@ fn size_name(kib: u64) -> String {
     }
 }
 
+/// Reads events that are rare, and the state of the cgroup.
+pub(super) fn events(
+    reader: &mut GroupReader<'_>,
+    versions: Versions,
+    sample: &mut ContainerSample,
+) {
+    memory::events(reader, versions, &mut sample.memory);
+    let [peak, events] = match versions.pids_v1 {
+        true => [FileId::V1PidsPeak, FileId::V1PidsEvents],
+        false => [FileId::PidsPeak, FileId::PidsEvents],
+    };
+    sample.pids.peak = value(reader, peak);
+    sample.pids.refused = reader.get(events, MaxEvents::parse).and_then(|events| events.max);
+    if versions.unified {
+        let events = reader.get(FileId::CgroupEvents, CgroupEvents::parse).unwrap_or_default();
+        sample.cgroup.populated = events.populated.map(|populated| populated != 0);
+        sample.cgroup.frozen = events.frozen.map(|frozen| frozen != 0);
+    }
+}
+
+/// Reads the rest.
 pub(super) fn read(
     reader: &mut GroupReader<'_>,
     versions: Versions,
     sample: &mut ContainerSample,
     machine: Machine<'_>,
 ) {
-    memory::now_and_then(reader, versions, &mut sample.memory, machine);
+    memory::numa(reader, versions, &mut sample.memory, machine);
     hugetlb(reader, sample, machine);
     rdma(reader, sample);
     misc(reader, sample);
-    let [max, peak, events] = match versions.pids_v1 {
-        true => [FileId::V1PidsMax, FileId::V1PidsPeak, FileId::V1PidsEvents],
-        false => [FileId::PidsMax, FileId::PidsPeak, FileId::PidsEvents],
-    };
-    sample.pids.limit = limit(reader, max);
-    sample.pids.peak = value(reader, peak);
-    sample.pids.refused = reader.get(events, MaxEvents::parse).and_then(|events| events.max);
     sample.cpuset_memory_migrate = value(reader, FileId::V1MemoryMigrate);
     if versions.unified {
         let stat = reader.get(FileId::CgroupStat, CgroupStat::parse).unwrap_or_default();
-        let events = reader.get(FileId::CgroupEvents, CgroupEvents::parse).unwrap_or_default();
         sample.cgroup.descendants = stat.nr_descendants;
         sample.cgroup.dying_descendants = stat.nr_dying_descendants;
-        sample.cgroup.populated = events.populated.map(|populated| populated != 0);
-        sample.cgroup.frozen = events.frozen.map(|frozen| frozen != 0);
     }
 }
 
@@ -108,7 +119,7 @@ pub(super) fn hugetlb(
     let keep = if has_huge_pages(sample) { Keep::Busy } else { Keep::Never };
     let mut found = 0;
     for pages in machine.huge_pages {
-        let mut get = |at: FileAt| reader.get_added(at, keep, Value::parse).map(|value| value.0);
+        let mut get = |at: FileAt| reader.get_as(at, keep, Value::parse).map(|value| value.0);
         let (usage, peak, failcnt, reserved, reserved_peak, reserved_failcnt);
         if let Some(used) = get(pages.v1[0]) {
             usage = used;
@@ -118,7 +129,7 @@ pub(super) fn hugetlb(
         } else if let Some(used) = get(pages.v2[0]) {
             usage = used;
             reserved = get(pages.v2[2]);
-            let events = reader.get_added(pages.v2[1], keep, MaxEvents::parse);
+            let events = reader.get_as(pages.v2[1], keep, MaxEvents::parse);
             failcnt = events.and_then(|events| events.max);
             (peak, reserved_peak, reserved_failcnt) = (None, None, None);
         } else {

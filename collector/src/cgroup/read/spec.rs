@@ -6,41 +6,67 @@ use super::super::v2::CpuMax;
 use super::{Versions, limit, value};
 use crate::node::{ContainerSample, ContainerSpec, CpuSpec, MemorySpec};
 
-pub(super) fn read(
+/// Reads what is changed at times: how much processor time, memory and processes there may be.
+pub(super) fn main(
     reader: &mut GroupReader<'_>,
     versions: Versions,
-    sample: &ContainerSample,
+    sample: &mut ContainerSample,
     spec: &mut ContainerSpec,
 ) {
     match sample.cpu.usage_ns {
         None => spec.cpu = None,
-        Some(_) => cpu(reader, versions, spec.cpu.get_or_insert_default()),
+        Some(_) => quota(reader, versions, spec.cpu.get_or_insert_default()),
     }
     match sample.memory.usage {
         None => spec.memory = None,
-        Some(_) => memory(reader, versions, spec.memory.get_or_insert_default()),
+        Some(_) => {
+            let file = if versions.memory_v1 { FileId::V1MemoryLimit } else { FileId::MemoryMax };
+            spec.memory.get_or_insert_default().limit = limit(reader, file);
+        }
     }
+    let file = if versions.pids_v1 { FileId::V1PidsMax } else { FileId::PidsMax };
+    sample.pids.limit = limit(reader, file);
+    spec.pids_limit = sample.pids.limit;
     spec.has_hugetlb = reader.present[super::Controller::Hugetlb as usize];
     spec.has_pids = sample.pids.current.is_some();
-    spec.pids_limit = sample.pids.limit;
     spec.has_io = sample.io.known;
 }
 
-fn cpu(reader: &mut GroupReader<'_>, versions: Versions, cpu: &mut CpuSpec) {
+/// Reads the rest.
+pub(super) fn rest(reader: &mut GroupReader<'_>, versions: Versions, spec: &mut ContainerSpec) {
+    if let Some(cpu) = &mut spec.cpu {
+        weight(reader, versions, cpu);
+        lists(reader, cpu);
+    }
+    if let Some(memory) = &mut spec.memory {
+        other_limits(reader, versions, memory);
+    }
+}
+
+fn quota(reader: &mut GroupReader<'_>, versions: Versions, cpu: &mut CpuSpec) {
     if versions.cpu_v1 {
-        cpu.shares = value(reader, FileId::V1CpuShares).unwrap_or(0);
-        cpu.weight = None;
         cpu.quota_usec = limit(reader, FileId::V1CfsQuota);
         cpu.period_usec = value(reader, FileId::V1CfsPeriod);
+    } else {
+        let max = reader.get(FileId::CpuMax, CpuMax::parse);
+        cpu.quota_usec = max.and_then(|max| max.quota_usec.limited());
+        cpu.period_usec = max.map(|max| max.period_usec);
+    }
+}
+
+fn weight(reader: &mut GroupReader<'_>, versions: Versions, cpu: &mut CpuSpec) {
+    if versions.cpu_v1 {
+        cpu.shares = value(reader, FileId::V1CpuShares).unwrap_or(0);
         cpu.burst_usec = value(reader, FileId::V1CfsBurst);
     } else {
         cpu.weight = value(reader, FileId::CpuWeight);
         cpu.shares = cpu.weight.map_or(0, shares_of);
-        let max = reader.get(FileId::CpuMax, CpuMax::parse);
-        cpu.quota_usec = max.and_then(|max| max.quota_usec.limited());
-        cpu.period_usec = max.map(|max| max.period_usec);
         cpu.burst_usec = value(reader, FileId::CpuBurst);
     }
+}
+
+/// Which processors and memory nodes.
+fn lists(reader: &mut GroupReader<'_>, cpu: &mut CpuSpec) {
     for (v1, v2, to) in [
         (FileId::V1Cpus, FileId::Cpus, &mut cpu.cpus),
         (FileId::V1Mems, FileId::Mems, &mut cpu.mems),
@@ -63,25 +89,18 @@ fn shares_of(weight: u64) -> u64 {
     2 + weight.saturating_sub(1).saturating_mul(262_142) / 9999
 }
 
-fn memory(reader: &mut GroupReader<'_>, versions: Versions, memory: &mut MemorySpec) {
-    *memory = if versions.memory_v1 {
-        MemorySpec {
-            limit: limit(reader, FileId::V1MemoryLimit),
-            swap_limit: limit(reader, FileId::V1MemorySwapLimit),
-            reservation: limit(reader, FileId::V1MemorySoftLimit),
-            ..MemorySpec::default()
-        }
+fn other_limits(reader: &mut GroupReader<'_>, versions: Versions, memory: &mut MemorySpec) {
+    if versions.memory_v1 {
+        memory.swap_limit = limit(reader, FileId::V1MemorySwapLimit);
+        memory.reservation = limit(reader, FileId::V1MemorySoftLimit);
     } else {
-        MemorySpec {
-            limit: limit(reader, FileId::MemoryMax),
-            swap_limit: limit(reader, FileId::MemorySwapMax),
-            reservation: limit(reader, FileId::MemoryMin),
-            high: limit(reader, FileId::MemoryHigh),
-            low: limit(reader, FileId::MemoryLow),
-            swap_high: limit(reader, FileId::MemorySwapHigh),
-            zswap_limit: limit(reader, FileId::MemoryZswapMax),
-        }
-    };
+        memory.swap_limit = limit(reader, FileId::MemorySwapMax);
+        memory.reservation = limit(reader, FileId::MemoryMin);
+        memory.high = limit(reader, FileId::MemoryHigh);
+        memory.low = limit(reader, FileId::MemoryLow);
+        memory.swap_high = limit(reader, FileId::MemorySwapHigh);
+        memory.zswap_limit = limit(reader, FileId::MemoryZswapMax);
+    }
 }
 
 #[cfg(test)]

@@ -20,7 +20,9 @@ pub(super) const METRICS: &[Metric] = &[
     }),
     gauge("container_fs_inodes_total", "Inodes.", |seen, _, emit| {
         for fs in distinct(&seen.sample.filesystems) {
-            emit.with(&[(DEVICE, &*fs.device)], fs.inodes);
+            // Without those free they are a count of the container's files.
+            let all = fs.inodes.filter(|_| fs.inodes_free.is_some());
+            emit.with(&[(DEVICE, &*fs.device)], all);
         }
     }),
     gauge(
