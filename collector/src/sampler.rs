@@ -16,10 +16,13 @@ use crate::schedule::Schedule;
 use crate::settings::{SamplerBuilder, Settings};
 use crate::warnings::Warnings;
 use crate::who::Top;
-use crate::{Warning, file, rate};
+use crate::{Warning, file, machine, rate};
 
 /// Series that a batch may hold beyond twice those with rows.
 const SERIES_SLACK: usize = 1024;
+
+/// How often it is looked what the machine is made of.
+const MACHINE_EVERY: Duration = Duration::from_secs(300);
 
 /// The first rates are over at least this long: whoever starts a sampler wants to see something soon.
 const FIRST_RATES_OVER: Duration = Duration::from_secs(1);
@@ -52,6 +55,7 @@ pub struct Sampler {
     host: Host,
     cgroups: Option<Cgroups>,
     top: Top,
+    machine: MachineLook,
     /// When the last sample was taken, by the clock and by the host's uptime in nanoseconds.
     last: Option<(Timestamp, Option<u64>)>,
     buffer: Buffer,
@@ -108,6 +112,7 @@ impl Sampler {
             host: Host::new(&settings.roots, &settings),
             cgroups: settings.cgroups.then(|| Cgroups::new(&settings)),
             top: Top::new(&settings.roots.proc, settings.top_processes),
+            machine: MachineLook::default(),
             last: None,
             buffer: Buffer::default(),
             batch: Batch::new(),
@@ -151,8 +156,9 @@ impl Sampler {
                 cx.uptime_ns.zip(uptime_ns).and_then(|(now, then)| now.checked_sub(then));
             rate::elapsed_ns(u64::try_from(now.since(then)).ok(), by_uptime)
         });
+        self.machine.look(&self.settings, now, cx.warnings);
         if let Some(cgroups) = &mut self.cgroups {
-            cgroups.look(&mut cx, &self.host, now, false);
+            cgroups.look(&mut cx, &mut self.host, now, false);
             cgroups.add_rows(&mut cx);
             self.stats.cgroups = cgroups.len() as u64;
         }
@@ -185,7 +191,7 @@ impl Sampler {
             batch: &mut self.batch,
             warnings: &mut self.warnings,
         };
-        cgroups.look(&mut cx, &self.host, now, true);
+        cgroups.look(&mut cx, &mut self.host, now, true);
         self.stats.cgroups = cgroups.len() as u64;
         self.stats.last_refresh = Some(now);
         self.stats.warnings = self.warnings.count();
@@ -263,6 +269,29 @@ impl Sampler {
     #[must_use]
     pub fn host_name(&self) -> &str {
         &self.host_name
+    }
+}
+
+/// Tells the node what the machine is made of, now and then.
+#[derive(Debug, Default)]
+struct MachineLook {
+    looked: Option<Timestamp>,
+}
+
+impl MachineLook {
+    fn look(&mut self, settings: &Settings, now: Timestamp, warnings: &mut Warnings) {
+        let Some(node) = &settings.node else { return };
+        let fresh =
+            |then: Timestamp| u128::from(now.since(then).unsigned_abs()) < MACHINE_EVERY.as_nanos();
+        if self.looked.is_some_and(fresh) {
+            return;
+        }
+        self.looked = Some(now);
+        let (machine, told) = machine::read(&settings.roots, now);
+        for warning in told {
+            warnings.warn(&warning.path, warning.message);
+        }
+        node.set_machine(machine);
     }
 }
 

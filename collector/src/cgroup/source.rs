@@ -252,7 +252,13 @@ impl Cgroups {
     }
 
     /// Reads the cgroups and tells the node, if there is one; idle ones, too, if `all`.
-    pub(crate) fn look(&mut self, cx: &mut Context<'_>, host: &Host, now: Timestamp, all: bool) {
+    pub(crate) fn look(
+        &mut self,
+        cx: &mut Context<'_>,
+        host: &mut Host,
+        now: Timestamp,
+        all: bool,
+    ) {
         self.samples += 1;
         self.find_hierarchies(cx, host);
         self.follow(cx);
@@ -307,13 +313,15 @@ impl Cgroups {
                 Outcome::Quiet => drop(self.still.insert(group.id)),
                 Outcome::Busy => {}
             }
+            group.active = (group.active && !group.whole) || outcome == Outcome::Busy;
             // Of a pod it may be another container that was busy with the network that this one reports.
             let quiet = outcome == Outcome::Quiet
+                && !group.whole
                 && (self.still.contains(&group.above) || !group.is_in_pod());
             let mut round = who::Round {
                 now,
                 uptime_ns: cx.uptime_ns,
-                quiet: quiet && !group.whole,
+                quiet,
                 buffer: &mut *cx.buffer,
                 warnings: &mut *cx.warnings,
             };
@@ -321,7 +329,6 @@ impl Cgroups {
                 group.renamed = true;
                 group.series = None;
             }
-            group.active = (group.active && !group.whole) || outcome == Outcome::Busy;
             group.facts.known.sample.at = now;
             group.fresh = true;
             group.plan(outcome, self.samples, self.cadence.idle);
@@ -334,6 +341,9 @@ impl Cgroups {
             self.forget(&name);
         }
         if let Some(publisher) = &mut self.publisher {
+            if let Some(root) = self.groups.get_mut("/").filter(|root| root.fresh) {
+                host.fill_root(now, cx.warnings, &mut root.facts.known.sample);
+            }
             publisher.publish(&mut self.groups, now);
         }
     }

@@ -77,7 +77,7 @@ impl Scope<'_> {
         // Version 1 limits memory and swap together, which says nothing of swap alone. It has no weight.
         let alone = seen.spec.cpu.as_ref().is_some_and(|cpu| cpu.weight.is_some());
         let limit = match seen.is_root() {
-            true => Some(self.snapshot.machine.swap_bytes),
+            true => self.snapshot.machine_known().then_some(self.snapshot.machine.swap_bytes),
             false => {
                 seen.spec.memory.as_ref().and_then(|memory| memory.swap_limit).filter(|_| alone)
             }
