@@ -258,7 +258,9 @@ fn allocations(network: bool) -> u64 {
         });
         counted.count_total
     };
-    (0..20).for_each(|_| drop(sample()));
+    for _ in 0..20 {
+        sample();
+    }
     // What is looked at now and then takes memory for a moment.
     let least = (0..10).map(|_| sample()).min().unwrap();
     of(&node, &format!("{POD}/ID"), |container| {
