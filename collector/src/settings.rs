@@ -58,6 +58,8 @@ pub(crate) struct Settings {
     pub(crate) roots: Roots,
     pub(crate) host_name: Option<String>,
     pub(crate) per_cpu: bool,
+    pub(crate) cpu_times: bool,
+    pub(crate) process_states_every: Option<Duration>,
     pub(crate) filesystem_types: Vec<String>,
     pub(crate) excluded_interfaces: Vec<String>,
     pub(crate) cgroups: bool,
@@ -91,6 +93,8 @@ impl Default for SamplerBuilder {
             roots: Roots::default(),
             host_name: None,
             per_cpu: true,
+            cpu_times: false,
+            process_states_every: Some(Duration::from_secs(60)),
             filesystem_types: owned(&[&DISK_FILESYSTEMS[..], &NETWORK_FILESYSTEMS].concat()),
             excluded_interfaces: owned(&["lo", "veth*"]),
             cgroups: true,
@@ -132,9 +136,22 @@ impl SamplerBuilder {
         self
     }
 
-    /// Whether `cpu` has a row for each processor beside `cpu-total`; default yes.
+    /// Whether `cpu`, `softnet` and `schedstat` have a row for each processor beside `cpu-total`, and whether there is
+    /// `linux_cpu`; default yes.
     pub fn per_cpu(mut self, wanted: bool) -> Self {
         self.0.per_cpu = wanted;
+        self
+    }
+
+    /// Whether `cpu` has the running totals `time_user` and so on beside percentages; default no, as Telegraf.
+    pub fn cpu_times(mut self, wanted: bool) -> Self {
+        self.0.cpu_times = wanted;
+        self
+    }
+
+    /// How often processes are counted by state, which reads a file of each; `None` for never; default each minute.
+    pub fn process_states(mut self, every: Option<Duration>) -> Self {
+        self.0.process_states_every = every;
         self
     }
 
