@@ -13,11 +13,11 @@ use super::publish::Publisher;
 use super::read::{Depth, HugePageFiles, Known, Machine, Outcome, read};
 use super::rows::{Facts, GroupSeries, Layouts, Owner, Round, Totals, add_rows};
 use super::tree::{Leaves, Tree};
-use crate::Roots;
 use crate::host::{Context, Host};
 use crate::settings::Settings;
 use crate::sys::{clock_ticks_per_sec, open_files_max};
 use crate::who::{self, Who};
+use crate::{Layout, Roots};
 
 /// Descriptors kept unless told otherwise: each is about half a kilobyte of the kernel's memory.
 const DESCRIPTORS_MAX: usize = 16_384;
@@ -103,6 +103,7 @@ impl Cadence {
 /// What the rows have in common.
 #[derive(Debug)]
 struct Rows {
+    layout: Layout,
     layouts: Option<Layouts>,
     /// Time that went by while rows were written, without gaps; begins anew (`epoch`) after one.
     elapsed_ns: u64,
@@ -222,6 +223,7 @@ impl Cgroups {
             who: Who::new(settings),
             publisher: settings.node.as_ref().map(publisher),
             rows: Rows {
+                layout: settings.layout,
                 layouts: None,
                 elapsed_ns: 0,
                 epoch: 1,
@@ -229,7 +231,9 @@ impl Cgroups {
                 nodes: settings.container_numa,
             },
             cadence: Cadence::of(settings),
-            per_cpu: settings.node.is_some() || settings.container_per_cpu,
+            per_cpu: settings.node.is_some()
+                || settings.container_per_cpu
+                || settings.layout == Layout::Cadvisor,
             numa: settings.container_numa,
             samples: 0,
             made: 0,
@@ -322,10 +326,14 @@ impl Cgroups {
         for (name, group) in self.groups.iter_mut().filter(|(_, group)| group.fresh) {
             let about = group.who.as_ref().and_then(|who| who.about());
             let owner = Owner { host: cx.host, path: name, about: about.map(|about| &**about) };
-            let Some(series) = series_of(&mut group.series, cx, owner) else { continue };
+            let layout = self.rows.layout;
+            let Some(series) = series_of(&mut group.series, cx, owner, layout) else { continue };
             let before = std::mem::replace(&mut group.rows_at, now);
             round.elapsed_ns = (before.0 == now.0).then(|| now.1 - before.1);
-            add_rows(cx.batch, &round, owner, series, &mut group.facts, &mut group.totals);
+            let (facts, totals) = (&mut group.facts, &mut group.totals);
+            if let Err(error) = add_rows(cx.batch, &round, owner, series, facts, totals) {
+                cx.warnings.warn(Path::new(&**name), format!("some rows are left out: {error}"));
+            }
         }
     }
 
@@ -565,9 +573,10 @@ fn series_of<'a>(
     series: &'a mut Option<GroupSeries>,
     cx: &mut Context<'_>,
     owner: Owner<'_>,
+    layout: Layout,
 ) -> Option<&'a mut GroupSeries> {
     if series.is_none() {
-        match GroupSeries::new(cx.batch, owner) {
+        match GroupSeries::new(cx.batch, owner, layout) {
             Ok(entered) => *series = Some(entered),
             Err(error) => cx.warnings.warn(Path::new(owner.path), format!("left out: {error}")),
         }
