@@ -326,5 +326,5 @@ pub(crate) static DESCRIPTORS: LazyLock<Vec<FieldDescriptor>> = LazyLock::new(||
         FieldDescriptor::new(measurement, field, field_type, kind, unit, description)
     };
     let host = MEASUREMENTS.iter().flat_map(|(name, rows)| rows.iter().map(|row| one(name, row)));
-    host.chain(crate::cgroup::descriptors()).collect()
+    host.chain(crate::cgroup::descriptors()).chain(crate::cgroup::cadvisor_descriptors()).collect()
 });

@@ -13,11 +13,11 @@ use super::publish::Publisher;
 use super::read::{Depth, HugePageFiles, Known, Machine, Outcome, read};
 use super::rows::{Facts, GroupSeries, Layouts, Owner, Round, Totals, add_rows};
 use super::tree::{Leaves, Tree};
-use crate::Roots;
 use crate::host::{Context, Host};
 use crate::settings::Settings;
 use crate::sys::{clock_ticks_per_sec, open_files_max};
 use crate::who::{self, Who};
+use crate::{Layout, Roots};
 
 /// Descriptors kept unless told otherwise: each is about half a kilobyte of the kernel's memory.
 const DESCRIPTORS_MAX: usize = 16_384;
@@ -103,6 +103,7 @@ impl Cadence {
 /// What the rows have in common.
 #[derive(Debug)]
 struct Rows {
+    layout: Layout,
     layouts: Option<Layouts>,
     /// Time that went by while rows were written, without gaps; begins anew (`epoch`) after one.
     elapsed_ns: u64,
@@ -171,6 +172,12 @@ impl Group {
         self.due == 0
     }
 
+    /// Whether it is, or is a part of, a pod, as far as known.
+    fn is_in_pod(&self) -> bool {
+        let about = self.who.as_ref().and_then(who::Member::about);
+        about.is_none_or(|about| about.pod.is_some())
+    }
+
     /// How thoroughly it is to be looked at in `sample`.
     fn depth(&self, sample: u64, cadence: &Cadence) -> Depth {
         // The number of the cgroup spreads them over the samples.
@@ -216,6 +223,7 @@ impl Cgroups {
             who: Who::new(settings),
             publisher: settings.node.as_ref().map(publisher),
             rows: Rows {
+                layout: settings.layout,
                 layouts: None,
                 elapsed_ns: 0,
                 epoch: 1,
@@ -223,7 +231,9 @@ impl Cgroups {
                 nodes: settings.container_numa,
             },
             cadence: Cadence::of(settings),
-            per_cpu: settings.node.is_some() || settings.container_per_cpu,
+            per_cpu: settings.node.is_some()
+                || settings.container_per_cpu
+                || settings.layout == Layout::Cadvisor,
             numa: settings.container_numa,
             samples: 0,
             made: 0,
@@ -316,10 +326,14 @@ impl Cgroups {
         for (name, group) in self.groups.iter_mut().filter(|(_, group)| group.fresh) {
             let about = group.who.as_ref().and_then(|who| who.about());
             let owner = Owner { host: cx.host, path: name, about: about.map(|about| &**about) };
-            let Some(series) = series_of(&mut group.series, cx, owner) else { continue };
+            let layout = self.rows.layout;
+            let Some(series) = series_of(&mut group.series, cx, owner, layout) else { continue };
             let before = std::mem::replace(&mut group.rows_at, now);
             round.elapsed_ns = (before.0 == now.0).then(|| now.1 - before.1);
-            add_rows(cx.batch, &round, owner, series, &mut group.facts, &mut group.totals);
+            let (facts, totals) = (&mut group.facts, &mut group.totals);
+            if let Err(error) = add_rows(cx.batch, &round, owner, series, facts, totals) {
+                cx.warnings.warn(Path::new(&**name), format!("some rows are left out: {error}"));
+            }
         }
     }
 
@@ -488,8 +502,12 @@ impl Looker<'_> {
             Outcome::Busy => {}
         }
         group.active = (group.active && !group.whole) || outcome == Outcome::Busy;
-        if outcome == Outcome::Busy || depth != Depth::Time {
-            self.visit(cx, name, group);
+        // Of a pod it may be another container that was busy with the network that this one reports.
+        let quiet = outcome == Outcome::Quiet
+            && !group.whole
+            && (self.still.contains(&group.above) || !group.is_in_pod());
+        if !quiet || depth != Depth::Time {
+            self.visit(cx, name, group, quiet);
         }
         group.facts.known.sample.at = self.now;
         group.fresh = true;
@@ -522,7 +540,7 @@ impl Looker<'_> {
     }
 
     /// Asks who it is, and what its processes and its runtime tell.
-    fn visit(&mut self, cx: &mut Context<'_>, name: &str, group: &mut Group) {
+    fn visit(&mut self, cx: &mut Context<'_>, name: &str, group: &mut Group, quiet: bool) {
         let (reader, who, inodes) = (&*self.reader, &mut *self.who, &group.inodes);
         let member = group.who.get_or_insert_with(|| {
             let places = (0..PLACES).filter(|place| inodes[*place] != 0);
@@ -530,7 +548,9 @@ impl Looker<'_> {
             who.member(name, who::folder(root.unwrap_or(Path::new("/")), name))
         });
         let Known { sample, spec, .. } = &mut group.facts.known;
-        if self.who.visit(member, name, sample, spec, &mut round(cx, self.now)) {
+        let mut round = round(cx, self.now);
+        round.quiet = quiet;
+        if self.who.visit(member, name, sample, spec, &mut round) {
             group.renamed = true;
             group.series = None;
         }
@@ -542,6 +562,7 @@ fn round<'a>(cx: &'a mut Context<'_>, now: Timestamp) -> who::Round<'a> {
     who::Round {
         now,
         uptime_ns: cx.uptime_ns,
+        quiet: false,
         buffer: &mut *cx.buffer,
         warnings: &mut *cx.warnings,
     }
@@ -552,9 +573,10 @@ fn series_of<'a>(
     series: &'a mut Option<GroupSeries>,
     cx: &mut Context<'_>,
     owner: Owner<'_>,
+    layout: Layout,
 ) -> Option<&'a mut GroupSeries> {
     if series.is_none() {
-        match GroupSeries::new(cx.batch, owner) {
+        match GroupSeries::new(cx.batch, owner, layout) {
             Ok(entered) => *series = Some(entered),
             Err(error) => cx.warnings.warn(Path::new(owner.path), format!("left out: {error}")),
         }
