@@ -148,6 +148,6 @@ pub use root::Roots;
 #[cfg(feature = "linux")]
 pub use sampler::{Sampler, SamplerStats};
 #[cfg(feature = "linux")]
-pub use settings::SamplerBuilder;
+pub use settings::{Layout, SamplerBuilder};
 #[cfg(feature = "linux")]
 pub use who::MetricSet;

@@ -13,7 +13,7 @@ use crate::descriptors::DESCRIPTORS;
 use crate::file::Buffer;
 use crate::host::{Context, Host};
 use crate::schedule::Schedule;
-use crate::settings::{SamplerBuilder, Settings};
+use crate::settings::{Layout, SamplerBuilder, Settings};
 use crate::warnings::Warnings;
 use crate::who::Top;
 use crate::{Warning, file, machine, rate};
@@ -218,7 +218,7 @@ impl Sampler {
         if let Some(tick) = self.schedule.tick(now) {
             self.stats.missed_ticks = self.stats.missed_ticks.saturating_add(tick.missed);
             if !self.described {
-                match sink.describe(&DESCRIPTORS) {
+                match sink.describe(&self.descriptors_of_layout()) {
                     Ok(()) => self.described = true,
                     Err(error) => self.stats.sink_failed(&error),
                 }
@@ -227,6 +227,17 @@ impl Sampler {
             self.stats.wrote(written);
         }
         NextDue::at(self.schedule.next_due(now))
+    }
+
+    /// What the rows of this sampler's layout mean.
+    fn descriptors_of_layout(&self) -> Vec<FieldDescriptor> {
+        let other = match self.settings.layout {
+            Layout::Wide => |described: &&FieldDescriptor| described.field == "value",
+            Layout::Cadvisor => {
+                |described: &&FieldDescriptor| described.measurement.starts_with("container_")
+            }
+        };
+        DESCRIPTORS.iter().filter(|described| !other(described)).cloned().collect()
     }
 
     /// Starts a thread that samples whenever it is due, by `clock`, and writes to `sink`.

@@ -36,6 +36,21 @@ const NETWORK_FILESYSTEMS: [&str; 14] = [
     "smb3",
 ];
 
+/// How rows of containers are laid out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[non_exhaustive]
+pub enum Layout {
+    /// Few measurements with many fields: `container_cpu`, `container_memory`, ...
+    #[default]
+    Wide,
+    /// As cAdvisor's InfluxDB driver has it: a measurement for each value, `cpu_usage_total`, `memory_usage`, ..., with
+    /// field `value` and tags `machine`, `container_name` and every label of the container.
+    ///
+    /// For dashboards made for it. It takes about eight times as many series, and whoever can create a container says
+    /// how many tags there are.
+    Cadvisor,
+}
+
 /// All settings, with their defaults.
 #[derive(Debug, Clone)]
 pub(crate) struct Settings {
@@ -43,6 +58,8 @@ pub(crate) struct Settings {
     pub(crate) roots: Roots,
     pub(crate) host_name: Option<String>,
     pub(crate) per_cpu: bool,
+    pub(crate) cpu_times: bool,
+    pub(crate) process_states_every: Option<Duration>,
     pub(crate) filesystem_types: Vec<String>,
     pub(crate) excluded_interfaces: Vec<String>,
     pub(crate) cgroups: bool,
@@ -50,6 +67,7 @@ pub(crate) struct Settings {
     pub(crate) descriptors_max: Option<usize>,
     pub(crate) node: Option<Arc<Node>>,
     pub(crate) samples_kept: usize,
+    pub(crate) layout: Layout,
     pub(crate) full_interval: Duration,
     pub(crate) idle_interval_max: Option<Duration>,
     pub(crate) container_per_cpu: bool,
@@ -75,6 +93,8 @@ impl Default for SamplerBuilder {
             roots: Roots::default(),
             host_name: None,
             per_cpu: true,
+            cpu_times: false,
+            process_states_every: Some(Duration::from_secs(60)),
             filesystem_types: owned(&[&DISK_FILESYSTEMS[..], &NETWORK_FILESYSTEMS].concat()),
             excluded_interfaces: owned(&["lo", "veth*"]),
             cgroups: true,
@@ -82,6 +102,7 @@ impl Default for SamplerBuilder {
             descriptors_max: None,
             node: None,
             samples_kept: 60,
+            layout: Layout::default(),
             full_interval: Duration::from_secs(60),
             idle_interval_max: None,
             container_per_cpu: false,
@@ -115,9 +136,22 @@ impl SamplerBuilder {
         self
     }
 
-    /// Whether `cpu` has a row for each processor beside `cpu-total`; default yes.
+    /// Whether `cpu`, `softnet` and `schedstat` have a row for each processor beside `cpu-total`, and whether there is
+    /// `linux_cpu`; default yes.
     pub fn per_cpu(mut self, wanted: bool) -> Self {
         self.0.per_cpu = wanted;
+        self
+    }
+
+    /// Whether `cpu` has the running totals `time_user` and so on beside percentages; default no, as Telegraf.
+    pub fn cpu_times(mut self, wanted: bool) -> Self {
+        self.0.cpu_times = wanted;
+        self
+    }
+
+    /// How often processes are counted by state, which reads a file of each; `None` for never; default each minute.
+    pub fn process_states(mut self, every: Option<Duration>) -> Self {
+        self.0.process_states_every = every;
         self
     }
 
@@ -175,6 +209,12 @@ impl SamplerBuilder {
     /// A sample is about two kilobytes.
     pub fn samples_kept(mut self, count: usize) -> Self {
         self.0.samples_kept = count.max(1);
+        self
+    }
+
+    /// How rows of containers are laid out; default [`Layout::Wide`]. Rows of the host are the same in both.
+    pub const fn layout(mut self, layout: Layout) -> Self {
+        self.0.layout = layout;
         self
     }
 

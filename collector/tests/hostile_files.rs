@@ -50,11 +50,7 @@ const PARSERS: [Parser; 31] = [
     ("v2_cgroup_events", |text| v2::CgroupEvents::parse(text).map(drop)),
     ("v2_max_events", |text| v2::MaxEvents::parse(text).map(drop)),
     ("v2_swap_events", |text| v2::SwapEvents::parse(text).map(drop)),
-    ("number_list", |text| {
-        NumberList::parse(text).map(|list| {
-            let _ = list.len();
-        })
-    }),
+    ("number_list", |text| NumberList::parse(text).map(|list| list.len()).map(|_| ())),
     ("v2_io_stat", |text| v2::IoStat::parse(text).map(|io| io.iter().for_each(drop))),
 ];
 

@@ -9,6 +9,7 @@ use stripchart_collector::exposition::{Exposition, sampler_families};
 use stripchart_collector::kubelet::KubeletApi;
 use stripchart_collector::{Node, SamplerHandle};
 use stripchart_core::Timestamp;
+use stripchart_render::page::{Page, PageRequest, Sheet, Site};
 
 use crate::args::Args;
 use crate::body::Body;
@@ -46,6 +47,20 @@ impl NodeApis {
         }
         let of_prometheus = self.exposition.answer(request, now);
         of_prometheus.or_else(|| self.kubelet.answer(request, now)).map(|r| r.map(Body::from))
+    }
+
+    /// The page about a container, if the path is one's.
+    pub(crate) fn page(
+        &self,
+        site: &Site,
+        request: &Request<Bytes>,
+        now: Timestamp,
+    ) -> Option<Page> {
+        let (path, query) = (request.uri().path(), request.uri().query().unwrap_or_default());
+        let found = self.cadvisor.page(path, query, now)?;
+        let sheet =
+            Sheet { status: found.status, title: &found.title, path, frames: &found.frames };
+        Some(site.sheet(&sheet, &PageRequest::from_query(query, now)))
     }
 
     /// Takes in what was sampled, for summaries of hours; to be called every few seconds.

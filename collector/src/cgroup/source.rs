@@ -13,11 +13,11 @@ use super::publish::Publisher;
 use super::read::{Depth, HugePageFiles, Known, Machine, Outcome, read};
 use super::rows::{Facts, GroupSeries, Layouts, Owner, Round, Totals, add_rows};
 use super::tree::{Leaves, Tree};
-use crate::Roots;
 use crate::host::{Context, Host};
 use crate::settings::Settings;
 use crate::sys::{clock_ticks_per_sec, open_files_max};
 use crate::who::{self, Who};
+use crate::{Layout, Roots};
 
 /// Descriptors kept unless told otherwise: each is about half a kilobyte of the kernel's memory.
 const DESCRIPTORS_MAX: usize = 16_384;
@@ -103,6 +103,7 @@ impl Cadence {
 /// What the rows have in common.
 #[derive(Debug)]
 struct Rows {
+    layout: Layout,
     layouts: Option<Layouts>,
     /// Time that went by while rows were written, without gaps; begins anew (`epoch`) after one.
     elapsed_ns: u64,
@@ -171,6 +172,12 @@ impl Group {
         self.due == 0
     }
 
+    /// Whether it is, or is a part of, a pod, as far as known.
+    fn is_in_pod(&self) -> bool {
+        let about = self.who.as_ref().and_then(who::Member::about);
+        about.is_none_or(|about| about.pod.is_some())
+    }
+
     /// How thoroughly it is to be looked at in `sample`.
     fn depth(&self, sample: u64, cadence: &Cadence) -> Depth {
         // The number of the cgroup spreads them over the samples.
@@ -216,6 +223,7 @@ impl Cgroups {
             who: Who::new(settings),
             publisher: settings.node.as_ref().map(publisher),
             rows: Rows {
+                layout: settings.layout,
                 layouts: None,
                 elapsed_ns: 0,
                 epoch: 1,
@@ -223,7 +231,9 @@ impl Cgroups {
                 nodes: settings.container_numa,
             },
             cadence: Cadence::of(settings),
-            per_cpu: settings.node.is_some() || settings.container_per_cpu,
+            per_cpu: settings.node.is_some()
+                || settings.container_per_cpu
+                || settings.layout == Layout::Cadvisor,
             numa: settings.container_numa,
             samples: 0,
             made: 0,
@@ -256,70 +266,30 @@ impl Cgroups {
         self.samples += 1;
         self.find_hierarchies(cx, host);
         self.follow(cx);
-        let machine = Machine {
-            ticks_per_sec: self.ticks_per_sec,
-            stacked: host.stacked_devices(),
-            huge_pages: &self.huge_pages,
-            per_cpu: self.per_cpu,
-            numa: self.numa,
-            swap_used: None,
-        };
-        let mut round = who::Round {
-            now,
-            uptime_ns: cx.uptime_ns,
-            buffer: &mut *cx.buffer,
-            warnings: &mut *cx.warnings,
-        };
-        self.who.begin(&mut round, self.publisher.as_ref().map(Publisher::events));
-        let mut gone = Vec::new();
+        self.who.begin(&mut round(cx, now), self.publisher.as_ref().map(Publisher::events));
         self.still.clear();
+        let mut looker = Looker {
+            reader: &mut self.reader,
+            who: &mut self.who,
+            still: &mut self.still,
+            machine: Machine {
+                ticks_per_sec: self.ticks_per_sec,
+                stacked: host.stacked_devices(),
+                huge_pages: &self.huge_pages,
+                per_cpu: self.per_cpu,
+                numa: self.numa,
+                swap_used: None,
+            },
+            cadence: self.cadence,
+            sample: self.samples,
+            now,
+            all,
+        };
+        let mut gone = Vec::new();
         for (name, group) in &mut self.groups {
-            group.fresh = false;
-            let depth = group.depth(self.samples, &self.cadence);
-            group.whole = depth >= Depth::Counts;
-            if !group.whole && !all && self.samples < group.due {
-                continue;
+            if looker.look_at(cx, name, group) == Some(Outcome::Gone) {
+                gone.push(Arc::clone(name));
             }
-            if depth == Depth::All {
-                group.files.look_again();
-            }
-            let outcome = if depth <= Depth::Changes && self.still.contains(&group.above) {
-                // All that it uses is in the account of the one above, where nothing was used.
-                Outcome::Quiet
-            } else {
-                let mut reader = GroupReader {
-                    reader: &mut self.reader,
-                    files: &mut group.files,
-                    buffer: cx.buffer,
-                    warnings: cx.warnings,
-                    name,
-                    present: group.inodes.map(|inode| inode != 0),
-                    gone: false,
-                };
-                read(&mut reader, &mut group.facts.known, depth, group.active, machine)
-            };
-            match outcome {
-                Outcome::Gone => {
-                    gone.push(Arc::clone(name));
-                    continue;
-                }
-                Outcome::Quiet => drop(self.still.insert(group.id)),
-                Outcome::Busy => {}
-            }
-            group.active = (group.active && !group.whole) || outcome == Outcome::Busy;
-            let mut round = who::Round {
-                now,
-                uptime_ns: cx.uptime_ns,
-                buffer: &mut *cx.buffer,
-                warnings: &mut *cx.warnings,
-            };
-            if visit(&mut self.who, &self.reader, group, name, &mut round) {
-                group.renamed = true;
-                group.series = None;
-            }
-            group.facts.known.sample.at = now;
-            group.fresh = true;
-            group.plan(outcome, self.samples, self.cadence.idle);
         }
         if self.samples.is_multiple_of(self.cadence.whole.saturating_mul(REST_EVERY)) {
             self.reader.look_again();
@@ -331,6 +301,8 @@ impl Cgroups {
         if let Some(publisher) = &mut self.publisher {
             if let Some(root) = self.groups.get_mut("/").filter(|root| root.fresh) {
                 host.fill_root(now, cx.warnings, &mut root.facts.known.sample);
+                root.facts.known.spec.has_filesystem = true;
+                root.facts.known.spec.has_network = true;
             }
             publisher.publish(&mut self.groups, now);
         }
@@ -354,10 +326,14 @@ impl Cgroups {
         for (name, group) in self.groups.iter_mut().filter(|(_, group)| group.fresh) {
             let about = group.who.as_ref().and_then(|who| who.about());
             let owner = Owner { host: cx.host, path: name, about: about.map(|about| &**about) };
-            let Some(series) = series_of(&mut group.series, cx, owner) else { continue };
+            let layout = self.rows.layout;
+            let Some(series) = series_of(&mut group.series, cx, owner, layout) else { continue };
             let before = std::mem::replace(&mut group.rows_at, now);
             round.elapsed_ns = (before.0 == now.0).then(|| now.1 - before.1);
-            add_rows(cx.batch, &round, owner, series, &mut group.facts, &mut group.totals);
+            let (facts, totals) = (&mut group.facts, &mut group.totals);
+            if let Err(error) = add_rows(cx.batch, &round, owner, series, facts, totals) {
+                cx.warnings.warn(Path::new(&**name), format!("some rows are left out: {error}"));
+            }
         }
     }
 
@@ -494,21 +470,102 @@ impl Cgroups {
     }
 }
 
-/// Finds out who `group` is, and what its processes and its runtime tell; answers whether that changed.
-fn visit(
-    who: &mut Who,
-    reader: &Reader,
-    group: &mut Group,
-    name: &str,
-    round: &mut who::Round<'_>,
-) -> bool {
-    let inodes = &group.inodes;
-    let member = group.who.get_or_insert_with(|| {
-        let root = (0..PLACES).filter(|place| inodes[*place] != 0).find_map(|at| reader.root(at));
-        who.member(name, who::folder(root.unwrap_or(Path::new("/")), name))
-    });
-    let Known { sample, spec, .. } = &mut group.facts.known;
-    who.visit(member, name, sample, spec, round)
+/// What looks at the cgroups of one sample, one after the other.
+struct Looker<'a> {
+    reader: &'a mut Reader,
+    who: &'a mut Who,
+    still: &'a mut HashSet<u64>,
+    machine: Machine<'a>,
+    cadence: Cadence,
+    /// The number of the sample.
+    sample: u64,
+    now: Timestamp,
+    all: bool,
+}
+
+impl Looker<'_> {
+    /// Looks at a cgroup if it is time; answers what came of it.
+    fn look_at(&mut self, cx: &mut Context<'_>, name: &str, group: &mut Group) -> Option<Outcome> {
+        group.fresh = false;
+        let depth = group.depth(self.sample, &self.cadence);
+        group.whole = depth >= Depth::Counts;
+        if !group.whole && !self.all && self.sample < group.due {
+            return None;
+        }
+        if depth == Depth::All {
+            group.files.look_again();
+        }
+        let outcome = self.read(cx, name, group, depth);
+        match outcome {
+            Outcome::Gone => return Some(outcome),
+            Outcome::Quiet => drop(self.still.insert(group.id)),
+            Outcome::Busy => {}
+        }
+        group.active = (group.active && !group.whole) || outcome == Outcome::Busy;
+        // Of a pod it may be another container that was busy with the network that this one reports.
+        let quiet = outcome == Outcome::Quiet
+            && !group.whole
+            && (self.still.contains(&group.above) || !group.is_in_pod());
+        if !quiet || depth != Depth::Time {
+            self.visit(cx, name, group, quiet);
+        }
+        group.facts.known.sample.at = self.now;
+        group.fresh = true;
+        group.plan(outcome, self.sample, self.cadence.idle);
+        Some(outcome)
+    }
+
+    /// Reads its files, unless it is known already that nothing happened.
+    fn read(
+        &mut self,
+        cx: &mut Context<'_>,
+        name: &str,
+        group: &mut Group,
+        depth: Depth,
+    ) -> Outcome {
+        if depth <= Depth::Changes && self.still.contains(&group.above) {
+            // All that it uses is in the account of the one above, where nothing was used.
+            return Outcome::Quiet;
+        }
+        let mut reader = GroupReader {
+            reader: self.reader,
+            files: &mut group.files,
+            buffer: cx.buffer,
+            warnings: cx.warnings,
+            name,
+            present: group.inodes.map(|inode| inode != 0),
+            gone: false,
+        };
+        read(&mut reader, &mut group.facts.known, depth, group.active, self.machine)
+    }
+
+    /// Asks who it is, and what its processes and its runtime tell.
+    fn visit(&mut self, cx: &mut Context<'_>, name: &str, group: &mut Group, quiet: bool) {
+        let (reader, who, inodes) = (&*self.reader, &mut *self.who, &group.inodes);
+        let member = group.who.get_or_insert_with(|| {
+            let places = (0..PLACES).filter(|place| inodes[*place] != 0);
+            let root = places.filter_map(|at| reader.root(at)).next();
+            who.member(name, who::folder(root.unwrap_or(Path::new("/")), name))
+        });
+        let Known { sample, spec, .. } = &mut group.facts.known;
+        let mut round = round(cx, self.now);
+        round.quiet = quiet;
+        if self.who.visit(member, name, sample, spec, &mut round) {
+            group.renamed = true;
+            group.series = None;
+        }
+    }
+}
+
+/// What a visit needs of `cx`.
+fn round<'a>(cx: &'a mut Context<'_>, now: Timestamp) -> who::Round<'a> {
+    who::Round {
+        now,
+        uptime_ns: cx.uptime_ns,
+        quiet: false,
+        buffer: &mut *cx.buffer,
+        warnings: &mut *cx.warnings,
+    }
 }
 
 /// The series of a group, entered in the batch if they are not yet; `None` if its name makes no key.
@@ -516,9 +573,10 @@ fn series_of<'a>(
     series: &'a mut Option<GroupSeries>,
     cx: &mut Context<'_>,
     owner: Owner<'_>,
+    layout: Layout,
 ) -> Option<&'a mut GroupSeries> {
     if series.is_none() {
-        match GroupSeries::new(cx.batch, owner) {
+        match GroupSeries::new(cx.batch, owner, layout) {
             Ok(entered) => *series = Some(entered),
             Err(error) => cx.warnings.warn(Path::new(owner.path), format!("left out: {error}")),
         }

@@ -3,7 +3,7 @@
 use stripchart_core::{Batch, KeyError, Unit};
 
 use super::table::{Table, level, total};
-use super::{Facts, GroupSeries, Owner, Round, known};
+use super::{Facts, Owner, Round, WideSeries, known};
 use crate::node::{FilesystemSample, InterfaceSample, NetworkSample, TcpStates};
 
 #[rustfmt::skip]
@@ -63,7 +63,7 @@ pub(super) fn add_rows(
     batch: &mut Batch,
     round: &Round,
     owner: Owner<'_>,
-    series: &mut GroupSeries,
+    series: &mut WideSeries,
     facts: &Facts,
 ) -> Result<(), KeyError> {
     const NONE: (&str, &str) = ("", "");
