@@ -1,6 +1,7 @@
 //! One row, the newest of each series, and all of them.
 
 use std::hint::black_box;
+use std::ops::ControlFlow;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
@@ -8,7 +9,9 @@ use benches::datasets::DataSet;
 use benches::measure::Spent;
 use benches::tsbs::{FIELDS, INTERVAL_NS, Random, START_NS};
 use stripchart_core::{Precision, TimeRange, Timestamp, Values};
-use stripchart_storage::{Aggregates, Db, Direction, FoldOptions, TagFilter};
+use stripchart_storage::{
+    Aggregates, Compare, Condition, Db, Direction, FoldOptions, Number, TagFilter,
+};
 
 use crate::{Bar, Bars, Outcome, open, settle};
 
@@ -19,8 +22,10 @@ pub(crate) fn measure(bars: &Bars) -> Outcome {
     let db = fill(DataSet::CpuInts, bars, folder.path())?;
     random_rows(bars, &db)?;
     last_values(bars, &db)?;
+    last_rows(bars, &db)?;
     scan(bars, &db, "packed ints", 3.0)?;
     minutes(bars, &db)?;
+    busy(bars, &db)?;
     drop(db);
     let folder = tempfile::tempdir()?;
     let db = fill(DataSet::CpuFloats, bars, folder.path())?;
@@ -86,6 +91,28 @@ fn last_values(bars: &Bars, db: &Db) -> Outcome {
     Ok(())
 }
 
+/// All ten fields of the newest row of every host, and what finding the hosts is of that.
+fn last_rows(bars: &Bars, db: &Db) -> Outcome {
+    let listed = best_of(20, || {
+        black_box(db.view("bars", None)?.series("cpu", &TagFilter::All)?);
+        Ok(())
+    })?;
+    let best = best_of(20, || {
+        let view = db.view("bars", None)?;
+        let all = view.series("cpu", &TagFilter::All)?;
+        let last = view.latest_rows(&all, &FIELDS, TimeRange::ALL)?;
+        if last.timestamps.contains(&None) {
+            return Err("a series without a last row".into());
+        }
+        black_box(last);
+        Ok(())
+    })?;
+    let what = "last row of ten fields of each of 1000 series";
+    let also = format!("best of 20; {:.2} ms of it listing the series", listed.as_secs_f64() * 1e3);
+    bars.row(what, best.as_secs_f64() * 1e3, Bar::AtMost(1.0), "ms", &also);
+    Ok(())
+}
+
 /// The highest of all hosts for every minute.
 fn minutes(bars: &Bars, db: &Db) -> Outcome {
     let minutes = i64::try_from(ROWS_EACH)? / 6;
@@ -119,7 +146,7 @@ fn best_of(times: usize, mut ask: impl FnMut() -> Outcome) -> Outcome<Duration> 
 fn scan(bars: &Bars, db: &Db, name: &str, bar: f64) -> Outcome {
     for (how, read) in [
         ("sums without statistics", fold_all as fn(&Db) -> Outcome<u64>),
-        ("in blocks of rows", scan_all),
+        ("in blocks of rows, lent", lend_all),
     ] {
         let (mut best, mut values) = (f64::INFINITY, 0);
         for _ in 0..bars.repeats() * 3 {
@@ -130,6 +157,55 @@ fn scan(bars: &Bars, db: &Db, name: &str, bar: f64) -> Outcome {
         let what = format!("scan and sum, {name}, one thread, {how}");
         bars.row(&what, values as f64 / best / 1e9, Bar::AtLeast(bar), "G values/s", "");
     }
+    let (mut best, mut values) = (f64::INFINITY, 0);
+    for _ in 0..bars.repeats() {
+        let mut spent = Spent::default();
+        values = spent.on(|| scan_all(db))?;
+        best = best.min(spent.cpu.as_secs_f64());
+    }
+    let what =
+        format!("scan and sum, {name}, one thread, a scan of its own for each series and field");
+    bars.told(&what, values as f64 / best / 1e9, "G values/s", "10000 scans");
+    Ok(())
+}
+
+/// All fields of a row side by side.
+fn lend_all(db: &Db) -> Outcome<u64> {
+    let view = db.view("bars", None)?;
+    let all = view.series("cpu", &TagFilter::All)?;
+    let (mut values, mut integers, mut floats) = (0, 0_i64, 0.0);
+    view.for_each_block(&all, &FIELDS, TimeRange::ALL, &[], |_, block| {
+        for column in block.columns {
+            values += column.len() as u64;
+            match column.values() {
+                Values::Integer(v) => integers = v.iter().fold(integers, |s, v| s.wrapping_add(*v)),
+                Values::Float(v) => floats += v.iter().sum::<f64>(),
+                _ => {}
+            }
+        }
+        ControlFlow::Continue(())
+    })?;
+    black_box((integers, floats));
+    Ok(values)
+}
+
+/// All ten fields of the rows of which one is high.
+fn busy(bars: &Bars, db: &Db) -> Outcome {
+    let high = [Condition::new("usage_user", Compare::Greater, Number::Float(90.0))];
+    let mut rows = 0;
+    let best = best_of(10, || {
+        let view = db.view("bars", None)?;
+        let all = view.series("cpu", &TagFilter::All)?;
+        rows = 0;
+        view.for_each_block(&all, &FIELDS, TimeRange::ALL, &high, |_, block| {
+            rows += block.timestamps.len();
+            black_box(block);
+            ControlFlow::Continue(())
+        })?;
+        Ok(())
+    })?;
+    let what = "rows of ten fields with `usage_user` > 90 among 1000 series x 1080";
+    bars.told(what, best.as_secs_f64() * 1e3, "ms", &format!("{rows} rows, best of 10"));
     Ok(())
 }
 

@@ -95,6 +95,8 @@
 mod attr;
 #[cfg(feature = "linux")]
 mod background;
+#[cfg(feature = "cadvisor")]
+pub mod cadvisor;
 pub mod cgroup;
 #[cfg(feature = "linux")]
 mod descriptors;
@@ -131,7 +133,6 @@ mod text;
 #[cfg(feature = "linux")]
 mod warnings;
 #[cfg(feature = "linux")]
-#[allow(dead_code)]
 pub mod who;
 
 #[cfg(feature = "linux")]
@@ -147,4 +148,6 @@ pub use root::Roots;
 #[cfg(feature = "linux")]
 pub use sampler::{Sampler, SamplerStats};
 #[cfg(feature = "linux")]
-pub use settings::SamplerBuilder;
+pub use settings::{Layout, SamplerBuilder};
+#[cfg(feature = "linux")]
+pub use who::MetricSet;

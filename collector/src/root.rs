@@ -70,6 +70,11 @@ impl Roots {
         self.proc.join(self.observed_process()).join("net/dev")
     }
 
+    /// The file `name` of that process' network namespace, as `snmp`.
+    pub(crate) fn net_file(&self, name: &str) -> PathBuf {
+        self.proc.join(self.observed_process()).join("net").join(name)
+    }
+
     fn observed_process(&self) -> &'static str {
         if *self == Roots::default() { "self" } else { "1" }
     }

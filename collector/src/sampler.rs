@@ -13,12 +13,16 @@ use crate::descriptors::DESCRIPTORS;
 use crate::file::Buffer;
 use crate::host::{Context, Host};
 use crate::schedule::Schedule;
-use crate::settings::{SamplerBuilder, Settings};
+use crate::settings::{Layout, SamplerBuilder, Settings};
 use crate::warnings::Warnings;
-use crate::{Warning, file, rate};
+use crate::who::Top;
+use crate::{Warning, file, machine, rate};
 
 /// Series that a batch may hold beyond twice those with rows.
 const SERIES_SLACK: usize = 1024;
+
+/// How often it is looked what the machine is made of.
+const MACHINE_EVERY: Duration = Duration::from_secs(300);
 
 /// The first rates are over at least this long: whoever starts a sampler wants to see something soon.
 const FIRST_RATES_OVER: Duration = Duration::from_secs(1);
@@ -50,6 +54,8 @@ pub struct Sampler {
     host_name: String,
     host: Host,
     cgroups: Option<Cgroups>,
+    top: Top,
+    machine: MachineLook,
     /// When the last sample was taken, by the clock and by the host's uptime in nanoseconds.
     last: Option<(Timestamp, Option<u64>)>,
     buffer: Buffer,
@@ -105,6 +111,8 @@ impl Sampler {
             host_name,
             host: Host::new(&settings.roots, &settings),
             cgroups: settings.cgroups.then(|| Cgroups::new(&settings)),
+            top: Top::new(&settings.roots.proc, settings.top_processes),
+            machine: MachineLook::default(),
             last: None,
             buffer: Buffer::default(),
             batch: Batch::new(),
@@ -148,11 +156,13 @@ impl Sampler {
                 cx.uptime_ns.zip(uptime_ns).and_then(|(now, then)| now.checked_sub(then));
             rate::elapsed_ns(u64::try_from(now.since(then)).ok(), by_uptime)
         });
+        self.machine.look(&self.settings, now, cx.warnings);
         if let Some(cgroups) = &mut self.cgroups {
-            cgroups.look(&mut cx, &self.host, now, false);
+            cgroups.look(&mut cx, &mut self.host, now, false);
             cgroups.add_rows(&mut cx);
             self.stats.cgroups = cgroups.len() as u64;
         }
+        self.top.collect(&mut cx, now);
         self.stats.samples += 1;
         self.stats.rows += self.batch.row_count() as u64;
         self.stats.last_sample = Some(at);
@@ -181,7 +191,7 @@ impl Sampler {
             batch: &mut self.batch,
             warnings: &mut self.warnings,
         };
-        cgroups.look(&mut cx, &self.host, now, true);
+        cgroups.look(&mut cx, &mut self.host, now, true);
         self.stats.cgroups = cgroups.len() as u64;
         self.stats.last_refresh = Some(now);
         self.stats.warnings = self.warnings.count();
@@ -208,7 +218,7 @@ impl Sampler {
         if let Some(tick) = self.schedule.tick(now) {
             self.stats.missed_ticks = self.stats.missed_ticks.saturating_add(tick.missed);
             if !self.described {
-                match sink.describe(&DESCRIPTORS) {
+                match sink.describe(&self.descriptors_of_layout()) {
                     Ok(()) => self.described = true,
                     Err(error) => self.stats.sink_failed(&error),
                 }
@@ -217,6 +227,17 @@ impl Sampler {
             self.stats.wrote(written);
         }
         NextDue::at(self.schedule.next_due(now))
+    }
+
+    /// What the rows of this sampler's layout mean.
+    fn descriptors_of_layout(&self) -> Vec<FieldDescriptor> {
+        let other = match self.settings.layout {
+            Layout::Wide => |described: &&FieldDescriptor| described.field == "value",
+            Layout::Cadvisor => {
+                |described: &&FieldDescriptor| described.measurement.starts_with("container_")
+            }
+        };
+        DESCRIPTORS.iter().filter(|described| !other(described)).cloned().collect()
     }
 
     /// Starts a thread that samples whenever it is due, by `clock`, and writes to `sink`.
@@ -259,6 +280,29 @@ impl Sampler {
     #[must_use]
     pub fn host_name(&self) -> &str {
         &self.host_name
+    }
+}
+
+/// Tells the node what the machine is made of, now and then.
+#[derive(Debug, Default)]
+struct MachineLook {
+    looked: Option<Timestamp>,
+}
+
+impl MachineLook {
+    fn look(&mut self, settings: &Settings, now: Timestamp, warnings: &mut Warnings) {
+        let Some(node) = &settings.node else { return };
+        let fresh =
+            |then: Timestamp| u128::from(now.since(then).unsigned_abs()) < MACHINE_EVERY.as_nanos();
+        if self.looked.is_some_and(fresh) {
+            return;
+        }
+        self.looked = Some(now);
+        let (machine, told) = machine::read(&settings.roots, now);
+        for warning in told {
+            warnings.warn(&warning.path, warning.message);
+        }
+        node.set_machine(machine);
     }
 }
 

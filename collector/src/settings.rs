@@ -3,7 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::{Node, Roots, Sampler};
+use crate::who::MetricSets;
+use crate::{MetricSet, Node, Roots, Sampler};
 
 /// Shortest interval: below it the ticks of `/proc/stat`, of 10 ms, make every percentage noise.
 const INTERVAL_MIN: Duration = Duration::from_millis(10);
@@ -35,6 +36,21 @@ const NETWORK_FILESYSTEMS: [&str; 14] = [
     "smb3",
 ];
 
+/// How rows of containers are laid out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[non_exhaustive]
+pub enum Layout {
+    /// Few measurements with many fields: `container_cpu`, `container_memory`, ...
+    #[default]
+    Wide,
+    /// As cAdvisor's InfluxDB driver has it: a measurement for each value, `cpu_usage_total`, `memory_usage`, ..., with
+    /// field `value` and tags `machine`, `container_name` and every label of the container.
+    ///
+    /// For dashboards made for it. It takes about eight times as many series, and whoever can create a container says
+    /// how many tags there are.
+    Cadvisor,
+}
+
 /// All settings, with their defaults.
 #[derive(Debug, Clone)]
 pub(crate) struct Settings {
@@ -42,6 +58,8 @@ pub(crate) struct Settings {
     pub(crate) roots: Roots,
     pub(crate) host_name: Option<String>,
     pub(crate) per_cpu: bool,
+    pub(crate) cpu_times: bool,
+    pub(crate) process_states_every: Option<Duration>,
     pub(crate) filesystem_types: Vec<String>,
     pub(crate) excluded_interfaces: Vec<String>,
     pub(crate) cgroups: bool,
@@ -49,10 +67,17 @@ pub(crate) struct Settings {
     pub(crate) descriptors_max: Option<usize>,
     pub(crate) node: Option<Arc<Node>>,
     pub(crate) samples_kept: usize,
+    pub(crate) layout: Layout,
     pub(crate) full_interval: Duration,
     pub(crate) idle_interval_max: Option<Duration>,
     pub(crate) container_per_cpu: bool,
     pub(crate) container_numa: bool,
+    pub(crate) metrics: MetricSets,
+    pub(crate) top_processes: usize,
+    #[cfg(any(feature = "cadvisor", feature = "docker"))]
+    pub(crate) container_envs: Vec<Box<str>>,
+    #[cfg(feature = "docker")]
+    pub(crate) docker_socket: Option<std::path::PathBuf>,
 }
 
 /// Sets up a [`Sampler`]; made by [`Sampler::builder`].
@@ -68,6 +93,8 @@ impl Default for SamplerBuilder {
             roots: Roots::default(),
             host_name: None,
             per_cpu: true,
+            cpu_times: false,
+            process_states_every: Some(Duration::from_secs(60)),
             filesystem_types: owned(&[&DISK_FILESYSTEMS[..], &NETWORK_FILESYSTEMS].concat()),
             excluded_interfaces: owned(&["lo", "veth*"]),
             cgroups: true,
@@ -75,10 +102,17 @@ impl Default for SamplerBuilder {
             descriptors_max: None,
             node: None,
             samples_kept: 60,
+            layout: Layout::default(),
             full_interval: Duration::from_secs(60),
             idle_interval_max: None,
             container_per_cpu: false,
             container_numa: false,
+            metrics: MetricSets::default(),
+            top_processes: 0,
+            #[cfg(any(feature = "cadvisor", feature = "docker"))]
+            container_envs: Vec::new(),
+            #[cfg(feature = "docker")]
+            docker_socket: None,
         })
     }
 }
@@ -102,9 +136,22 @@ impl SamplerBuilder {
         self
     }
 
-    /// Whether `cpu` has a row for each processor beside `cpu-total`; default yes.
+    /// Whether `cpu`, `softnet` and `schedstat` have a row for each processor beside `cpu-total`, and whether there is
+    /// `linux_cpu`; default yes.
     pub fn per_cpu(mut self, wanted: bool) -> Self {
         self.0.per_cpu = wanted;
+        self
+    }
+
+    /// Whether `cpu` has the running totals `time_user` and so on beside percentages; default no, as Telegraf.
+    pub fn cpu_times(mut self, wanted: bool) -> Self {
+        self.0.cpu_times = wanted;
+        self
+    }
+
+    /// How often processes are counted by state, which reads a file of each; `None` for never; default each minute.
+    pub fn process_states(mut self, every: Option<Duration>) -> Self {
+        self.0.process_states_every = every;
         self
     }
 
@@ -165,6 +212,12 @@ impl SamplerBuilder {
         self
     }
 
+    /// How rows of containers are laid out; default [`Layout::Wide`]. Rows of the host are the same in both.
+    pub const fn layout(mut self, layout: Layout) -> Self {
+        self.0.layout = layout;
+        self
+    }
+
     /// How often limits of cgroups are looked at, and how often cgroups are read in full in which nothing happens; default
     /// a minute.
     ///
@@ -195,6 +248,37 @@ impl SamplerBuilder {
     /// Whether the memory of cgroups on each memory node is read, and rows `container_memory_numa` are written; default no.
     pub fn container_numa(mut self, wanted: bool) -> Self {
         self.0.container_numa = wanted;
+        self
+    }
+
+    /// Whether `set` is read of containers; [`MetricSet`] says what is by default.
+    pub const fn metrics(mut self, set: MetricSet, wanted: bool) -> Self {
+        self.0.metrics.set(set, wanted);
+        self
+    }
+
+    /// How many processes of the host are told in rows `process_top`, of those that use most processor time and of those
+    /// that use most memory; default none, at most 100.
+    ///
+    /// All processes are looked at for it, every ten seconds at most, which takes about 10 us for each of them.
+    pub fn top_processes(mut self, count: usize) -> Self {
+        self.0.top_processes = count.min(100);
+        self
+    }
+
+    /// Variables of the environment of containers, by name, that the [node](SamplerBuilder::node) has; default none, since
+    /// secrets are often passed so. Read out of the files of container runtimes.
+    #[cfg(any(feature = "cadvisor", feature = "docker"))]
+    pub fn container_envs<S: Into<Box<str>>>(mut self, names: impl IntoIterator<Item = S>) -> Self {
+        self.0.container_envs = names.into_iter().map(Into::into).collect();
+        self
+    }
+
+    /// Asks Docker through its socket, as `/var/run/docker.sock`, about containers of which its files tell nothing;
+    /// default not. A daemon that does not answer within a second is left alone for a minute.
+    #[cfg(feature = "docker")]
+    pub fn docker_socket(mut self, path: impl Into<std::path::PathBuf>) -> Self {
+        self.0.docker_socket = Some(path.into());
         self
     }
 

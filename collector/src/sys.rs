@@ -80,6 +80,64 @@ pub fn page_size_bytes() -> u64 {
     u64::try_from(size).ok().filter(|size| *size > 0).unwrap_or(4096)
 }
 
+/// How well the kernel keeps the clock, as its discipline (NTP or PTP) has it.
+#[derive(Debug, Clone, Copy, PartialEq, Default)]
+#[non_exhaustive]
+pub struct ClockDiscipline {
+    /// Nanoseconds by which the clock is being corrected.
+    pub offset_ns: i64,
+    /// The clock's frequency, 1 being what it would be uncorrected.
+    pub frequency_ratio: f64,
+    /// Microseconds that the clock may be wrong by.
+    pub max_error_usec: i64,
+    /// Microseconds that it is thought to be wrong by.
+    pub estimated_error_usec: i64,
+    /// Bits `STA_*` of adjtimex(2).
+    pub status: i64,
+    /// Whether something keeps the clock.
+    pub is_synchronized: bool,
+    /// How slowly the discipline follows, in powers of two.
+    pub loop_time_constant: i64,
+    /// Microseconds between ticks.
+    pub tick_usec: i64,
+    /// Seconds between atomic time and UTC.
+    pub tai_offset_secs: i64,
+}
+
+/// Asks how well the clock is kept; changes nothing and needs no privilege.
+///
+/// # Errors
+///
+/// What the system says.
+pub fn clock_discipline() -> io::Result<ClockDiscipline> {
+    /// A frequency of one part in a million.
+    const PPM: f64 = 65_536.0;
+    let mut buffer = MaybeUninit::<libc::timex>::zeroed();
+    // SAFETY: `buffer` is ours and has the structure's size; zeroed, its `modes` asks for no change.
+    let state = unsafe { libc::adjtimex(buffer.as_mut_ptr()) };
+    if state < 0 {
+        return Err(io::Error::last_os_error());
+    }
+    // SAFETY: zeroed above, which is a valid value of a structure of integers, and filled by the call.
+    let found = unsafe { buffer.assume_init() };
+    #[allow(clippy::useless_conversion, reason = "32 bits on 32-bit targets")]
+    let [offset, frequency, max_error, estimated_error, constant, tick] =
+        [found.offset, found.freq, found.maxerror, found.esterror, found.constant, found.tick]
+            .map(i64::from);
+    let in_nanoseconds = found.status & libc::STA_NANO != 0;
+    Ok(ClockDiscipline {
+        offset_ns: if in_nanoseconds { offset } else { offset.saturating_mul(1000) },
+        frequency_ratio: 1.0 + frequency as f64 / PPM / 1e6,
+        max_error_usec: max_error,
+        estimated_error_usec: estimated_error,
+        status: i64::from(found.status),
+        is_synchronized: state != libc::TIME_ERROR,
+        loop_time_constant: constant,
+        tick_usec: tick,
+        tai_offset_secs: i64::from(found.tai),
+    })
+}
+
 /// How many files this process may have open, the soft limit.
 #[must_use]
 pub fn open_files_max() -> u64 {
@@ -99,6 +157,8 @@ mod tests {
         assert!(usage.free_bytes <= usage.total_bytes);
         assert!(statvfs(Path::new("/no/such/folder")).is_err());
         assert!(statvfs(Path::new("/a\0b")).is_err());
+        let clock = clock_discipline().unwrap();
+        assert!(clock.tick_usec > 0 && (0.99..1.01).contains(&clock.frequency_ratio), "{clock:?}");
         assert!(clock_ticks_per_sec() > 0 && open_files_max() > 0);
         assert!(page_size_bytes().is_power_of_two());
     }

@@ -165,6 +165,16 @@ pub(crate) fn count(digits: &[u8]) -> Option<u64> {
     Some(value)
 }
 
+/// The number that `digits` spell in base sixteen; `None` if they are none or exceed 64 bits.
+pub(crate) fn hex(digits: &[u8]) -> Option<u64> {
+    if digits.is_empty() || digits.len() > 16 {
+        return None;
+    }
+    digits.iter().try_fold(0_u64, |value, digit| {
+        Some(value << 4 | u64::from(char::from(*digit).to_digit(16)?))
+    })
+}
+
 /// The number that `text` spells: digits, possibly a point and digits.
 pub(crate) fn decimal(text: &[u8]) -> Option<f64> {
     if !text.iter().all(|byte| byte.is_ascii_digit() || *byte == b'.') {

@@ -60,6 +60,23 @@ impl Warnings {
         }
     }
 
+    /// Reads `file` as [`Warnings::read`] does, but says nothing if there is no such file: many depend on how the kernel
+    /// was built.
+    pub(crate) fn read_if_any<'b>(
+        &mut self,
+        file: &mut HostFile,
+        buffer: &'b mut Buffer,
+    ) -> Option<&'b [u8]> {
+        match file.read(buffer) {
+            Ok(text) => Some(text),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => None,
+            Err(error) => {
+                self.warn(file.path(), left_out(&error));
+                None
+            }
+        }
+    }
+
     /// Gives what was parsed out of the file at `path`; warns and gives nothing if it could not be.
     pub(crate) fn parsed<T>(&mut self, path: &Path, parsed: Result<T, ParseError>) -> Option<T> {
         match parsed {

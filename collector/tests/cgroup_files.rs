@@ -5,7 +5,7 @@
 #[path = "common/table.rs"]
 mod table;
 
-use stripchart_collector::cgroup::{Limit, Value, v1, v2};
+use stripchart_collector::cgroup::{Limit, NumberList, Value, v1, v2};
 use table::check;
 
 #[test]
@@ -239,6 +239,199 @@ fn io_stat() {
             ),
             ("bad-number", Err("line 1: expected KEY=COUNT, found \"rbytes=ten\"")),
             ("bad-negative", Err("line 1: expected KEY=COUNT, found \"wbytes=-20\"")),
+        ],
+    );
+}
+
+#[test]
+fn memory_numa_stat_of_version_1() {
+    // key, node, pages; without totals, which are sums of the others
+    let read = |text: &[u8]| {
+        let entries = v1::MemoryNumaStat::parse(text)?.iter();
+        let name = |key: &[u8]| String::from_utf8_lossy(key).into_owned();
+        let kept = entries.filter(|(key, ..)| !key.ends_with(b"total"));
+        Ok(kept.map(|(key, node, pages)| (name(key), node, pages)).collect::<Vec<_>>())
+    };
+    let entry = |key: &str, node, pages| (key.to_owned(), node, pages);
+    check(
+        "v1_memory_numa_stat",
+        read,
+        &[
+            (
+                "v6.18",
+                Ok(vec![
+                    entry("file", 0, 690),
+                    entry("anon", 0, 374),
+                    entry("unevictable", 0, 5_775),
+                    entry("hierarchical_file", 0, 2_615_252),
+                    entry("hierarchical_anon", 0, 1_141_898),
+                    entry("hierarchical_unevictable", 0, 5_775),
+                ]),
+            ),
+            (
+                "v3.10-two-nodes",
+                Ok(vec![
+                    entry("file", 0, 30),
+                    entry("file", 1, 10),
+                    entry("anon", 0, 20),
+                    entry("anon", 1, 10),
+                    entry("unevictable", 0, 0),
+                    entry("unevictable", 1, 0),
+                ]),
+            ),
+            ("vendor-lines", Ok(vec![entry("anon", 0, 20), entry("anon", 1, 10)])),
+            ("empty", Ok(Vec::new())),
+            ("bad-count", Err("line 1: expected NODE=COUNT, as N0=12, found \"N1=ten\"")),
+            ("bad-node", Err("line 1: expected NODE=COUNT, as N0=12, found \"M0=20\"")),
+            ("bad-cut", Err("line 1: expected a line end, found end of file")),
+        ],
+    );
+}
+
+#[test]
+fn cpuacct_usage_percpu() {
+    check(
+        "v1_cpuacct_usage_percpu",
+        |text| Ok(v1::CpuacctUsagePercpu::parse(text)?.iter().collect::<Vec<_>>()),
+        &[
+            ("v6.18", Ok(vec![27_841_831_389_664, 29_115_425_715_440])),
+            ("bad-empty", Err("line 1: expected a count of nanoseconds, found end of file")),
+            ("bad-word", Err("line 1: expected a count of nanoseconds, found \"x\"")),
+            ("bad-two-lines", Err("line 2: expected end of file, found \"14\"")),
+        ],
+    );
+}
+
+#[test]
+fn memory_numa_stat_of_version_2() {
+    // Bytes of anonymous memory and of files, by node.
+    let read = |text: &[u8]| {
+        let stat = v2::MemoryNumaStat::parse(text)?;
+        let of = |wanted: &[u8]| {
+            stat.iter().filter(|(key, ..)| *key == wanted).map(|e| e.2).collect::<Vec<_>>()
+        };
+        Ok((of(b"anon"), of(b"file")))
+    };
+    check(
+        "v2_memory_numa_stat",
+        read,
+        &[
+            ("two-nodes", Ok((vec![1_761_280, 0], vec![5_316_608, 4096]))),
+            ("empty", Ok((Vec::new(), Vec::new()))),
+            ("bad-no-count", Err("line 2: expected NODE=COUNT, as N0=12, found \"N0\"")),
+            ("bad-node", Err("line 1: expected NODE=COUNT, as N0=12, found \"N99999999999=12\"")),
+        ],
+    );
+}
+
+#[test]
+fn misc() {
+    let read = |text: &[u8]| {
+        let entries = v2::Misc::parse(text)?.iter();
+        Ok(entries.map(|(name, count)| (name.to_owned(), count)).collect::<Vec<_>>())
+    };
+    let entry = |name: &str, count| (name.to_owned(), count);
+    check(
+        "v2_misc",
+        read,
+        &[
+            ("current", Ok(vec![entry("sev", 3), entry("sev_es", 0)])),
+            ("events", Ok(vec![entry("sev.max", 7), entry("sev_es.max", 0)])),
+            ("empty", Ok(Vec::new())),
+            ("bad-max", Err("line 1: expected a count, found \"max\"")),
+            ("bad-no-count", Err("line 1: expected a count, found end of line")),
+        ],
+    );
+}
+
+#[test]
+fn rdma() {
+    let read = |text: &[u8]| {
+        let devices = v2::Rdma::parse(text)?.iter();
+        let one = |d: v2::RdmaDevice<'_>| (d.device.to_owned(), d.hca_handle, d.hca_object);
+        Ok(devices.map(one).collect::<Vec<_>>())
+    };
+    check(
+        "v2_rdma",
+        read,
+        &[
+            (
+                "two-devices",
+                Ok(vec![
+                    ("mlx5_0".to_owned(), Limit::At(10), Limit::At(20)),
+                    ("mlx5_1".to_owned(), Limit::At(1), Limit::Unlimited),
+                ]),
+            ),
+            ("empty", Ok(Vec::new())),
+            ("bad-no-count", Err("line 1: expected KEY=COUNT or KEY=max, found \"hca_handle\"")),
+            ("bad-negative", Err("line 1: expected KEY=COUNT or KEY=max, found \"hca_handle=-3\"")),
+        ],
+    );
+}
+
+#[test]
+fn cgroup_stat_and_events() {
+    check(
+        "v2_cgroup_stat",
+        |text| {
+            v2::CgroupStat::parse(text).map(|stat| (stat.nr_descendants, stat.nr_dying_descendants))
+        },
+        &[
+            ("v6.18", Ok((Some(0), Some(0)))),
+            ("v4.14", Ok((Some(12), Some(3)))),
+            ("bad-word", Err("line 1: expected a count, found \"lots\"")),
+        ],
+    );
+    check(
+        "v2_cgroup_events",
+        |text| v2::CgroupEvents::parse(text).map(|events| (events.populated, events.frozen)),
+        &[
+            ("v5.2", Ok((Some(1), Some(0)))),
+            ("v4.5-no-freezer", Ok((Some(0), None))),
+            ("bad-word", Err("line 1: expected a count, found \"yes\"")),
+        ],
+    );
+}
+
+#[test]
+fn events_of_limits() {
+    check(
+        "v2_max_events",
+        |text| v2::MaxEvents::parse(text).map(|events| events.max),
+        &[
+            ("v4.11", Ok(Some(42))),
+            ("empty", Ok(None)),
+            ("bad-20-digits", Err("line 1: expected a count, found \"99999999999999999999\"")),
+        ],
+    );
+    check(
+        "v2_swap_events",
+        |text| v2::SwapEvents::parse(text).map(|events| (events.high, events.max, events.fail)),
+        &[
+            ("v5.8", Ok((Some(0), Some(3), Some(4)))),
+            ("v4.18-no-high", Ok((None, Some(3), Some(4)))),
+            ("bad-no-count", Err("line 2: expected a count, found end of line")),
+        ],
+    );
+}
+
+#[test]
+fn lists_of_processors() {
+    const BAD: &str = "line 1: expected a list of numbers, as 0-3,7, found ";
+    let bad = |found: &str| format!("{BAD}\"{found}\"");
+    let [order, comma, blank] = ["3-1", "0-3,", "0-3 7"].map(bad);
+    check(
+        "number_list",
+        |text| NumberList::parse(text).map(|list| (list.as_str().to_owned(), list.len())),
+        &[
+            ("spans", Ok(("0-3,7,16-31".to_owned(), 21))),
+            ("one", Ok(("5".to_owned(), 1))),
+            ("empty-line", Ok((String::new(), 0))),
+            ("empty", Ok((String::new(), 0))),
+            ("bad-order", Err(&order)),
+            ("bad-comma", Err(&comma)),
+            ("bad-blank", Err(&blank)),
+            ("bad-two-lines", Err("line 2: expected end of file, found \"7\"")),
         ],
     );
 }

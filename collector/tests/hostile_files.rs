@@ -6,7 +6,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use stripchart_collector::ParseError;
-use stripchart_collector::cgroup::{Identity, Limit, Value, v1, v2};
+use stripchart_collector::cgroup::{Identity, Limit, NumberList, Value, v1, v2};
 use stripchart_collector::proc::{
     DiskStats, LoadAvg, MemInfo, MountInfo, NetDev, Pressure, Stat, Uptime, VmStat,
 };
@@ -14,7 +14,7 @@ use stripchart_collector::proc::{
 type Parser = (&'static str, fn(&[u8]) -> Result<(), ParseError>);
 
 /// Every parser, by the folder of its fixtures; those that hand out rows are made to.
-const PARSERS: [Parser; 21] = [
+const PARSERS: [Parser; 31] = [
     ("stat", |text| Stat::parse(text).map(|stat| stat.cpus().for_each(drop))),
     ("meminfo", |text| MemInfo::parse(text).map(drop)),
     ("vmstat", |text| VmStat::parse(text).map(drop)),
@@ -35,6 +35,22 @@ const PARSERS: [Parser; 21] = [
     ("v2_cpu_max", |text| v2::CpuMax::parse(text).map(drop)),
     ("v2_memory_stat", |text| v2::MemoryStat::parse(text).map(drop)),
     ("v2_memory_events", |text| v2::MemoryEvents::parse(text).map(drop)),
+    ("v1_memory_numa_stat", |text| {
+        v1::MemoryNumaStat::parse(text).map(|stat| stat.iter().for_each(drop))
+    }),
+    ("v1_cpuacct_usage_percpu", |text| {
+        v1::CpuacctUsagePercpu::parse(text).map(|usage| usage.iter().for_each(drop))
+    }),
+    ("v2_memory_numa_stat", |text| {
+        v2::MemoryNumaStat::parse(text).map(|stat| stat.iter().for_each(drop))
+    }),
+    ("v2_misc", |text| v2::Misc::parse(text).map(|misc| misc.iter().for_each(drop))),
+    ("v2_rdma", |text| v2::Rdma::parse(text).map(|rdma| rdma.iter().for_each(drop))),
+    ("v2_cgroup_stat", |text| v2::CgroupStat::parse(text).map(drop)),
+    ("v2_cgroup_events", |text| v2::CgroupEvents::parse(text).map(drop)),
+    ("v2_max_events", |text| v2::MaxEvents::parse(text).map(drop)),
+    ("v2_swap_events", |text| v2::SwapEvents::parse(text).map(drop)),
+    ("number_list", |text| NumberList::parse(text).map(|list| list.len()).map(|_| ())),
     ("v2_io_stat", |text| v2::IoStat::parse(text).map(|io| io.iter().for_each(drop))),
 ];
 

@@ -22,9 +22,14 @@ pub(crate) struct Args {
     #[arg(long, value_name = "DIR", default_value = "stripchart-data")]
     pub(crate) data: PathBuf,
 
-    /// How often this host is sampled
-    #[arg(long, value_name = "DURATION", default_value = "10s", value_parser = interval)]
+    /// How often this host is sampled; cAdvisor's name for it, --housekeeping-interval, is understood, too
+    #[arg(long, visible_alias = "housekeeping-interval", value_name = "DURATION", default_value = "10s", value_parser = interval)]
     pub(crate) interval: DurationLiteral,
+
+    /// A label of containers that /metrics shows, as container_label_NAME; may be given several times. Without it none is
+    /// shown: each makes every series of a container another when it changes
+    #[arg(long = "container-label", value_name = "NAME")]
+    pub(crate) container_labels: Vec<String>,
 
     /// How long samples are kept; 0s keeps them for ever
     #[arg(long, value_name = "DURATION", default_value = "7d", value_parser = retention)]

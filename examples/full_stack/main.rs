@@ -1,6 +1,8 @@
 //! The whole suite in one process: watch this host and Kubernetes clusters, keep the history, answer queries, draw.
 
 mod args;
+mod body;
+mod node;
 mod server;
 mod sources;
 mod stack;

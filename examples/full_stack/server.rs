@@ -115,6 +115,7 @@ pub(crate) fn serve(listener: TcpListener, stack: &Arc<Stack>) -> io::Result<()>
             }
         }
         drop(listener);
+        stack.end_streams();
         // Idle connections close at once; the others when their answer is out, or when the time is up.
         tokio::select! {
             _ = tokio::time::timeout(STOP_GRACE, connections.shutdown()) => {}

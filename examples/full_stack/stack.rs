@@ -7,14 +7,16 @@ use std::time::{Duration, SystemTime};
 
 use axum::body::Bytes;
 use axum::http::{Method, Request, Response, StatusCode};
-use stripchart_collector::{ClusterSampler, ClusterSamplerGuard, Sampler, SamplerGuard};
+use stripchart_collector::{ClusterSampler, ClusterSamplerGuard, Node, Sampler, SamplerGuard};
 use stripchart_core::{Clock, Timestamp};
-use stripchart_query::http::{Body, Guard, InfluxDb};
+use stripchart_query::http::{Guard, InfluxDb};
 use stripchart_query::{Cancel, ContinuousGuard, Engine, Limits, QueryError, Tick};
 use stripchart_render::page::{Page, PageRequest, Site};
 use stripchart_storage::{Background, Db, PolicyChange, PolicySpec, SyncPolicy};
 
 use crate::args::Args;
+use crate::body::Body;
+use crate::node::NodeApis;
 use crate::sources::Sources;
 
 /// Database of this host's samples.
@@ -36,6 +38,8 @@ pub(crate) struct Stack {
     db: Db,
     engine: Arc<Engine>,
     influx: InfluxDb,
+    /// What is known of this host beside its history; `None` unless it is watched.
+    node: Option<NodeApis>,
     guard: Guard,
     site: Site,
     /// Warnings that were printed, so that each is once.
@@ -62,13 +66,19 @@ impl Stack {
         let engine = Arc::new(Engine::new(db.clone()));
         let clock: Arc<dyn Clock> = Arc::new(now);
 
-        let host = match sources.host {
+        let (host, node) = match sources.host {
             true => {
                 let sink = Arc::new(db.writer(HOST_DATABASE, None)?);
-                let sampler = Sampler::builder().interval(args.interval.to_std()).build();
-                Some(sampler.spawn(sink, Arc::clone(&clock))?)
+                let node = Arc::new(Node::new());
+                let sampler = Sampler::builder()
+                    .interval(args.interval.to_std())
+                    .node(Arc::clone(&node))
+                    .build();
+                let guard = sampler.spawn(sink, Arc::clone(&clock))?;
+                let apis = NodeApis::new(&node, guard.handle(), args);
+                (Some(guard), Some(apis))
             }
-            false => None,
+            false => (None, None),
         };
         let cluster = match sources.summaries.is_empty() {
             true => None,
@@ -99,14 +109,16 @@ impl Stack {
         Ok(Stack {
             running: Mutex::new(Some(running)),
             influx: influx.limits(limits).build(),
-            guard,
             site: Site {
                 host_database: HOST_DATABASE.to_owned(),
                 cluster_database: CLUSTER_DATABASE.to_owned(),
                 host_interval_ns: args.interval.nanos(),
                 cluster_interval_ns: args.resolution.nanos(),
+                containers_path: node.is_some().then(|| "/containers/".to_owned()),
                 ..Site::default()
             },
+            node,
+            guard,
             engine,
             db,
             printed: Mutex::default(),
@@ -121,6 +133,9 @@ impl Stack {
             return refusal.map(Body::from);
         }
         if let Some(response) = self.influx.answer(request, now(), gone) {
+            return response.map(Body::from);
+        }
+        if let Some(response) = self.answer_of_node(request) {
             return response;
         }
         if !matches!(*request.method(), Method::GET | Method::HEAD) {
@@ -131,9 +146,31 @@ impl Stack {
         if let Err(refusal) = self.may_see_pages(request) {
             return *refusal;
         }
+        if let Some(page) =
+            self.node.as_ref().and_then(|node| node.page(&self.site, request, now()))
+        {
+            return http_response(page);
+        }
         let page_request =
             PageRequest::from_query(request.uri().query().unwrap_or_default(), now());
         http_response(self.site.respond(&*self.engine, request.uri().path(), &page_request))
+    }
+
+    /// The answer of cAdvisor's, the kubelet's and Prometheus' paths. Whoever may see pages may ask for these.
+    fn answer_of_node(&self, request: &Request<Bytes>) -> Option<Response<Body>> {
+        let answer = self.node.as_ref()?.answer(request, now())?;
+        let open = request.uri().path() == "/healthz";
+        match self.may_see_pages(request) {
+            Err(refusal) if !open => Some(*refusal),
+            _ => Some(answer),
+        }
+    }
+
+    /// Ends answers that would not end by themselves: the server stops.
+    pub(crate) fn end_streams(&self) {
+        if let Some(node) = &self.node {
+            node.end_streams();
+        }
     }
 
     /// Whether whoever asks may see pages: they may read all that pages show.
@@ -141,7 +178,10 @@ impl Stack {
         if !self.influx.authenticates() {
             return Ok(());
         }
-        let user = self.influx.who_asks(request, now())?;
+        let user = self
+            .influx
+            .who_asks(request, now())
+            .map_err(|refusal| Box::new((*refusal).map(Body::from)))?;
         let catalog = self.db.catalog();
         let shown = [HOST_DATABASE, CLUSTER_DATABASE];
         let mut shown = shown.into_iter().filter(|name| catalog.database(name).is_some());
@@ -156,6 +196,9 @@ impl Stack {
 
     /// Prints what went wrong since the last call, each thing once.
     pub(crate) fn print_warnings(&self) {
+        if let Some(node) = &self.node {
+            node.observe();
+        }
         let mut warnings = Vec::new();
         if let Some(running) = &*self.running.lock().unwrap_or_else(PoisonError::into_inner) {
             if let Some(host) = &running.host {

@@ -87,6 +87,8 @@
 #[cfg(feature = "engine")]
 mod background;
 #[cfg(feature = "engine")]
+mod blocks;
+#[cfg(feature = "engine")]
 mod bytes;
 #[cfg(feature = "engine")]
 mod cancel;
@@ -100,6 +102,8 @@ mod codec;
 mod commit;
 #[cfg(feature = "engine")]
 mod compact;
+#[cfg(feature = "engine")]
+mod condition;
 #[cfg(feature = "engine")]
 mod crc;
 #[cfg(feature = "engine")]
@@ -201,10 +205,12 @@ mod writer;
 #[cfg(feature = "engine")]
 pub use crate::{
     background::Background,
+    blocks::BlockRef,
     cancel::Cancel,
     cardinality::Cost,
     catalog::{Catalog, Database, FieldInfo, PolicyChange, PolicySpec, RetentionPolicy},
     compact::CompactProgress,
+    condition::{Compare, Condition},
     db::{Db, DbStats},
     delete::Deleted,
     error::{DbError, OpenError, ReadError},

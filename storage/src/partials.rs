@@ -90,7 +90,9 @@ impl Number {
         }
     }
 
-    pub(crate) fn from_value(value: ValueRef<'_>) -> Option<Number> {
+    /// The number that a value is; `None` if it is of another type.
+    #[must_use]
+    pub fn from_value(value: ValueRef<'_>) -> Option<Number> {
         match value {
             ValueRef::Float(v) => Some(Number::Float(v)),
             ValueRef::Integer(v) => Some(Number::Integer(v)),

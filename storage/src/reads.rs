@@ -39,6 +39,7 @@ pub struct Reads(Arc<Counts>);
 struct Counts {
     described: AtomicU64,
     decoded: AtomicU64,
+    skipped: AtomicU64,
     bytes: AtomicU64,
     rows: AtomicU64,
 }
@@ -56,13 +57,19 @@ impl Reads {
         self.0.described.load(Ordering::Relaxed)
     }
 
-    /// Blocks of a field that folds decoded.
+    /// Blocks of a field that folds and [`View::for_each_block`](crate::View::for_each_block) decoded.
     #[must_use]
     pub fn blocks_decoded(&self) -> u64 {
         self.0.decoded.load(Ordering::Relaxed)
     }
 
-    /// Bytes of the blocks that folds decoded.
+    /// Blocks of a field that were not read, because their statistics show that no row meets a condition.
+    #[must_use]
+    pub fn blocks_skipped(&self) -> u64 {
+        self.0.skipped.load(Ordering::Relaxed)
+    }
+
+    /// Bytes of the blocks that were decoded, as far as [`Reads::blocks_decoded`] counts them.
     #[must_use]
     pub fn bytes_decoded(&self) -> u64 {
         self.0.bytes.load(Ordering::Relaxed)
@@ -77,7 +84,12 @@ impl Reads {
     pub(crate) fn add(&self, of: &FoldReads) {
         self.0.described.fetch_add(of.described, Ordering::Relaxed);
         self.0.decoded.fetch_add(of.decoded, Ordering::Relaxed);
+        self.0.skipped.fetch_add(of.skipped, Ordering::Relaxed);
         self.0.bytes.fetch_add(of.bytes, Ordering::Relaxed);
+    }
+
+    pub(crate) fn add_skipped(&self, blocks: usize) {
+        self.0.skipped.fetch_add(blocks as u64, Ordering::Relaxed);
     }
 
     pub(crate) fn add_rows(&self, rows: usize) {
@@ -85,10 +97,11 @@ impl Reads {
     }
 }
 
-/// What a fold has read so far: counted by itself, since a block takes less time than a counter that others may look at.
+/// What a reader has read so far: counted by itself, since a block takes less time than a counter that others may look at.
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct FoldReads {
     pub(crate) described: u64,
     pub(crate) decoded: u64,
+    pub(crate) skipped: u64,
     pub(crate) bytes: u64,
 }

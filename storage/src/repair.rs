@@ -133,6 +133,15 @@ impl Shared {
             let mut segments = version.segments.values().flatten();
             match segments.find(|segment| segment.path == problem.path) {
                 Some(segment) => {
+                    if let Some(free) = self.too_little_room(segment) {
+                        let takes = segment.bytes;
+                        let what = format!(
+                            "{}; not repaired: that takes up to {takes} bytes, {free} are free",
+                            problem.what
+                        );
+                        report.remaining.push(Problem { what, ..problem.clone() });
+                        continue;
+                    }
                     report.repaired.extend(self.repair_segment(segment, &problem.what)?);
                 }
                 None => report.remaining.push(problem.clone()),
@@ -140,6 +149,12 @@ impl Shared {
         }
         report.verified = verified;
         Ok(report)
+    }
+
+    /// How much is free, if what can be read of `segment` may not fit beside it: the damaged file is kept.
+    fn too_little_room(&self, segment: &Segment) -> Option<u64> {
+        let space = self.vfs().free_space(&self.root).ok().flatten()?;
+        (space.free < segment.bytes).then_some(space.free)
     }
 
     /// Puts what can be read in the place of `segment`; `None` if it is gone meanwhile.

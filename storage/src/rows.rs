@@ -129,6 +129,41 @@ pub(crate) fn gather_column(column: &Column, rows: &[usize]) -> Column {
     }
 }
 
+/// The same in place of what `into` held, of the same type.
+pub(crate) fn gather_into(column: &Column, rows: &[usize], into: &mut Column) {
+    fn gather<T: Copy>(values: &[T], rows: &[usize], into: &mut Vec<T>) {
+        into.clear();
+        into.extend(rows.iter().filter_map(|row| values.get(*row)));
+    }
+    let dense = column.validity().is_none() && rows.last().is_none_or(|row| *row < column.len());
+    let done = dense
+        && rows.is_sorted()
+        && refill(into, |into| {
+            match (column.values(), into) {
+                (Values::Float(from), Values::Float(into)) => gather(from, rows, into),
+                (Values::Integer(from), Values::Integer(into)) => gather(from, rows, into),
+                (Values::Unsigned(from), Values::Unsigned(into)) => gather(from, rows, into),
+                _ => return false,
+            }
+            true
+        });
+    if !done {
+        *into = gather_column(column, rows);
+    }
+}
+
+/// Puts other values into a column, in the memory of those it has; every row has one. Returns what `put` does.
+pub(crate) fn refill(column: &mut Column, put: impl FnOnce(&mut Values) -> bool) -> bool {
+    let none = Column::new(String::new(), Values::Float(Vec::new()));
+    let mut old = std::mem::replace(column, none);
+    let (name, unit) = (std::mem::take(&mut old.name), old.unit.take());
+    let mut values = old.into_values();
+    let done = put(&mut values);
+    *column = Column::new(name, values);
+    column.unit = unit;
+    done
+}
+
 /// The values of these rows, in this order; anything for those past the end.
 pub(crate) fn gather_values(values: &Values, rows: &[usize]) -> Values {
     fn gather<T: Copy + Default>(values: &[T], rows: &[usize]) -> Vec<T> {

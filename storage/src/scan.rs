@@ -23,7 +23,9 @@ use stripchart_core::Column;
 
 use crate::ReadError;
 use crate::cancel::Cancel;
+use crate::condition::{Compare, Condition, Tests};
 use crate::head::Head;
+use crate::partials::Number;
 use crate::reads::Reads;
 use crate::rows::{Rows, Wanted, merge, pad};
 use crate::segment::stretch::Located;
@@ -41,7 +43,7 @@ pub(crate) const BLOCK_ROWS: usize = 1024;
 const SLICE_ROWS: u64 = 16 * 1024;
 
 /// Rows times fields that are decoded together: those of a run, unless there are hundreds of fields.
-const CELLS: usize = 1 << 20;
+pub(crate) const CELLS: usize = 1 << 20;
 /// Rows that are decoded together however many fields there are.
 const LEAST_ROWS: usize = 64;
 
@@ -218,7 +220,7 @@ fn finished(mut rows: Rows) -> Rows {
 
 /// A cluster of which a part is still to be read.
 #[derive(Debug)]
-enum Open {
+pub(crate) enum Open {
     /// A run that nothing overlaps: from row to row.
     Run { segment: Arc<Segment>, run: Run, located: Located, rest: Range<usize> },
     /// Pieces that are merged: from time to before time, so many nanoseconds together.
@@ -226,7 +228,10 @@ enum Open {
 }
 
 impl Open {
-    fn new(mut cluster: Vec<Piece>, (start, end): (i64, i64)) -> Result<Open, ReadError> {
+    pub(crate) fn new(
+        mut cluster: Vec<Piece>,
+        (start, end): (i64, i64),
+    ) -> Result<Open, ReadError> {
         if let [Piece { rows: PieceRows::Sealed { .. }, .. }] = cluster.as_slice()
             && let Some(Piece { rows: PieceRows::Sealed { segment, run }, .. }) = cluster.pop()
         {
@@ -242,7 +247,7 @@ impl Open {
         Ok(Open::Merged { pieces: cluster, rest: (first, end), step })
     }
 
-    fn is_done(&self) -> bool {
+    pub(crate) fn is_done(&self) -> bool {
         match self {
             Open::Run { rest, .. } => rest.is_empty(),
             Open::Merged { rest, .. } => rest.0 >= rest.1,
@@ -251,7 +256,7 @@ impl Open {
 
     /// Reads up to `most` rows, or what is read together with them, from the end that `direction` begins with. `one`: the outermost
     /// row alone, if it costs less.
-    fn take(
+    pub(crate) fn take(
         &mut self,
         wanted: &[Wanted],
         direction: Direction,
@@ -296,7 +301,11 @@ impl Open {
 /// scan is over.
 #[derive(Debug)]
 pub struct SeriesScan {
+    series: Series,
+    /// The fields asked for, of which `shown` are yielded; the others are those of conditions.
     wanted: Vec<Wanted>,
+    shown: usize,
+    tests: Tests,
     range: (i64, i64),
     direction: Direction,
     clusters: VecDeque<Vec<Piece>>,
@@ -327,6 +336,9 @@ impl SeriesScan {
             Err(error) => (VecDeque::new(), Some(error)),
         };
         SeriesScan {
+            series: series.clone(),
+            shown: wanted.len(),
+            tests: Tests::default(),
             rows: Rows::default(),
             wanted,
             range: (start, end),
@@ -376,6 +388,62 @@ impl SeriesScan {
         self
     }
 
+    /// Only the rows whose value of `field` compares as `compare` says with `value`; called more than once, all conditions must hold. See
+    /// [`Condition`] for what is compared how.
+    ///
+    /// Stored blocks whose statistics show that no row meets it are not read: [`Reads::blocks_skipped`]. The field need not be among
+    /// those the scan yields. A [limit](SeriesScan::limit) counts the rows that are left. For many series see [`View::for_each_block`].
+    ///
+    /// [`View::for_each_block`]: crate::View::for_each_block
+    ///
+    /// # Panics
+    ///
+    /// If blocks were taken from the scan before: they had other rows.
+    ///
+    /// ```
+    /// use stripchart_core::{Batch, Sink, TimeRange, Timestamp};
+    /// use stripchart_storage::{Compare, Db, Direction, Number, TagFilter};
+    ///
+    /// let folder = tempfile::tempdir()?;
+    /// let db = Db::open(folder.path())?;
+    /// db.create_database("demo", None)?;
+    /// let mut batch = Batch::new();
+    /// let series = batch.series("cpu", [("host", "a")])?;
+    /// for second in 0..100 {
+    ///     batch.row(series, Timestamp::from_secs(second)).i64("n", second);
+    /// }
+    /// db.writer("demo", None)?.write(&batch)?;
+    ///
+    /// let view = db.view("demo", None)?;
+    /// let series = &view.series("cpu", &TagFilter::All)?[0];
+    /// let all = view.scan(series, &["n"], TimeRange::ALL, Direction::Ascending);
+    /// let large = all.where_field("n", Compare::GreaterOrEqual, Number::Integer(97));
+    /// let rows: usize = large.map(|block| block.map_or(0, |b| b.timestamps.len())).sum();
+    /// assert_eq!(rows, 3);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[must_use]
+    pub fn where_field(mut self, field: &str, compare: Compare, value: Number) -> Self {
+        assert_eq!(self.reads, 0, "conditions come before the first block");
+        self.tests.add(&Condition::new(field, compare, value), &self.series, &mut self.wanted);
+        self
+    }
+
+    /// Whether statistics tell that no row of a cluster meets the conditions. Where pieces overlap they say nothing.
+    fn is_excluded(&self, cluster: &[Piece]) -> Result<bool, ReadError> {
+        let [Piece { rows: PieceRows::Sealed { segment, run }, .. }] = cluster else {
+            return Ok(false);
+        };
+        for at in 0..self.tests.len() {
+            let wanted = &self.wanted[self.tests.field(at)];
+            let numbers = segment.numbers_of(run, wanted)?;
+            if numbers.is_some_and(|(min, max)| !self.tests.may_hold(at, min, max)) {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
     fn advance(&mut self) -> Result<Option<RowBlock>, ReadError> {
         if self.left == Some(0) {
             return Ok(None);
@@ -388,6 +456,11 @@ impl SeriesScan {
                     Direction::Descending => self.clusters.pop_back(),
                 };
                 let Some(cluster) = next else { return Ok(None) };
+                if self.is_excluded(&cluster)? {
+                    let reads = self.counted_by.iter();
+                    reads.for_each(|reads| reads.add_skipped(self.wanted.len()));
+                    continue;
+                }
                 self.open = Some(Open::new(cluster, self.range)?);
             }
             self.read()?;
@@ -408,6 +481,9 @@ impl SeriesScan {
         let enough = self.left.map_or(most, |left| left.max(1 << (2 * self.reads).min(20)));
         self.reads = self.reads.saturating_add(1);
         self.rows = open.take(&self.wanted, self.direction, most.min(enough), one)?;
+        if !self.tests.is_empty() {
+            self.rows = self.tests.narrowed(std::mem::take(&mut self.rows), self.shown);
+        }
         self.done = 0;
         if open.is_done() {
             self.open = None;

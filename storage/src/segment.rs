@@ -368,6 +368,23 @@ impl Segment {
         Ok(false)
     }
 
+    /// The smallest and the largest number of a field in a run, if that is known.
+    pub(crate) fn numbers_of(
+        &self,
+        run: &Run,
+        wanted: &Wanted,
+    ) -> Result<Option<(Number, Number)>, ReadError> {
+        let TableView { table, .. } = self.table_at(run.table as usize)?;
+        let field = table.field(&wanted.name, wanted.field_type);
+        let Some(field) = field.filter(|_| run.alone() && wanted.field_type.is_numeric()) else {
+            return Ok(None);
+        };
+        let (page, group) = (run.group as usize / PAGE, run.group as usize % PAGE);
+        let page = table.field_page(self, field, page)?;
+        let some = page.values(group, run.group_rows as usize) > 0;
+        Ok(some.then(|| (page.min(group), page.max(group))))
+    }
+
     /// The rows of a run, with a column for each of `wanted`.
     pub(crate) fn load(&self, run: &Run, wanted: &[Wanted]) -> Result<Rows, ReadError> {
         let TableView { table, .. } = self.table_at(run.table as usize)?;
@@ -445,7 +462,7 @@ impl Segment {
 }
 
 /// A column's values, all the same.
-fn repeat(number: Number, rows: usize) -> Values {
+pub(crate) fn repeat(number: Number, rows: usize) -> Values {
     match number {
         Number::Float(v) => Values::Float(vec![v; rows]),
         Number::Integer(v) => Values::Integer(vec![v; rows]),

@@ -5,15 +5,16 @@
 mod common;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::ops::ControlFlow;
 use std::sync::Arc;
 
 use common::{DB, clock, open, options};
 use proptest::prelude::*;
-use stripchart_core::{Batch, FieldType, FieldValue, Sink, TimeRange, Timestamp, ValueRef};
+use stripchart_core::{Batch, Column, FieldType, FieldValue, Sink, TimeRange, Timestamp, ValueRef};
 use stripchart_storage::vfs::sim::SimVfs;
 use stripchart_storage::{
-    Aggregates, Cancel, Db, Direction, FoldOptions, Number, Partials, ReadError, Series, TagFilter,
-    View,
+    Aggregates, Cancel, Compare, Condition, Db, Direction, FoldOptions, Number, Partials,
+    ReadError, Reads, Series, TagFilter, View,
 };
 
 const SECOND: i64 = 1_000_000_000;
@@ -216,6 +217,105 @@ fn key_of(series: &Series) -> String {
     series.key().to_string()
 }
 
+/// Rows as text, for each series by time.
+type Texts = BTreeMap<(String, i64), String>;
+
+/// The rows of `fields` inside a range that meet all conditions, as the model has them.
+fn wanted_rows(
+    model: &Model,
+    fields: &[&'static str],
+    range: TimeRange,
+    conditions: &[Condition],
+) -> Texts {
+    let mut texts = Texts::new();
+    for (key, rows) in model {
+        for (at, row) in rows.range(range.start.nanos()..range.end.nanos()) {
+            let holds = |condition: &Condition| {
+                let value = row.get(condition.field()).map(FieldValue::as_ref);
+                value.and_then(Number::from_value).is_some_and(|number| condition.holds(number))
+            };
+            let values: Vec<_> = fields.iter().map(|field| row.get(field)).collect();
+            if conditions.iter().all(holds) && values.iter().any(Option::is_some) {
+                texts.insert((key.clone(), *at), format!("{values:?}"));
+            }
+        }
+    }
+    texts
+}
+
+fn add_texts(
+    texts: &mut Texts,
+    key: &str,
+    timestamps: &[i64],
+    columns: &[Column],
+) -> Result<(), TestCaseError> {
+    prop_assert!(timestamps.is_sorted_by(|a, b| a < b));
+    for (row, at) in timestamps.iter().enumerate() {
+        let values: Vec<_> =
+            columns.iter().map(|c| c.get(row).and_then(ValueRef::to_field_value)).collect();
+        let values: Vec<_> = values.iter().map(Option::as_ref).collect();
+        prop_assert_eq!(texts.insert((key.to_owned(), *at), format!("{values:?}")), None);
+    }
+    prop_assert!(columns.iter().all(|column| column.len() == timestamps.len()));
+    Ok(())
+}
+
+/// Lent blocks and scans with conditions have the rows of the model that meet them.
+fn check_blocks(
+    view: &View,
+    model: &Model,
+    all: &[Series],
+    edges: &[i64],
+) -> Result<(), TestCaseError> {
+    let part = TimeRange::new(
+        Timestamp::from_nanos(edges[0]),
+        Timestamp::from_nanos(edges[edges.len() / 2]),
+    );
+    let conditions = [
+        vec![],
+        vec![Condition::new("i", Compare::Greater, Number::Integer(52))],
+        vec![
+            Condition::new("f", Compare::LessOrEqual, Number::Float(0.25)),
+            Condition::new("u", Compare::NotEqual, Number::Unsigned(u64::MAX)),
+        ],
+        vec![Condition::new("i", Compare::Equal, Number::Float(1e9))],
+        vec![Condition::new("s", Compare::Equal, Number::Integer(1))],
+    ];
+    for fields in [&["b", "f", "i", "s", "u"][..], &["i"], &["u", "f"]] {
+        for (range, conditions) in [TimeRange::ALL, part]
+            .into_iter()
+            .flat_map(|range| conditions.iter().map(move |c| (range, c)))
+        {
+            let want = wanted_rows(model, fields, range, conditions);
+            let (mut got, mut failed) = (Texts::new(), None);
+            view.for_each_block(all, fields, range, conditions, |series, block| {
+                let key = key_of(&all[series]);
+                let added = add_texts(&mut got, &key, block.timestamps, block.columns);
+                failed = added.err();
+                if failed.is_some() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+            })
+            .unwrap();
+            if let Some(failed) = failed {
+                return Err(failed);
+            }
+            prop_assert_eq!(&got, &want, "{:?} {:?}", fields, conditions);
+            got.clear();
+            for series in all {
+                let scan = view.scan(series, fields, range, Direction::Ascending);
+                let scan = conditions.iter().fold(scan, |scan, condition| {
+                    scan.where_field(condition.field(), condition.compare(), condition.value())
+                });
+                for block in scan {
+                    let block = block.unwrap();
+                    add_texts(&mut got, &key_of(series), &block.timestamps, &block.columns)?;
+                }
+            }
+            prop_assert_eq!(&got, &want, "{:?} {:?}", fields, conditions);
+        }
+    }
+    Ok(())
+}
+
 /// Every way of asking gives what the model says.
 fn check(view: &View, model: &Model, edges: &[i64]) -> Result<(), TestCaseError> {
     let all = view.series("m", &TagFilter::All).unwrap();
@@ -240,6 +340,7 @@ fn check(view: &View, model: &Model, edges: &[i64]) -> Result<(), TestCaseError>
             prop_assert_eq!(format!("{:?}", got), format!("{:?}", model[&key_of(series)]));
         }
     }
+    check_blocks(view, model, &all, edges)?;
     let (a, b): (Vec<Series>, Vec<Series>) =
         all.iter().cloned().partition(|s| s.key().tag("kind") == Some("a"));
     let mut groups: Vec<&[Series]> = vec![&all, &a, &b];
@@ -428,4 +529,29 @@ fn the_cost_of_a_scan_is_known_before() {
     let some = view.cost(&series, &["i"], range).unwrap();
     assert_eq!((some.series, some.blocks, some.rows), (1, 1, 1024));
     assert_eq!(view.cost(&series, &["no"], range).unwrap().blocks, 0);
+}
+
+#[test]
+fn blocks_whose_statistics_exclude_a_condition_are_not_read() {
+    let (_vfs, db) = database();
+    let shape =
+        Shape { start: 0, step: SECOND, jitter: 0, rows: 5000, floats: 4, gaps: 0, seed: 5 };
+    fill(&db, &[shape], 1);
+    let reads = Reads::new();
+    let view = db.view(DB, None).unwrap().counted_by(&reads);
+    let series = view.series("m", &TagFilter::All).unwrap();
+    // The floats ascend by a million from row to row: only the last of five blocks has such.
+    let large = Condition::new("f", Compare::GreaterOrEqual, Number::Float(4990.0 * 1e6));
+    let mut rows = 0;
+    view.for_each_block(&series, &["f", "i"], TimeRange::ALL, &[large], |_, block| {
+        rows += block.timestamps.len();
+        ControlFlow::Continue(())
+    })
+    .unwrap();
+    assert_eq!(rows, 10);
+    assert_eq!((reads.blocks_skipped(), reads.rows_scanned()), (8, 10));
+    let scan = view.scan(&series[0], &["i"], TimeRange::ALL, Direction::Descending);
+    let scan = scan.where_field("f", Compare::GreaterOrEqual, Number::Float(4990.0 * 1e6)).limit(3);
+    let times: Vec<i64> = scan.flat_map(|block| block.unwrap().timestamps).collect();
+    assert_eq!(times, [4999 * SECOND, 4998 * SECOND, 4997 * SECOND]);
 }

@@ -365,3 +365,21 @@ fn a_repair_may_be_interrupted_anywhere() {
         }
     }
 }
+
+#[test]
+fn what_there_is_no_room_to_repair_is_left_as_it_is_and_named() {
+    let vfs = SimVfs::new();
+    let (segment, _) = one_segment(&vfs);
+    flip(&vfs, &segment, 20);
+    let db = open(&vfs, small()).unwrap();
+    let before = vfs.files();
+    vfs.set_capacity(Some(vfs.used_bytes() + 100));
+    let report = db.repair(|_| {}).unwrap();
+    let [left] = report.remaining.as_slice() else { panic!("{report:?}") };
+    assert!(left.what.contains("not repaired: that takes up to"), "{left}");
+    assert!(left.what.ends_with("100 are free"), "{left}");
+    assert!(report.repaired.is_empty() && vfs.files() == before);
+    vfs.set_capacity(None);
+    let report = db.repair(|_| {}).unwrap();
+    assert_eq!((report.repaired.len(), report.remaining.len()), (1, 0));
+}

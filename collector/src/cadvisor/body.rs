@@ -167,7 +167,8 @@ impl EventStream {
         let log = self.node.events();
         // What is added between the two calls is left for the next time.
         let last = log.last();
-        let events = log.since(self.after, |event| event.number <= last && self.wanted.takes(event));
+        let events =
+            log.since(self.after, |event| event.number <= last && self.wanted.takes(event));
         self.after = last;
         if events.is_empty() {
             return Piece::NotYet;

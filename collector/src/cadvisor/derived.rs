@@ -111,11 +111,8 @@ impl Summary {
     }
 
     fn add(&mut self, sample: &ContainerSample) {
-        let raw = Raw {
-            at: sample.at,
-            cpu_ns: sample.cpu.usage_ns,
-            memory: sample.memory.working_set,
-        };
+        let raw =
+            Raw { at: sample.at, cpu_ns: sample.cpu.usage_ns, memory: sample.memory.working_set };
         if let Some(before) = self.raw.last() {
             self.latest.cpu = millicores(before, &raw).unwrap_or(0);
         }
@@ -168,11 +165,7 @@ impl Usage {
     fn of_minute(raw: &[Raw]) -> Usage {
         let cpu = raw.windows(2).filter_map(|pair| millicores(&pair[0], &pair[1])).collect();
         let memory = raw.iter().filter_map(|raw| raw.memory).collect();
-        Usage {
-            percent_complete: 100,
-            cpu: Percentiles::of(cpu),
-            memory: Percentiles::of(memory),
-        }
+        Usage { percent_complete: 100, cpu: Percentiles::of(cpu), memory: Percentiles::of(memory) }
     }
 
     /// Of `minutes`, where `wanted` would be all.

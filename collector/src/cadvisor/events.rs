@@ -76,9 +76,9 @@ pub(super) fn is_below(path: &str, parent: &str) -> bool {
 /// Whether `path` lies directly below `parent`.
 pub(super) fn is_child(path: &str, parent: &str) -> bool {
     is_below(path, parent)
-        && path.rsplit_once('/').is_some_and(|(above, _)| {
-            above.trim_end_matches('/') == parent.trim_end_matches('/')
-        })
+        && path
+            .rsplit_once('/')
+            .is_some_and(|(above, _)| above.trim_end_matches('/') == parent.trim_end_matches('/'))
 }
 
 #[cfg(test)]

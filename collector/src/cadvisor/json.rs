@@ -144,6 +144,12 @@ impl Json {
         };
     }
 
+    /// The same of 32 bits, whose fewest digits are fewer.
+    pub(crate) fn float32(&mut self, value: f32) {
+        // Between those of an f32 and of the f64 with the same digits there is no difference in this form.
+        self.float(value.to_string().parse().unwrap_or(0.0));
+    }
+
     /// `1e-07`'s leading zero is left out by Go's JSON, which `{:e}` never writes; its plus sign is kept.
     fn write_exponent(&mut self, value: f64) -> std::io::Result<()> {
         let text = format!("{value:e}");

@@ -75,7 +75,9 @@ pub(super) fn by_name(
         (Some((path, _)), None) => Ok(Arc::clone(path)),
         (Some(_), Some(_)) => {
             let runtime = runtime.name();
-            Err(format!("unable to find container in {runtime} namespace: {name:?} is the beginning of several ids"))
+            Err(format!(
+                "unable to find container in {runtime} namespace: {name:?} is the beginning of several ids"
+            ))
         }
         (None, _) => Err(format!("unable to find {} container {name:?}", runtime.name())),
     }

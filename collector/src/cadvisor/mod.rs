@@ -28,6 +28,7 @@
 //! | `/api/v2.0/version`, `attributes`, `machine`, `storage`, `ps/NAME`, `appmetrics/NAME`, `events/NAME` | |
 //! | `/api/v2.0/summary/NAME`, `stats/NAME`, `spec/NAME` | by name of the container |
 //! | `/api/v2.1/stats/NAME`, `machinestats` | the same in a newer shape |
+//! | `/containers/NAME`, `/docker/NAME`, `/podman/NAME` | pages: see [`CadvisorApi::page`] |
 //! | `/validate/`, `/healthz` | what of the node can be watched; that the server is there |
 //!
 //! Versions 1 take a body, `{"num_stats":60,"start":"...","end":"..."}`; versions 2 the options `type`, `count`,
@@ -35,7 +36,7 @@
 //!
 //! # Otherwise than cAdvisor
 //!
-//! - `max_age` is checked, not obeyed: the answer is always of the last sample, which tells its time.
+//! - `max_age` has all cgroups read again, not one alone; without [a sampler](CadvisorApi::sampler) to ask it does nothing.
 //! - `cpu_inst` is there from a container's second sample on, even where only one is asked for.
 //! - Version 2 has `udp` and `tcp_advanced` where they are known.
 //! - `/api/v1/...` and `/api/v2/...`, without a digit after a point, are nobody's version and left to others.
@@ -53,6 +54,7 @@ mod json;
 mod listing;
 mod lookup;
 mod model;
+mod page;
 mod ps;
 mod reply;
 mod request;
@@ -70,7 +72,7 @@ use bytes::Bytes;
 use http::{Method, Request, Response, StatusCode};
 use stripchart_core::Timestamp;
 
-use crate::{Node, Roots};
+use crate::{Node, Roots, SamplerHandle};
 use body::EventStream;
 use derived::Summaries;
 use events::Wanted;
@@ -79,6 +81,7 @@ use reply::{Answer, json_response, text_response};
 use request::{Query, container_name, decoded};
 
 pub use body::{Body, Piece};
+pub use page::ContainerPage;
 
 /// The version that clients are told.
 pub const VERSION: &str = env!("CARGO_PKG_VERSION");
@@ -92,15 +95,32 @@ const VERSIONS: [(&str, &[&str]); 6] = [
     (
         "v2.0",
         &[
-            "appmetrics", "attributes", "events", "machine", "ps", "spec", "stats", "storage",
-            "summary", "version",
+            "appmetrics",
+            "attributes",
+            "events",
+            "machine",
+            "ps",
+            "spec",
+            "stats",
+            "storage",
+            "summary",
+            "version",
         ],
     ),
     (
         "v2.1",
         &[
-            "appmetrics", "attributes", "events", "machine", "machinestats", "ps", "spec", "stats",
-            "storage", "summary", "version",
+            "appmetrics",
+            "attributes",
+            "events",
+            "machine",
+            "machinestats",
+            "ps",
+            "spec",
+            "stats",
+            "storage",
+            "summary",
+            "version",
         ],
     ),
 ];
@@ -109,6 +129,8 @@ const VERSIONS: [(&str, &[&str]); 6] = [
 pub struct CadvisorApi {
     node: Arc<Node>,
     roots: Roots,
+    /// Who can be asked for something newer.
+    sampler: Option<SamplerHandle>,
     summaries: Arc<Summaries>,
     /// Set once streams of events shall end.
     ended: Arc<AtomicBool>,
@@ -127,6 +149,7 @@ impl CadvisorApi {
         CadvisorApi {
             node,
             roots: Roots::default(),
+            sampler: None,
             summaries: Arc::default(),
             ended: Arc::default(),
         }
@@ -136,6 +159,14 @@ impl CadvisorApi {
     #[must_use]
     pub fn roots(mut self, roots: Roots) -> Self {
         self.roots = roots;
+        self
+    }
+
+    /// Lets requests of version 2 with `max_age` ask the sampler that fills the node for something newer. Without it they
+    /// are answered with what there is.
+    #[must_use]
+    pub fn sampler(mut self, sampler: SamplerHandle) -> Self {
+        self.sampler = Some(sampler);
         self
     }
 
@@ -164,6 +195,8 @@ impl CadvisorApi {
             "/validate" | "/validate/" => {
                 Ok(text_response(StatusCode::OK, &validate::report(&self.node, &self.roots)))
             }
+            // The pages of these are with a slash.
+            "/containers" | "/docker" | "/podman" => Ok(reply::moved(&format!("{path}/"))),
             _ => self.answer_api(path.strip_prefix("/api/")?, request, now)?,
         };
         if !matches!(*request.method(), Method::GET | Method::HEAD | Method::POST) {
@@ -178,12 +211,7 @@ impl CadvisorApi {
     }
 
     /// What follows `/api/`.
-    fn answer_api(
-        &self,
-        rest: &str,
-        request: &Request<Bytes>,
-        now: Timestamp,
-    ) -> Option<Answer> {
+    fn answer_api(&self, rest: &str, request: &Request<Bytes>, now: Timestamp) -> Option<Answer> {
         let (version, rest) = rest.split_once('/').unwrap_or((rest, ""));
         if matches!(version, "v1" | "v2") {
             return None;

@@ -1,5 +1,7 @@
 //! What requests say: names in paths, options in queries, documents in bodies.
 
+use std::time::Duration;
+
 use chrono::DateTime;
 use stripchart_core::Timestamp;
 
@@ -31,7 +33,8 @@ impl Query {
 
 /// `%41` to `A`; what is no such reference stays, what is no UTF-8 is replaced.
 pub(super) fn decoded(text: &str) -> String {
-    let digit = |byte: &u8| char::from(*byte).to_digit(16).and_then(|digit| u8::try_from(digit).ok());
+    let digit =
+        |byte: &u8| char::from(*byte).to_digit(16).and_then(|digit| u8::try_from(digit).ok());
     let bytes = text.as_bytes();
     let mut out = Vec::with_capacity(bytes.len());
     let mut at = 0;
@@ -117,6 +120,8 @@ pub(super) enum IdType {
 pub(super) struct Options {
     pub(super) id_type: IdType,
     pub(super) window: Window,
+    /// How old the newest sample may be.
+    pub(super) max_age: Option<Duration>,
     pub(super) recursive: bool,
 }
 
@@ -133,39 +138,56 @@ impl Options {
             Some(text) => match text.parse::<i64>() {
                 Ok(-1) => None,
                 Ok(count) if count >= 0 => Some(usize::try_from(count).unwrap_or(usize::MAX)),
-                _ => return Err(format!("failed to parse 'count' option: {text:?}: expected -1 or more")),
+                _ => {
+                    return Err(format!(
+                        "failed to parse 'count' option: {text:?}: expected -1 or more"
+                    ));
+                }
             },
         };
-        if let Some(age) = query.get("max_age").filter(|age| !is_go_duration(age)) {
-            return Err(format!("failed to parse 'max_age' option: expected a duration as 10s, found {age:?}"));
-        }
+        let max_age = match query.get("max_age") {
+            None => None,
+            Some(text) => Some(go_duration(text).ok_or_else(|| {
+                format!(
+                    "failed to parse 'max_age' option: expected a duration as 10s, found {text:?}"
+                )
+            })?),
+        };
         Ok(Options {
             id_type,
             window: Window::newest(count),
+            max_age,
             recursive: query.get("recursive").and_then(parse_bool).unwrap_or(false),
         })
     }
 }
 
-/// Whether `text` is a duration as Go writes one: `1h2m3.5s`, `0`, `-5ms`.
-fn is_go_duration(text: &str) -> bool {
+/// A duration as Go writes one: `1h2m3.5s`, `0`; a negative one is none at all.
+fn go_duration(text: &str) -> Option<Duration> {
+    let negative = text.starts_with('-');
     let mut rest = text.strip_prefix(['-', '+']).unwrap_or(text);
     if rest == "0" {
-        return true;
+        return Some(Duration::ZERO);
     }
-    let mut any = false;
+    let mut sum = None;
     while !rest.is_empty() {
         let number = rest.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(rest.len());
         let (digits, after) = rest.split_at(number);
         let unit = after.find(|c: char| c.is_ascii_digit() || c == '.').unwrap_or(after.len());
         let (unit, next) = after.split_at(unit);
-        let number = digits.parse::<f64>().is_ok();
-        if !number || !matches!(unit, "ns" | "us" | "µs" | "μs" | "ms" | "s" | "m" | "h") {
-            return false;
-        }
-        (any, rest) = (true, next);
+        let unit_secs = match unit {
+            "ns" => 1e-9,
+            "us" | "µs" | "μs" => 1e-6,
+            "ms" => 1e-3,
+            "s" => 1.0,
+            "m" => 60.0,
+            "h" => 3600.0,
+            _ => return None,
+        };
+        let part = Duration::try_from_secs_f64(digits.parse::<f64>().ok()? * unit_secs).ok()?;
+        (sum, rest) = (Some(sum.unwrap_or(Duration::ZERO).saturating_add(part)), next);
     }
-    any
+    sum.map(|sum| if negative { Duration::ZERO } else { sum })
 }
 
 #[cfg(test)]
@@ -189,7 +211,9 @@ mod tests {
         assert_eq!(window("").unwrap().count, Some(60));
         assert_eq!(window("{}").unwrap().count, Some(60));
         assert_eq!(window(r#"{"num_stats":-1,"num_samples":3}"#).unwrap().count, None);
-        let some = window(r#"{"num_stats":2,"start":"2023-11-14T23:13:20+01:00","end":"0001-01-01T00:00:00Z"}"#);
+        let some = window(
+            r#"{"num_stats":2,"start":"2023-11-14T23:13:20+01:00","end":"0001-01-01T00:00:00Z"}"#,
+        );
         let some = some.unwrap();
         assert_eq!((some.count, some.end), (Some(2), None));
         assert_eq!(some.start, Some(Timestamp::from_secs(1_700_000_000)));
@@ -208,12 +232,18 @@ mod tests {
     fn options_of_version_2() {
         let options = |text: &str| Options::parse(&Query::parse(text));
         let plain = options("").unwrap();
-        assert_eq!((plain.id_type, plain.window.count, plain.recursive), (IdType::Name, Some(64), false));
+        assert_eq!(
+            (plain.id_type, plain.window.count, plain.recursive),
+            (IdType::Name, Some(64), false)
+        );
         let all = options("type=docker&count=-1&recursive=True&max_age=1m0.5s").unwrap();
         assert_eq!((all.id_type, all.window.count, all.recursive), (IdType::Docker, None, true));
         for text in ["type=pod", "count=-2", "count=x", "max_age=soon", "max_age=5", "max_age=s"] {
             assert!(options(text).is_err(), "{text}");
         }
+        assert_eq!(all.max_age, Some(Duration::from_millis(60_500)));
+        assert_eq!(go_duration("-1h"), Some(Duration::ZERO));
+        assert_eq!(go_duration("1µs"), Some(Duration::from_micros(1)));
         assert!(options("max_age=0").is_ok() && options("max_age=0s").is_ok());
     }
 }

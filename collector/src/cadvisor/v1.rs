@@ -33,8 +33,9 @@ impl CadvisorApi {
     }
 
     fn subcontainers(&self, name: &str, window: Window) -> Answer {
-        let paths = lookup::with_descendants(&self.node.containers(), name)
-            .map_err(|why| format!("failed to get subcontainers for container {name:?} with error: {why}"))?;
+        let paths = lookup::with_descendants(&self.node.containers(), name).map_err(|why| {
+            format!("failed to get subcontainers for container {name:?} with error: {why}")
+        })?;
         let write = move |json: &mut Json, subject: Subject<'_>, containers: &Containers| {
             let inside = lookup::children(containers, subject.machine, subject.path);
             subject.write_info(json, inside, window);

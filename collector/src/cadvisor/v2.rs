@@ -1,6 +1,7 @@
 //! Versions 2.0 and 2.1.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use stripchart_core::Timestamp;
 
@@ -9,6 +10,9 @@ use super::model::{self, Containers, Subject};
 use super::reply::{Answer, json_of, json_response};
 use super::request::{Options, Query};
 use super::{Body, CadvisorApi, Json, VERSION, lookup, ps};
+
+/// How long a sampler may take for a sample that somebody waits for.
+const REFRESH_PATIENCE: Duration = Duration::from_secs(5);
 
 impl CadvisorApi {
     pub(super) fn v2(
@@ -20,6 +24,10 @@ impl CadvisorApi {
         now: Timestamp,
     ) -> Answer {
         let options = Options::parse(query)?;
+        if let (Some(max_age), Some(sampler)) = (options.max_age, &self.sampler) {
+            // What is not to be had in time is answered with what there is, which tells its time.
+            sampler.refresh(max_age, REFRESH_PATIENCE);
+        }
         match kind {
             "version" => {
                 let mut json = Json::new();
@@ -56,7 +64,8 @@ impl CadvisorApi {
         paths: Vec<Arc<str>>,
         mut write: impl FnMut(&mut Json, Subject<'_>) + Send + 'static,
     ) -> Answer {
-        let write = move |json: &mut Json, subject: Subject<'_>, _: &Containers| write(json, subject);
+        let write =
+            move |json: &mut Json, subject: Subject<'_>, _: &Containers| write(json, subject);
         Ok(json_of(Body::listing(Listing::new(&self.node, paths, Shape::Map, write))))
     }
 
@@ -141,10 +150,9 @@ impl CadvisorApi {
             [path] => Arc::clone(path),
             _ => return Err(format!("expected the name of one container, found {name:?}")),
         };
-        let machine = self.node.machine();
-        let processes = ps::list(&self.roots, machine.memory_bytes, &path, now)?;
+        let processes = ps::list(&self.roots, &path, now);
         let mut json = Json::new();
-        json.slice(&processes, |json, process| process.write(json));
+        json.slice(&processes, |json, process| ps::write(json, process, &*path == "/"));
         Ok(json_response(json))
     }
 }

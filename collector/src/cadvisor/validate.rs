@@ -34,7 +34,8 @@ const KERNEL_WANTED: (u32, u32) = (4, 20);
 pub(super) fn report(node: &Node, roots: &Roots) -> String {
     let machine = node.machine();
     let containers = node.containers();
-    let mut out = format!("stripchart version: {VERSION}\n\nOS version: {}\n\n", machine.os_version);
+    let mut out =
+        format!("stripchart version: {VERSION}\n\nOS version: {}\n\n", machine.os_version);
     put(&mut out, "Kernel version", kernel(&machine));
     let root = containers.get("/").map(|root| &root.spec);
     put(&mut out, "Cgroup setup", controllers(root));
@@ -42,15 +43,25 @@ pub(super) fn report(node: &Node, roots: &Roots) -> String {
     let runtimes: std::collections::BTreeSet<&str> =
         containers.values().filter_map(|c| Some(c.about.runtime?.name())).collect();
     let runtimes: Vec<&str> = runtimes.into_iter().collect();
-    put(&mut out, "Container runtimes", match runtimes.is_empty() {
-        true => (Level::Unknown, "no container of any is running".to_owned()),
-        false => (Level::Supported, format!("containers are running of {}", runtimes.join(", "))),
-    });
+    put(
+        &mut out,
+        "Container runtimes",
+        match runtimes.is_empty() {
+            true => (Level::Unknown, "no container of any is running".to_owned()),
+            false => {
+                (Level::Supported, format!("containers are running of {}", runtimes.join(", ")))
+            }
+        },
+    );
     put(&mut out, "Block device setup", schedulers(&machine));
-    put(&mut out, "Containers", match containers.len() {
-        0 => (Level::Unknown, "nothing was sampled yet".to_owned()),
-        count => (Level::Supported, format!("{count} cgroups are watched")),
-    });
+    put(
+        &mut out,
+        "Containers",
+        match containers.len() {
+            0 => (Level::Unknown, "nothing was sampled yet".to_owned()),
+            count => (Level::Supported, format!("{count} cgroups are watched")),
+        },
+    );
     out
 }
 
@@ -60,7 +71,8 @@ fn put(out: &mut String, title: &str, (level, why): (Level, String)) {
 
 fn kernel(machine: &MachineInfo) -> (Level, String) {
     let release = &machine.kernel_version;
-    let mut numbers = release.split(|c: char| !c.is_ascii_digit()).map(|number| number.parse().ok());
+    let mut numbers =
+        release.split(|c: char| !c.is_ascii_digit()).map(|number| number.parse().ok());
     let (Some(Some(major)), Some(Some(minor))) = (numbers.next(), numbers.next()) else {
         return (Level::Unknown, format!("the kernel's release is {release:?}"));
     };
@@ -70,11 +82,18 @@ fn kernel(machine: &MachineInfo) -> (Level, String) {
         _ => Level::Recommended,
     };
     let (want_major, want_minor) = KERNEL_WANTED;
-    (level, format!("Kernel version is {release}. Versions >= {want_major}.{want_minor} tell pressure, too."))
+    (
+        level,
+        format!(
+            "Kernel version is {release}. Versions >= {want_major}.{want_minor} tell pressure, too."
+        ),
+    )
 }
 
 fn controllers(root: Option<&ContainerSpec>) -> (Level, String) {
-    let Some(spec) = root else { return (Level::Unknown, "the root was not sampled yet".to_owned()) };
+    let Some(spec) = root else {
+        return (Level::Unknown, "the root was not sampled yet".to_owned());
+    };
     let known = [
         ("cpu", spec.cpu.is_some()),
         ("memory", spec.memory.is_some()),
@@ -82,7 +101,8 @@ fn controllers(root: Option<&ContainerSpec>) -> (Level, String) {
         ("pids", spec.has_pids),
     ];
     let list = |wanted: bool| {
-        let names: Vec<&str> = known.iter().filter(|(_, has)| *has == wanted).map(|(n, _)| *n).collect();
+        let names: Vec<&str> =
+            known.iter().filter(|(_, has)| *has == wanted).map(|(n, _)| *n).collect();
         names.join(", ")
     };
     let level = match known {

@@ -29,6 +29,6 @@ mod source;
 mod tree;
 
 #[cfg(feature = "linux")]
-pub(crate) use rows::descriptors;
+pub(crate) use rows::{cadvisor_descriptors, descriptors};
 #[cfg(feature = "linux")]
 pub(crate) use source::Cgroups;

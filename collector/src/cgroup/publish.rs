@@ -5,15 +5,16 @@ use std::sync::Arc;
 
 use stripchart_core::Timestamp;
 
-use super::Identity;
 use super::source::Group;
-use crate::Node;
-use crate::node::{About, Container, EventKind, History, PodRef, Refill};
+use crate::node::{About, Container, EventLog, History, Refill};
+use crate::who::life;
+use crate::{Node, Roots};
 
 /// Brings a node up to date.
 #[derive(Debug)]
 pub(crate) struct Publisher {
     node: Arc<Node>,
+    roots: Roots,
     samples_kept: usize,
     /// Cgroups that vanished since the last time.
     gone: Vec<Arc<str>>,
@@ -22,8 +23,13 @@ pub(crate) struct Publisher {
 }
 
 impl Publisher {
-    pub(crate) const fn new(node: Arc<Node>, samples_kept: usize) -> Self {
-        Publisher { node, samples_kept, gone: Vec::new(), begun: false }
+    pub(crate) const fn new(node: Arc<Node>, roots: Roots, samples_kept: usize) -> Self {
+        Publisher { node, roots, samples_kept, gone: Vec::new(), begun: false }
+    }
+
+    /// What the node has of what happened.
+    pub(crate) fn events(&self) -> &EventLog {
+        self.node.events()
     }
 
     /// Notes that a cgroup vanished.
@@ -40,26 +46,32 @@ impl Publisher {
             containers.retain(|path, _| groups.contains_key(path));
         }
         for path in self.gone.drain(..) {
-            if containers.remove(&path).is_some() {
-                self.node.events().add(now, path, EventKind::Deleted { exit_code: None });
+            if let Some(container) = containers.remove(&path) {
+                life::deleted(self.node.events(), &self.roots, &path, &container.about, now);
             }
         }
         for (path, group) in groups.iter_mut().filter(|(_, group)| group.fresh && !group.known) {
             group.known = true;
+            group.renamed = false;
+            let about = about(group);
             let container = Container {
-                about: Arc::new(about(path)),
+                about: Arc::clone(&about),
                 spec: group.facts.known.spec.clone(),
                 samples: History::with_capacity(self.samples_kept),
             };
             containers.insert(Arc::clone(path), container);
-            self.node.events().add(now, Arc::clone(path), EventKind::Created);
+            life::created(self.node.events(), path, &about, now);
         }
         // Both are in order of their paths, so that one walk finds all.
         let mut places = containers.iter_mut();
-        for (path, group) in groups.iter().filter(|(_, group)| group.fresh) {
+        for (path, group) in groups.iter_mut().filter(|(_, group)| group.fresh) {
             let place = places.find(|(known, _)| Arc::ptr_eq(known, path) || known == &path);
             let Some((_, container)) = place else { break };
-            if group.whole {
+            let renamed = std::mem::take(&mut group.renamed);
+            if renamed {
+                container.about = about(group);
+            }
+            if group.whole || renamed {
                 container.spec.clone_from(&group.facts.known.spec);
             }
             container.samples.next_place().refill(&group.facts.known.sample);
@@ -67,14 +79,7 @@ impl Publisher {
     }
 }
 
-/// What the path tells.
-fn about(path: &str) -> About {
-    let identity = Identity::of(path);
-    About {
-        container_id: identity.container_id.map(Into::into),
-        runtime: identity.runtime,
-        unit: identity.unit.map(Into::into),
-        pod: identity.pod_uid.map(|uid| PodRef { uid: (*uid).into(), ..PodRef::default() }),
-        ..About::default()
-    }
+/// Who `group` is.
+fn about(group: &Group) -> Arc<About> {
+    group.who.as_ref().and_then(|who| who.about()).map(Arc::clone).unwrap_or_default()
 }

@@ -10,13 +10,14 @@ use stripchart_core::Timestamp;
 use super::Hierarchies;
 use super::files::{Files, GroupReader, PLACES, Reader};
 use super::publish::Publisher;
-use super::read::{Depth, HugePageFiles, Machine, Outcome, read};
+use super::read::{Depth, HugePageFiles, Known, Machine, Outcome, read};
 use super::rows::{Facts, GroupSeries, Layouts, Owner, Round, Totals, add_rows};
 use super::tree::{Leaves, Tree};
-use crate::Roots;
 use crate::host::{Context, Host};
 use crate::settings::Settings;
 use crate::sys::{clock_ticks_per_sec, open_files_max};
+use crate::who::{self, Who};
+use crate::{Layout, Roots};
 
 /// Descriptors kept unless told otherwise: each is about half a kilobyte of the kernel's memory.
 const DESCRIPTORS_MAX: usize = 16_384;
@@ -52,6 +53,7 @@ pub(crate) struct Cgroups {
     reader: Reader,
     huge_pages: Vec<HugePageFiles>,
     groups: BTreeMap<Arc<str>, Group>,
+    who: Who,
     publisher: Option<Publisher>,
     rows: Rows,
     cadence: Cadence,
@@ -101,6 +103,7 @@ impl Cadence {
 /// What the rows have in common.
 #[derive(Debug)]
 struct Rows {
+    layout: Layout,
     layouts: Option<Layouts>,
     /// Time that went by while rows were written, without gaps; begins anew (`epoch`) after one.
     elapsed_ns: u64,
@@ -132,6 +135,10 @@ pub(crate) struct Group {
     quiet: u32,
     /// The number of the sample in which it is looked at next.
     due: u64,
+    /// Who it is; `None` until its first reading.
+    pub(crate) who: Option<who::Member>,
+    /// Whether that is known otherwise than the node has it.
+    pub(crate) renamed: bool,
     /// Of its last rows; and when those were, by [`Rows::elapsed_ns`] and epoch.
     totals: Option<Totals>,
     rows_at: (u64, u64),
@@ -152,6 +159,8 @@ impl Group {
             known: false,
             quiet: 0,
             due: 0,
+            who: None,
+            renamed: false,
             totals: None,
             rows_at: (0, 0),
             series: None,
@@ -161,6 +170,12 @@ impl Group {
     /// Whether anything was read of it before.
     const fn is_new(&self) -> bool {
         self.due == 0
+    }
+
+    /// Whether it is, or is a part of, a pod, as far as known.
+    fn is_in_pod(&self) -> bool {
+        let about = self.who.as_ref().and_then(who::Member::about);
+        about.is_none_or(|about| about.pod.is_some())
     }
 
     /// How thoroughly it is to be looked at in `sample`.
@@ -192,7 +207,8 @@ impl Cgroups {
     pub(crate) fn new(settings: &Settings) -> Self {
         let quarter = usize::try_from(open_files_max() / 4).unwrap_or(DESCRIPTORS_MAX);
         let descriptors_max = settings.descriptors_max.unwrap_or(quarter.min(DESCRIPTORS_MAX));
-        let publisher = |node| Publisher::new(Arc::clone(node), settings.samples_kept);
+        let publisher =
+            |node| Publisher::new(Arc::clone(node), settings.roots.clone(), settings.samples_kept);
         Cgroups {
             roots: settings.roots.clone(),
             groups_max: settings.cgroups_max,
@@ -204,8 +220,10 @@ impl Cgroups {
             reader: Reader::new(&Hierarchies::default(), 0),
             huge_pages: Vec::new(),
             groups: BTreeMap::new(),
+            who: Who::new(settings),
             publisher: settings.node.as_ref().map(publisher),
             rows: Rows {
+                layout: settings.layout,
                 layouts: None,
                 elapsed_ns: 0,
                 epoch: 1,
@@ -213,7 +231,9 @@ impl Cgroups {
                 nodes: settings.container_numa,
             },
             cadence: Cadence::of(settings),
-            per_cpu: settings.node.is_some() || settings.container_per_cpu,
+            per_cpu: settings.node.is_some()
+                || settings.container_per_cpu
+                || settings.layout == Layout::Cadvisor,
             numa: settings.container_numa,
             samples: 0,
             made: 0,
@@ -236,57 +256,40 @@ impl Cgroups {
     }
 
     /// Reads the cgroups and tells the node, if there is one; idle ones, too, if `all`.
-    pub(crate) fn look(&mut self, cx: &mut Context<'_>, host: &Host, now: Timestamp, all: bool) {
+    pub(crate) fn look(
+        &mut self,
+        cx: &mut Context<'_>,
+        host: &mut Host,
+        now: Timestamp,
+        all: bool,
+    ) {
         self.samples += 1;
         self.find_hierarchies(cx, host);
         self.follow(cx);
-        let machine = Machine {
-            ticks_per_sec: self.ticks_per_sec,
-            stacked: host.stacked_devices(),
-            huge_pages: &self.huge_pages,
-            per_cpu: self.per_cpu,
-            numa: self.numa,
-            swap_used: None,
+        self.who.begin(&mut round(cx, now), self.publisher.as_ref().map(Publisher::events));
+        self.still.clear();
+        let mut looker = Looker {
+            reader: &mut self.reader,
+            who: &mut self.who,
+            still: &mut self.still,
+            machine: Machine {
+                ticks_per_sec: self.ticks_per_sec,
+                stacked: host.stacked_devices(),
+                huge_pages: &self.huge_pages,
+                per_cpu: self.per_cpu,
+                numa: self.numa,
+                swap_used: None,
+            },
+            cadence: self.cadence,
+            sample: self.samples,
+            now,
+            all,
         };
         let mut gone = Vec::new();
-        self.still.clear();
         for (name, group) in &mut self.groups {
-            group.fresh = false;
-            let depth = group.depth(self.samples, &self.cadence);
-            group.whole = depth >= Depth::Counts;
-            if !group.whole && !all && self.samples < group.due {
-                continue;
+            if looker.look_at(cx, name, group) == Some(Outcome::Gone) {
+                gone.push(Arc::clone(name));
             }
-            if depth == Depth::All {
-                group.files.look_again();
-            }
-            let outcome = if depth <= Depth::Changes && self.still.contains(&group.above) {
-                // All that it uses is in the account of the one above, where nothing was used.
-                Outcome::Quiet
-            } else {
-                let mut reader = GroupReader {
-                    reader: &mut self.reader,
-                    files: &mut group.files,
-                    buffer: cx.buffer,
-                    warnings: cx.warnings,
-                    name,
-                    present: group.inodes.map(|inode| inode != 0),
-                    gone: false,
-                };
-                read(&mut reader, &mut group.facts.known, depth, group.active, machine)
-            };
-            match outcome {
-                Outcome::Gone => {
-                    gone.push(Arc::clone(name));
-                    continue;
-                }
-                Outcome::Quiet => drop(self.still.insert(group.id)),
-                Outcome::Busy => {}
-            }
-            group.active = (group.active && !group.whole) || outcome == Outcome::Busy;
-            group.facts.known.sample.at = now;
-            group.fresh = true;
-            group.plan(outcome, self.samples, self.cadence.idle);
         }
         if self.samples.is_multiple_of(self.cadence.whole.saturating_mul(REST_EVERY)) {
             self.reader.look_again();
@@ -296,6 +299,11 @@ impl Cgroups {
             self.forget(&name);
         }
         if let Some(publisher) = &mut self.publisher {
+            if let Some(root) = self.groups.get_mut("/").filter(|root| root.fresh) {
+                host.fill_root(now, cx.warnings, &mut root.facts.known.sample);
+                root.facts.known.spec.has_filesystem = true;
+                root.facts.known.spec.has_network = true;
+            }
             publisher.publish(&mut self.groups, now);
         }
     }
@@ -316,11 +324,16 @@ impl Cgroups {
             nodes: self.rows.nodes,
         };
         for (name, group) in self.groups.iter_mut().filter(|(_, group)| group.fresh) {
-            let owner = Owner { host: cx.host, path: name };
-            let Some(series) = series_of(&mut group.series, cx, owner) else { continue };
+            let about = group.who.as_ref().and_then(|who| who.about());
+            let owner = Owner { host: cx.host, path: name, about: about.map(|about| &**about) };
+            let layout = self.rows.layout;
+            let Some(series) = series_of(&mut group.series, cx, owner, layout) else { continue };
             let before = std::mem::replace(&mut group.rows_at, now);
             round.elapsed_ns = (before.0 == now.0).then(|| now.1 - before.1);
-            add_rows(cx.batch, &round, owner, series, &mut group.facts, &mut group.totals);
+            let (facts, totals) = (&mut group.facts, &mut group.totals);
+            if let Err(error) = add_rows(cx.batch, &round, owner, series, facts, totals) {
+                cx.warnings.warn(Path::new(&**name), format!("some rows are left out: {error}"));
+            }
         }
     }
 
@@ -448,9 +461,110 @@ impl Cgroups {
     fn forget(&mut self, name: &Arc<str>) {
         let Some(group) = self.groups.remove(name) else { return };
         self.reader.descriptors_left += group.files.kept();
+        if let Some(member) = group.who {
+            self.who.forget(member);
+        }
         if let Some(publisher) = self.publisher.as_mut().filter(|_| group.known) {
             publisher.vanished(Arc::clone(name));
         }
+    }
+}
+
+/// What looks at the cgroups of one sample, one after the other.
+struct Looker<'a> {
+    reader: &'a mut Reader,
+    who: &'a mut Who,
+    still: &'a mut HashSet<u64>,
+    machine: Machine<'a>,
+    cadence: Cadence,
+    /// The number of the sample.
+    sample: u64,
+    now: Timestamp,
+    all: bool,
+}
+
+impl Looker<'_> {
+    /// Looks at a cgroup if it is time; answers what came of it.
+    fn look_at(&mut self, cx: &mut Context<'_>, name: &str, group: &mut Group) -> Option<Outcome> {
+        group.fresh = false;
+        let depth = group.depth(self.sample, &self.cadence);
+        group.whole = depth >= Depth::Counts;
+        if !group.whole && !self.all && self.sample < group.due {
+            return None;
+        }
+        if depth == Depth::All {
+            group.files.look_again();
+        }
+        let outcome = self.read(cx, name, group, depth);
+        match outcome {
+            Outcome::Gone => return Some(outcome),
+            Outcome::Quiet => drop(self.still.insert(group.id)),
+            Outcome::Busy => {}
+        }
+        group.active = (group.active && !group.whole) || outcome == Outcome::Busy;
+        // Of a pod it may be another container that was busy with the network that this one reports.
+        let quiet = outcome == Outcome::Quiet
+            && !group.whole
+            && (self.still.contains(&group.above) || !group.is_in_pod());
+        if !quiet || depth != Depth::Time {
+            self.visit(cx, name, group, quiet);
+        }
+        group.facts.known.sample.at = self.now;
+        group.fresh = true;
+        group.plan(outcome, self.sample, self.cadence.idle);
+        Some(outcome)
+    }
+
+    /// Reads its files, unless it is known already that nothing happened.
+    fn read(
+        &mut self,
+        cx: &mut Context<'_>,
+        name: &str,
+        group: &mut Group,
+        depth: Depth,
+    ) -> Outcome {
+        if depth <= Depth::Changes && self.still.contains(&group.above) {
+            // All that it uses is in the account of the one above, where nothing was used.
+            return Outcome::Quiet;
+        }
+        let mut reader = GroupReader {
+            reader: self.reader,
+            files: &mut group.files,
+            buffer: cx.buffer,
+            warnings: cx.warnings,
+            name,
+            present: group.inodes.map(|inode| inode != 0),
+            gone: false,
+        };
+        read(&mut reader, &mut group.facts.known, depth, group.active, self.machine)
+    }
+
+    /// Asks who it is, and what its processes and its runtime tell.
+    fn visit(&mut self, cx: &mut Context<'_>, name: &str, group: &mut Group, quiet: bool) {
+        let (reader, who, inodes) = (&*self.reader, &mut *self.who, &group.inodes);
+        let member = group.who.get_or_insert_with(|| {
+            let places = (0..PLACES).filter(|place| inodes[*place] != 0);
+            let root = places.filter_map(|at| reader.root(at)).next();
+            who.member(name, who::folder(root.unwrap_or(Path::new("/")), name))
+        });
+        let Known { sample, spec, .. } = &mut group.facts.known;
+        let mut round = round(cx, self.now);
+        round.quiet = quiet;
+        if self.who.visit(member, name, sample, spec, &mut round) {
+            group.renamed = true;
+            group.series = None;
+        }
+    }
+}
+
+/// What a visit needs of `cx`.
+fn round<'a>(cx: &'a mut Context<'_>, now: Timestamp) -> who::Round<'a> {
+    who::Round {
+        now,
+        uptime_ns: cx.uptime_ns,
+        quiet: false,
+        buffer: &mut *cx.buffer,
+        warnings: &mut *cx.warnings,
     }
 }
 
@@ -459,9 +573,10 @@ fn series_of<'a>(
     series: &'a mut Option<GroupSeries>,
     cx: &mut Context<'_>,
     owner: Owner<'_>,
+    layout: Layout,
 ) -> Option<&'a mut GroupSeries> {
     if series.is_none() {
-        match GroupSeries::new(cx.batch, owner) {
+        match GroupSeries::new(cx.batch, owner, layout) {
             Ok(entered) => *series = Some(entered),
             Err(error) => cx.warnings.warn(Path::new(owner.path), format!("left out: {error}")),
         }

@@ -64,6 +64,11 @@ impl Snapshot {
         Snapshot { machine, containers }
     }
 
+    /// Whether anybody looked at the machine.
+    pub(crate) fn machine_known(&self) -> bool {
+        self.machine.cores > 0
+    }
+
     /// The root's, if there is one.
     pub(crate) fn root(&self) -> Option<&Seen> {
         self.containers.iter().find(|seen| seen.is_root())

@@ -16,18 +16,23 @@ pub(crate) struct Threads {
 pub(crate) struct Cpu {
     stat: HostFile,
     entropy: HostFile,
+    pool: HostFile,
     per_cpu: bool,
+    /// Seconds of a tick, if totals are wanted.
+    tick_secs: Option<f64>,
     total: Option<CpuTimes>,
     /// The last times of each processor, by number, and the value of its tag.
     single: Vec<(u32, CpuTimes, String)>,
 }
 
 impl Cpu {
-    pub(crate) fn new(roots: &Roots, per_cpu: bool) -> Self {
+    pub(crate) fn new(roots: &Roots, per_cpu: bool, times: bool) -> Self {
         Cpu {
             stat: HostFile::new(roots.proc_file("stat")),
             entropy: HostFile::new(roots.proc_file("sys/kernel/random/entropy_avail")),
+            pool: HostFile::new(roots.proc_file("sys/kernel/random/poolsize")),
             per_cpu,
+            tick_secs: times.then(|| 1.0 / crate::sys::clock_ticks_per_sec() as f64),
             total: None,
             single: Vec::new(),
         }
@@ -38,6 +43,10 @@ impl Cpu {
             let parsed = crate::text::one_count(text, "a count of bits");
             cx.warnings.parsed(self.entropy.path(), parsed)
         });
+        let pool = cx.warnings.read_if_any(&mut self.pool, cx.buffer).and_then(|text| {
+            let parsed = crate::text::one_count(text, "a count of bits");
+            cx.warnings.parsed(self.pool.path(), parsed)
+        });
         let Some(text) = cx.warnings.read(&mut self.stat, cx.buffer) else {
             return Threads::default();
         };
@@ -47,12 +56,16 @@ impl Cpu {
         };
         // The buffer is lent to `stat`; rows go to the batch, beside it.
         let (batch, at, host) = (&mut *cx.batch, cx.at, cx.host);
+        let tick_secs = self.tick_secs;
         let mut usage = |name: &str, before: Option<CpuTimes>, now: CpuTimes| {
-            let Some(usage) = before.and_then(|before| Usage::between(&before, &now)) else {
+            let usage = before.and_then(|before| Usage::between(&before, &now));
+            if usage.is_none() && tick_secs.is_none() {
                 return;
-            };
+            }
             if let Ok(mut row) = super::row(batch, at, host, "cpu", &[("cpu", name)]) {
-                usage.fields().iter().for_each(|(name, value)| row.field(name, *value));
+                let percentages = usage.iter().flat_map(Usage::fields);
+                let times = tick_secs.iter().flat_map(|tick| times(&now, *tick));
+                percentages.chain(times).for_each(|(name, value)| row.field(name, value));
             }
         };
         usage("cpu-total", self.total.replace(stat.cpu), stat.cpu);
@@ -73,6 +86,7 @@ impl Cpu {
                     ("boot_time", stat.btime),
                     ("context_switches", stat.ctxt),
                     ("entropy_avail", entropy),
+                    ("entropy_poolsize", pool),
                     ("interrupts", stat.intr),
                     ("processes_forked", stat.processes),
                 ],
@@ -150,6 +164,23 @@ impl Usage {
             ("usage_user", part(t.user)),
         ]
     }
+}
+
+/// Seconds spent in each way since boot; as the kernel and Telegraf count them, `user` and `nice` include guests.
+fn times(t: &CpuTimes, tick_secs: f64) -> [(&'static str, f64); 10] {
+    let secs = |ticks: u64| ticks as f64 * tick_secs;
+    [
+        ("time_guest", secs(t.guest)),
+        ("time_guest_nice", secs(t.guest_nice)),
+        ("time_idle", secs(t.idle)),
+        ("time_iowait", secs(t.iowait)),
+        ("time_irq", secs(t.irq)),
+        ("time_nice", secs(t.nice)),
+        ("time_softirq", secs(t.softirq)),
+        ("time_steal", secs(t.steal)),
+        ("time_system", secs(t.system)),
+        ("time_user", secs(t.user)),
+    ]
 }
 
 /// All ticks, guests' not counted apart.

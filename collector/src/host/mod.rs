@@ -4,10 +4,17 @@ mod cpu;
 mod disk;
 mod diskio;
 mod guard;
+mod hardware;
+mod kernel;
 mod mem;
 mod net;
+mod packets;
 mod pressure;
+mod protocols;
 mod system;
+
+use std::fmt::Write as _;
+use std::time::Duration;
 
 use stripchart_core::{Batch, KeyError, RowWriter, Timestamp};
 
@@ -89,18 +96,59 @@ pub(crate) struct Host {
     diskio: diskio::DiskIo,
     net: net::Net,
     pressure: pressure::Pressures,
+    protocols: protocols::Protocols,
+    packets: packets::Packets,
+    kernel: kernel::Kernel,
+    hardware: hardware::Hardware,
+    slow: Cycle,
+    states: Option<Cycle>,
+}
+
+/// How often what is long or seldom changes is read, at most.
+const SLOW: Duration = Duration::from_secs(10);
+
+/// Says when something is due that is not due with every sample: in the first sample of each span of so many
+/// nanoseconds since 1970, so that after a clock was set either way it is due at once.
+#[derive(Debug)]
+struct Cycle {
+    span_ns: i64,
+    last: Option<Timestamp>,
+}
+
+impl Cycle {
+    fn new(span: Duration) -> Self {
+        Cycle { span_ns: i64::try_from(span.as_nanos()).unwrap_or(i64::MAX).max(1), last: None }
+    }
+
+    fn is_due(&mut self, at: Timestamp) -> bool {
+        let now = Some(at.align_down(self.span_ns));
+        std::mem::replace(&mut self.last, now) != now
+    }
+}
+
+/// Makes `name` the tag of processor `number`.
+fn cpu_name(name: &mut String, number: u32) {
+    name.clear();
+    // Writing to a string cannot fail.
+    let _ = write!(name, "cpu{number}");
 }
 
 impl Host {
     pub(crate) fn new(roots: &Roots, settings: &Settings) -> Self {
         Host {
-            cpu: cpu::Cpu::new(roots, settings.per_cpu),
+            cpu: cpu::Cpu::new(roots, settings.per_cpu, settings.cpu_times),
             mem: mem::Mem::new(roots),
             system: system::System::new(roots),
             disk: disk::Disk::new(roots, settings.filesystem_types.clone()),
             diskio: diskio::DiskIo::new(roots),
             net: net::Net::new(roots, settings.excluded_interfaces.clone()),
             pressure: pressure::Pressures::new(roots),
+            protocols: protocols::Protocols::new(roots),
+            packets: packets::Packets::new(roots, settings.per_cpu),
+            kernel: kernel::Kernel::new(roots, settings.per_cpu),
+            hardware: hardware::Hardware::new(roots, settings.per_cpu),
+            slow: Cycle::new(SLOW),
+            states: settings.process_states_every.map(Cycle::new),
         }
     }
 
@@ -112,6 +160,17 @@ impl Host {
         self.diskio.collect(cx);
         self.net.collect(cx);
         self.pressure.collect(cx);
+        self.protocols.collect(cx);
+        self.packets.collect(cx);
+        self.kernel.collect(cx);
+        if self.slow.is_due(cx.at) {
+            self.packets.collect_slow(cx);
+            self.kernel.collect_slow(cx);
+            self.hardware.collect_slow(cx);
+        }
+        if self.states.as_mut().is_some_and(|cycle| cycle.is_due(cx.at)) {
+            self.kernel.process_states(cx);
+        }
     }
 
     /// Puts the host's network and file systems into `sample`, that of the root container: what the last sample read,

@@ -87,7 +87,6 @@ impl Node {
     }
 
     /// Puts down what the machine is.
-    #[cfg_attr(not(test), allow(dead_code, reason = "who reads the machine comes with it"))]
     pub(crate) fn set_machine(&self, machine: MachineInfo) {
         *self.machine.write() = Arc::new(machine);
     }

@@ -108,6 +108,40 @@ keyed_counts! {
         huge_pages_free = b"HugePages_Free:",
         /// Size of such a page.
         huge_page_size = b"Hugepagesize:",
+        /// Memory that stands in for memory that a device cannot reach.
+        bounce = b"Bounce:",
+        /// Unused memory kept for large contiguous requests.
+        cma_free = b"CmaFree:",
+        /// Memory kept for large contiguous requests.
+        cma_total = b"CmaTotal:",
+        /// Kernel's map of memory in pages of 1 GiB.
+        direct_map_1g = b"DirectMap1G:",
+        /// Kernel's map of memory in pages of 2 MiB.
+        direct_map_2m = b"DirectMap2M:",
+        /// Kernel's map of memory in pages of 4 KiB.
+        direct_map_4k = b"DirectMap4k:",
+        /// Transparent huge pages of files.
+        file_huge_pages = b"FileHugePages:",
+        /// Those of the field before that are mapped by programs as such.
+        file_pmd_mapped = b"FilePmdMapped:",
+        /// Memory that the hardware found faulty.
+        hardware_corrupted = b"HardwareCorrupted:",
+        /// Memory in huge pages of all sizes.
+        hugetlb = b"Hugetlb:",
+        /// Written to a server and not yet on its disk.
+        nfs_unstable = b"NFS_Unstable:",
+        /// Memory of structures kept for each processor.
+        per_cpu = b"Percpu:",
+        /// Page tables of virtual machines and devices.
+        sec_page_tables = b"SecPageTables:",
+        /// Transparent huge pages of shared memory.
+        shmem_huge_pages = b"ShmemHugePages:",
+        /// Those of the field before that are mapped by programs as such.
+        shmem_pmd_mapped = b"ShmemPmdMapped:",
+        /// Huge pages that are promised: a count.
+        huge_pages_reserved = b"HugePages_Rsvd:",
+        /// Huge pages beyond the pool: a count.
+        huge_pages_surplus = b"HugePages_Surp:",
     }
 }
 

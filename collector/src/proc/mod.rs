@@ -5,25 +5,39 @@
 
 mod cpuinfo;
 mod diskstats;
+mod file_nr;
+mod interrupts;
 mod loadavg;
+mod mdstat;
 mod meminfo;
 mod mountinfo;
 mod net_dev;
+mod nf_conntrack;
 pub mod pid;
 mod pressure;
+mod schedstat;
+mod sockstat;
+mod softnet_stat;
 mod stat;
 mod uptime;
 mod vmstat;
 
 pub use cpuinfo::{CpuInfo, Processor};
 pub use diskstats::{DiskStat, DiskStats};
+pub use file_nr::{FileNr, InodeNr};
+pub use interrupts::{Interrupt, Interrupts};
 pub use loadavg::LoadAvg;
+pub use mdstat::{MdArray, MdStat};
 pub use meminfo::MemInfo;
 #[cfg(any(feature = "cadvisor", feature = "docker"))]
 pub(crate) use mountinfo::unescape;
 pub use mountinfo::{Mount, MountInfo};
 pub use net_dev::{NetDev, NetDevInterface};
-pub use pressure::{Pressure, PressureLine};
+pub use nf_conntrack::NfConntrack;
+pub use pressure::{IrqPressure, Pressure, PressureLine};
+pub use schedstat::{SchedCpu, SchedStats};
+pub use sockstat::SockStat;
+pub use softnet_stat::{SoftnetCpu, SoftnetStat};
 pub use stat::{CpuTimes, Stat};
 pub use uptime::Uptime;
 pub use vmstat::VmStat;

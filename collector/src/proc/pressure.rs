@@ -70,6 +70,38 @@ impl Pressure {
     }
 }
 
+/// `/proc/pressure/irq`: time that threads lost to interrupts (6.1), which has a line `full` and no other.
+#[derive(Debug, Clone, Copy, PartialEq)]
+#[non_exhaustive]
+pub struct IrqPressure {
+    /// All threads that were not idle waited, since the processor they ran on was taken from them.
+    pub full: PressureLine,
+}
+
+impl IrqPressure {
+    /// Parses the file.
+    ///
+    /// # Errors
+    ///
+    /// [`ParseError`] if the first line is not `full`, or a value is missing or no number.
+    ///
+    /// ```
+    /// use stripchart_collector::proc::IrqPressure;
+    /// let p = IrqPressure::parse(b"full avg10=0.01 avg60=0.00 avg300=0.00 total=77\n")?;
+    /// assert_eq!((p.full.avg10, p.full.total_usec), (0.01, 77));
+    /// # Ok::<(), stripchart_collector::ParseError>(())
+    /// ```
+    pub fn parse(text: &[u8]) -> Result<Self, ParseError> {
+        const FULL: &str = "a line \"full\"";
+        let line = Lines::new(text)?.next().ok_or_else(|| ParseError::at_end(1, FULL))?;
+        let mut fields = line.fields();
+        match fields.word(FULL)? {
+            b"full" => Ok(IrqPressure { full: PressureLine::from_fields(fields)? }),
+            other => Err(line.error(FULL, other)),
+        }
+    }
+}
+
 impl PressureLine {
     fn from_fields(mut fields: Fields<'_>) -> Result<Self, ParseError> {
         Ok(PressureLine {

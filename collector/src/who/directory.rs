@@ -67,6 +67,11 @@ impl Known {
     pub(crate) const fn about(&self) -> &Arc<About> {
         &self.about
     }
+
+    /// Notes that it uses the host's network, which its process tells where its runtime does not.
+    pub(crate) fn mark_host_network(&mut self) {
+        Arc::make_mut(&mut self.about).host_network = true;
+    }
 }
 
 /// How much was found.
@@ -137,7 +142,8 @@ impl Directory {
             .as_ref()
             .and_then(|known| known.about.created)
             .or_else(|| created(folder, self.booted, now));
-        let (about, found) = self.find(path, &identity, created, now, warnings);
+        let (mut about, found) = self.find(path, &identity, created, now, warnings);
+        about.host_network |= before.as_ref().is_some_and(|known| known.about.host_network);
         let again = match found {
             Found::All => None,
             Found::Some if tries >= DETAILS_TRIES_MAX => None,
@@ -332,7 +338,7 @@ fn created(folder: &Path, booted: Option<Timestamp>, now: Timestamp) -> Option<T
         Some(Timestamp::from(modified))
     });
     let earliest = times.min()?;
-    Some(earliest.min(now).max(booted.unwrap_or(earliest)))
+    Some(earliest.max(booted.unwrap_or(earliest)).min(now))
 }
 
 #[cfg(test)]

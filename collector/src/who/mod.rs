@@ -18,9 +18,11 @@ mod disk;
 #[cfg(feature = "docker")]
 mod engine;
 mod facts;
+mod follow;
 mod kmsg;
-mod life;
+pub(crate) mod life;
 mod logs;
+mod metric_set;
 mod network;
 mod process;
 mod ps;
@@ -29,9 +31,13 @@ mod runtime;
 mod scan;
 mod sockets;
 mod tasks;
+mod top;
 mod users;
 mod walk;
 
-#[allow(unused_imports)]
-pub(crate) use directory::{Directory, Known};
+use directory::{Directory, Known};
+pub(crate) use follow::{Member, Round, Who, folder};
+pub use metric_set::MetricSet;
+pub(crate) use metric_set::MetricSets;
 pub use ps::{Process, processes, processes_of};
+pub(crate) use top::Top;

@@ -11,13 +11,14 @@ use axum::body::{Bytes, HttpBody};
 use axum::extract::{Request, State};
 use axum::http::{Response, StatusCode};
 use http_body::{Frame, SizeHint};
+use stripchart_collector::cadvisor::Piece;
 use stripchart_query::Cancel;
-use stripchart_query::http::Body;
 use tokio::sync::{Semaphore, SemaphorePermit};
 use tokio::task::{JoinHandle, spawn_blocking};
-use tokio::time::{Instant, timeout_at};
+use tokio::time::{Instant, Sleep, sleep, timeout_at};
 
 use super::bodies::Bodies;
+use crate::body::Body;
 use crate::stack::Stack;
 
 /// Bytes of a request's body as it comes, InfluxDB's `max-body-size`; decompressed ones are limited by the handlers.
@@ -29,6 +30,8 @@ const LARGE_BODIES: usize = 8;
 /// How long the next bytes of a body may take, and all of it.
 const NEXT_BYTES_PATIENCE: Duration = Duration::from_secs(10);
 const BODY_PATIENCE: Duration = Duration::from_secs(60);
+/// How often streams are looked at for something new.
+const STREAM_PAUSE: Duration = Duration::from_millis(200);
 
 /// What all requests share.
 #[derive(Clone)]
@@ -114,6 +117,8 @@ struct Outgoing {
 
 enum Making {
     Idle(Body),
+    /// A stream that had nothing new; it is looked at again after a pause, and takes no thread meanwhile.
+    Waiting(Body, Pin<Box<Sleep>>),
     Busy(JoinHandle<(Body, Option<Bytes>)>),
     Over,
 }
@@ -132,6 +137,23 @@ impl HttpBody for Outgoing {
                 Making::Idle(mut body) if body.len().is_some() => {
                     return Poll::Ready(body.next().map(|bytes| Ok(Frame::data(bytes))));
                 }
+                Making::Idle(mut body) if body.is_stream() => match body.poll() {
+                    Piece::Ready(bytes) => {
+                        self.state = Making::Idle(body);
+                        return Poll::Ready(Some(Ok(Frame::data(bytes))));
+                    }
+                    Piece::NotYet => {
+                        self.state = Making::Waiting(body, Box::pin(sleep(STREAM_PAUSE)));
+                    }
+                    Piece::Over => return Poll::Ready(None),
+                },
+                Making::Waiting(body, mut pause) => match pause.as_mut().poll(context) {
+                    Poll::Pending => {
+                        self.state = Making::Waiting(body, pause);
+                        return Poll::Pending;
+                    }
+                    Poll::Ready(()) => self.state = Making::Idle(body),
+                },
                 Making::Idle(mut body) => {
                     self.state = Making::Busy(spawn_blocking(move || {
                         let piece = body.next();
@@ -167,7 +189,7 @@ impl HttpBody for Outgoing {
                 Some(len) => SizeHint::with_exact(len as u64),
                 None => SizeHint::default(),
             },
-            Making::Busy(_) => SizeHint::default(),
+            Making::Busy(_) | Making::Waiting(..) => SizeHint::default(),
             Making::Over => SizeHint::with_exact(0),
         }
     }

@@ -2,9 +2,7 @@
 
 use super::bits::{get, pack, packed_len};
 use super::decimal::{Decimals, Scale};
-use super::frame::{
-    Frame, FrameKernel, GROUP, ROWS, Row, Tile, Visitor, Word, place_width, raise, walk,
-};
+use super::frame::{Frame, FrameKernel, GROUP, ROWS, Row, Tile, Visitor, Word, place_width, walk};
 use super::ints::{IntBlock, Whole, encode_ints_with};
 use super::lanes::{self, Group};
 use super::{Effort, MAX_VALUES};
@@ -197,11 +195,14 @@ impl<'a> Patches<'a> {
     }
 }
 
+/// Decodes decimals that are a frame, as many as `into` has places.
+pub(super) fn decode_frame(scale: Scale, frame: &Frame<'_>, into: &mut [f64]) {
+    walk(frame, NaturalFloats { to: ToFloat::new(scale, frame), out: into });
+}
+
 fn decode_decimals(scale: Scale, ints: &IntBlock<'_>, into: &mut [f64]) {
     match ints {
-        IntBlock::Frame(frame) => {
-            walk(frame, NaturalFloats { to: ToFloat::new(scale, frame), out: into });
-        }
+        IntBlock::Frame(frame) => decode_frame(scale, frame, into),
         ints => ints.for_each(|at, ints| {
             for (value, int) in into[at..].iter_mut().zip(ints) {
                 *value = scale.float(*int);
@@ -276,16 +277,15 @@ impl Visitor for NaturalFloats<'_> {
         tile: &mut Tile<T, G>,
         starts: &Row<T, G>,
     ) {
-        raise(tile, starts);
         let Some(out) = self.out.get_mut(at..at + G * GROUP * ROWS) else { return };
         let (out, _) = out.as_chunks_mut::<8>();
         let to = self.to;
-        for group in 0..G {
+        for (group, starts) in starts.iter().enumerate() {
             for row in (0..ROWS).step_by(8) {
                 let square = lanes::square(tile, group, row);
-                for (lane, values) in square.into_iter().enumerate() {
+                for (lane, (values, start)) in square.into_iter().zip(*starts).enumerate() {
                     if let Some(out) = out.get_mut(((group * GROUP + lane) * ROWS + row) / 8) {
-                        *out = to.floats(values);
+                        *out = to.floats(lanes::add(values, [start; GROUP]));
                     }
                 }
             }

@@ -24,7 +24,7 @@
 
 use super::bits::{bits_of, get, mask, packed_len, unpack};
 use super::lanes;
-pub(super) use super::lanes::{GROUP, ROWS, Row, Tile, Word, raise};
+pub(super) use super::lanes::{GROUP, ROWS, Row, Tile, Word};
 use crate::bytes::{Bad, Reader};
 use crate::dispatch::{self, Kernel};
 
@@ -74,18 +74,23 @@ pub(super) const SOME: usize = 64;
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Exceptions<'a> {
     pub(super) count: usize,
-    place_width: u32,
-    places: &'a [u8],
-    high_width: u32,
-    highs: &'a [u8],
+    /// Places, high parts, and what follows them: words can be read past the end then.
+    bytes: &'a [u8],
+    /// Where the high parts begin.
+    highs_at: usize,
+    place_width: u8,
+    high_width: u8,
 }
 
 impl Exceptions<'_> {
     /// Reads places and high parts from exception `from` on, as many as there is room for.
     #[inline(always)]
     pub(super) fn read(&self, from: usize, places: &mut [u64], highs: &mut [u64]) {
-        unpack(self.places, from * self.place_width as usize, self.place_width, places);
-        unpack(self.highs, from * self.high_width as usize, self.high_width, highs);
+        let (place_width, high_width) =
+            (usize::from(self.place_width), usize::from(self.high_width));
+        unpack(self.bytes, from * place_width, u32::from(self.place_width), places);
+        let bits = self.highs_at * 8 + from * high_width;
+        unpack(self.bytes, bits, u32::from(self.high_width), highs);
         highs.iter_mut().for_each(|high| *high = high_of(*high));
     }
 }
@@ -168,17 +173,17 @@ fn read_exceptions<'a>(
         return reader.bad("no exceptions beside 64 bits", "some");
     }
     let count = reader.count(n)?;
-    let high_width = u32::from(reader.u8()?);
+    let high_width = reader.u8()?;
     if high_width > 64 {
         return reader.bad("high parts of at most 64 bits", high_width.to_string());
     }
     let place_width = place_width(n);
-    // With what follows them: words can be read past the end then.
-    let places = reader.ahead();
-    reader.take(packed_len(count, place_width))?;
-    let highs = reader.ahead();
-    reader.take(packed_len(count, high_width))?;
-    Ok(Exceptions { count, place_width, places, high_width, highs })
+    let bytes = reader.ahead();
+    let highs_at = packed_len(count, place_width);
+    reader.take(highs_at)?;
+    reader.take(packed_len(count, u32::from(high_width)))?;
+    let place_width = crate::bytes::low_byte(u64::from(place_width));
+    Ok(Exceptions { count, bytes, highs_at, place_width, high_width })
 }
 
 /// 64 bits of a bitmap; those past `n` are zero.
@@ -444,21 +449,20 @@ impl Visitor for Natural<'_> {
         tile: &mut Tile<T, G>,
         starts: &Row<T, G>,
     ) {
-        lanes::raise(tile, starts);
         let (base, divisor) = (self.base, self.divisor);
         let Some(out) = self.out.get_mut(at..at + G * GROUP * ROWS) else { return };
         let (out, _) = out.as_chunks_mut::<8>();
-        for group in 0..G {
+        for (group, starts) in starts.iter().enumerate() {
             for row in (0..ROWS).step_by(8) {
                 let square = lanes::square(tile, group, row);
-                for (lane, values) in square.into_iter().enumerate() {
+                for (lane, (values, start)) in square.into_iter().zip(*starts).enumerate() {
                     let Some(out) = out.get_mut(((group * GROUP + lane) * ROWS + row) / 8) else {
                         continue;
                     };
                     *out = if divisor == 1 {
-                        lanes::map(values, |value| base.wrapping_add(value.widen()))
+                        lanes::map(values, |value| base.wrapping_add(value.add(start).widen()))
                     } else {
-                        let product = |value: T| value.widen().wrapping_mul(divisor);
+                        let product = |value: T| value.add(start).widen().wrapping_mul(divisor);
                         lanes::map(values, |value| base.wrapping_add(product(value)))
                     };
                 }

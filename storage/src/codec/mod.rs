@@ -70,7 +70,7 @@ use self::floats::{decode_floats, encode_floats};
 )]
 pub(crate) use self::ints::{decode_ints, decode_ints_into, encode_ints, encode_ints_with};
 pub(crate) use self::range::decode_column_rows;
-pub(crate) use self::straight::{straight_rows, straight_sums};
+pub(crate) use self::straight::{straight_floats, straight_ints, straight_rows, straight_sums};
 pub(crate) use self::text::MAX_TEXT;
 use self::text::{decode_texts, encode_texts};
 use crate::bytes::{Bad, Reader};

@@ -11,7 +11,7 @@ use super::ALL_PRESENT;
 use super::block::Scratch;
 use super::byrow::TileRows;
 use super::decimal::Scale;
-use super::floats::{DECIMAL, show_decimals};
+use super::floats::{DECIMAL, decode_frame, show_decimals};
 use super::frame::{FRAME, FRAME_MASK, Frame};
 use super::ints::{Whole, frame_sums};
 use crate::bytes::Reader;
@@ -88,13 +88,35 @@ pub(crate) fn straight_rows(
         .is_some_and(|Straight { scale, frame }| into.add_frame(scale, &frame))
 }
 
+/// Decodes all rows in place of what `into` held; `false`, and `into` holds anything, if the block has to be taken apart for that.
+pub(crate) fn straight_ints(bytes: &[u8], rows: usize, into: &mut Vec<i64>) -> bool {
+    let Some(Straight { frame, .. }) = Straight::read(bytes, FieldType::Integer, rows) else {
+        return false;
+    };
+    into.resize(rows, 0);
+    frame.decode(into);
+    true
+}
+
+/// The same for decimals.
+pub(crate) fn straight_floats(bytes: &[u8], rows: usize, into: &mut Vec<f64>) -> bool {
+    let Some(Straight { scale: Some(scale), frame }) =
+        Straight::read(bytes, FieldType::Float, rows)
+    else {
+        return false;
+    };
+    into.resize(rows, 0.0);
+    decode_frame(scale, &frame, into);
+    true
+}
+
 #[cfg(test)]
 mod tests {
     use stripchart_core::{Column, Values};
 
     use super::*;
     use crate::codec::tests::shapes;
-    use crate::codec::{Effort, NumberBlock, encode_column_with};
+    use crate::codec::{Effort, NumberBlock, decode_column, encode_column_with};
     use crate::partials::Aggregates;
 
     fn check(values: Values, field_type: FieldType, seen: &mut usize) {
@@ -123,6 +145,19 @@ mod tests {
                 assert!(block.add_rows(&mut want));
                 assert_eq!(format!("{got:?}"), format!("{want:?}"));
                 *seen += 1;
+            }
+            let whole = decode_column(&mut Reader::new(&bytes), "c", field_type, rows).unwrap();
+            let (mut ints, mut floats) = (vec![7; 3], vec![7.0; 2000]);
+            match whole.values() {
+                Values::Integer(want) if straight_ints(&bytes, rows, &mut ints) => {
+                    assert_eq!(ints, *want);
+                }
+                Values::Float(want) if straight_floats(&bytes, rows, &mut floats) => {
+                    assert!(
+                        floats.iter().map(|v| v.to_bits()).eq(want.iter().map(|v| v.to_bits()))
+                    );
+                }
+                _ => {}
             }
             for cut in 0..bytes.len() {
                 let cut = &bytes[..cut];

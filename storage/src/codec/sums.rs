@@ -100,7 +100,14 @@ fn exceptions(frame: &Frame<'_>, marks: &[usize], sums: &mut [i64]) {
     while read < list.count {
         let some = (list.count - read).min(SOME);
         list.read(read, &mut places[..some], &mut parts[..some]);
-        if next.0 > places[some - 1] && next.0 > places[0] {
+        while next.0 <= places[0] {
+            *next.1 = next.1.wrapping_add(above(next.0, highs, placed).cast_signed());
+            match marks.next() {
+                Some(mark) => next = mark,
+                None => return,
+            }
+        }
+        if next.0 > places[some - 1] {
             // Mostly no mark lies among them.
             parts[some..].fill(0);
             let (sum, weighted) = add_up(&places, &parts);

@@ -12,7 +12,10 @@ use super::table::Table;
 use super::{PAGE, Part, Segment};
 use crate::ReadError;
 use crate::bytes::{Bad, Reader};
-use crate::codec::{Derived, NumberBlock, Numbers, decode_column, decode_column_rows};
+use crate::codec::{
+    Derived, NumberBlock, Numbers, decode_column, decode_column_rows, straight_floats,
+    straight_ints,
+};
 use crate::rows::Wanted;
 
 /// Where a block of a field is: the group of rows, and how many these are.
@@ -47,11 +50,22 @@ impl Segment {
         rows: Range<usize>,
     ) -> Result<Column, ReadError> {
         let bytes = self.part(at.part, "a block of values")?;
-        if !Derived::is(&bytes) {
-            return decode(&bytes, &wanted.name, wanted.field_type, at.rows, rows)
+        self.column_of(at, &bytes, wanted, rows)
+    }
+
+    /// Decodes some rows of a block, given its `bytes`.
+    pub(crate) fn column_of(
+        &self,
+        at: &BlockAt<'_>,
+        bytes: &[u8],
+        wanted: &Wanted,
+        rows: Range<usize>,
+    ) -> Result<Column, ReadError> {
+        if !Derived::is(bytes) {
+            return decode(bytes, &wanted.name, wanted.field_type, at.rows, rows)
                 .map_err(|bad| self.bad(at.part.offset, bad));
         }
-        let words = self.derived(at, &bytes, wanted.field_type, rows)?;
+        let words = self.derived(at, bytes, wanted.field_type, rows)?;
         let values = match wanted.field_type {
             FieldType::Float => {
                 Values::Float(words.iter().map(|v| f64::from_bits(v.cast_unsigned())).collect())
@@ -143,6 +157,13 @@ fn decode(
 ) -> Result<Column, Bad> {
     let mut reader = Reader::new(bytes);
     if rows == (0..n) {
+        let (mut ints, mut floats) = (Vec::new(), Vec::new());
+        if field_type == FieldType::Integer && straight_ints(bytes, n, &mut ints) {
+            return Ok(Column::new(name, Values::Integer(ints)));
+        }
+        if field_type == FieldType::Float && straight_floats(bytes, n, &mut floats) {
+            return Ok(Column::new(name, Values::Float(floats)));
+        }
         decode_column(&mut reader, name, field_type, n)
     } else {
         decode_column_rows(&mut reader, name, field_type, n, rows)

@@ -21,6 +21,8 @@
 //! stored: the smallest is the value. Cells are spans of time, see `times`: the sum of each but the last is kept where every row
 //! has a value and the sums are integers.
 
+use std::sync::OnceLock;
+
 use stripchart_core::FieldType;
 
 use super::packed::{Packed, put_columns, take_columns};
@@ -238,7 +240,15 @@ pub(crate) struct FieldPage<'a> {
     columns: [Packed<'a>; COLUMNS],
     /// What comes after the columns.
     rest: &'a [u8],
+    marks: Option<&'a OnceLock<Marks>>,
 }
+
+/// Groups between two marks.
+const A_MARK: usize = 16;
+
+/// Bytes and number of the blocks before every so many groups of a page: who reads a row at random would add up lengths half the time.
+#[derive(Debug)]
+pub(crate) struct Marks(Box<[(u64, usize)]>);
 
 /// Where the values of one field in one group are.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -263,7 +273,40 @@ impl<'a> FieldPage<'a> {
         }
         let columns = take_columns(&mut reader, groups)?;
         let rest = bytes.get(reader.offset()..).unwrap_or_default();
-        Ok(FieldPage { kind, offset, groups, columns, rest })
+        Ok(FieldPage { kind, offset, groups, columns, rest, marks: None })
+    }
+
+    /// The same page, noting in `marks` where its blocks are once somebody asks for one at random.
+    pub(crate) const fn with_marks(mut self, marks: &'a OnceLock<Marks>) -> Self {
+        self.marks = Some(marks);
+        self
+    }
+
+    /// Bytes and number of the blocks before a group.
+    fn before(&self, group: usize) -> (u64, usize) {
+        let mark = group / A_MARK;
+        let marks = self.marks.map(|marks| marks.get_or_init(|| self.new_marks()));
+        let Some((bytes, blocks)) = marks.and_then(|marks| marks.0.get(mark)) else {
+            return self.columns[0].sum_before(group);
+        };
+        (mark * A_MARK..group).fold((*bytes, *blocks), |before, group| self.past(before, group))
+    }
+
+    fn new_marks(&self) -> Marks {
+        let (mut before, mut marks) = ((0, 0), Vec::with_capacity(self.groups.div_ceil(A_MARK)));
+        for group in 0..self.groups {
+            if group.is_multiple_of(A_MARK) {
+                marks.push(before);
+            }
+            before = self.past(before, group);
+        }
+        Marks(marks.into())
+    }
+
+    /// Bytes and number of blocks, that of `group` added.
+    fn past(&self, (bytes, blocks): (u64, usize), group: usize) -> (u64, usize) {
+        let len = self.len(group);
+        (bytes.wrapping_add(len), blocks + usize::from(len > 0))
     }
 
     fn column(&self, column: usize, group: usize) -> u64 {
@@ -283,7 +326,7 @@ impl<'a> FieldPage<'a> {
 
     /// Where the values of a group of `rows` rows are.
     pub(crate) fn stored(&self, group: usize, rows: usize) -> Result<Stored, Bad> {
-        self.stored_after(group, rows, self.columns[0].sum_before(group.min(self.groups)))
+        self.stored_after(group, rows, self.before(group.min(self.groups)))
     }
 
     /// The same, given bytes and number of the blocks before.

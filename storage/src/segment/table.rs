@@ -22,11 +22,12 @@
 //! and within a series of time. Tables of up to 256 runs, as most tables of a scraped host are, have everything in the record.
 
 use std::ops::Range;
+use std::sync::OnceLock;
 
 use stripchart_core::FieldType;
 
 use super::packed::{Packed, packed_len, take_columns};
-use super::page::FieldPage;
+use super::page::{FieldPage, Marks};
 use super::section::Section;
 use super::{MAX_GROUP_ROWS, PAGE, Part, Segment};
 use crate::ReadError;
@@ -53,7 +54,14 @@ pub(crate) struct Table {
     group_pages: Vec<PageRef>,
     run_pages: Vec<PageRef>,
     /// Per field.
-    field_pages: Vec<Vec<PageRef>>,
+    field_pages: Vec<Vec<FieldPageRef>>,
+}
+
+/// A page of a field, and where some of its blocks are once somebody asked.
+#[derive(Debug)]
+struct FieldPageRef {
+    page: PageRef,
+    marks: OnceLock<Marks>,
 }
 
 /// The values of a tag key in a table.
@@ -266,7 +274,9 @@ impl Table {
         table.group_pages = pages.pages(groups)?;
         table.run_pages = pages.pages(runs)?;
         for _ in 0..table.fields.len() {
-            table.field_pages.push(pages.pages(groups)?);
+            let pages = pages.pages(groups)?.into_iter();
+            let marked = pages.map(|page| FieldPageRef { page, marks: OnceLock::new() });
+            table.field_pages.push(marked.collect());
         }
         if own {
             let firsts = (0..table.group_pages.len()).map(|_| reader.count(series));
@@ -280,7 +290,8 @@ impl Table {
     fn place_inline(&mut self, base: usize) {
         let keys = self.keys.iter_mut().flat_map(|key| key.bits.iter_mut().chain(&mut key.order));
         let pages = self.group_pages.iter_mut().chain(&mut self.run_pages);
-        for page in keys.chain(pages).chain(self.field_pages.iter_mut().flatten()) {
+        let of_fields = self.field_pages.iter_mut().flatten().map(|field| &mut field.page);
+        for page in keys.chain(pages).chain(of_fields) {
             if let PageRef::Inline(range) = page {
                 *range = range.start + base..range.end + base;
             }
@@ -427,7 +438,11 @@ impl Table {
     ) -> Result<FieldPage<'s>, ReadError> {
         let found = self.field_pages.get(field).and_then(|pages| pages.get(page));
         let field_type = self.fields.get(field).map_or(FieldType::Float, |(_, t)| *t);
-        self.read(segment, found, |bytes| FieldPage::new(bytes, field_type, self.page_groups(page)))
+        let groups = self.page_groups(page);
+        self.read(segment, found.map(|field| &field.page), |bytes| {
+            let page = FieldPage::new(bytes, field_type, groups)?;
+            Ok(found.map_or(page, |field| page.with_marks(&field.marks)))
+        })
     }
 
     /// The number of a field.

@@ -51,12 +51,19 @@ impl Times {
     /// The times, if they need no block.
     pub(crate) fn regular(&self) -> Option<Vec<i64>> {
         let Form::Steps(step) = self.form else { return None };
-        let mut times = Vec::with_capacity(self.rows);
-        let mut at = self.bounds.0;
-        for _ in 0..self.rows {
-            times.push(at);
-            at = at.wrapping_add(step);
+        // Eight at a time, which the compiler makes vector code of; a sum from row to row it cannot.
+        let mut next: [i64; 8] = [0; 8];
+        for (row, time) in (0i64..).zip(&mut next) {
+            *time = self.bounds.0.wrapping_add(step.wrapping_mul(row));
         }
+        let far = step.wrapping_mul(8);
+        let mut times = vec![0; self.rows.next_multiple_of(8)];
+        let (eights, _) = times.as_chunks_mut::<8>();
+        for eight in eights {
+            *eight = next;
+            next.iter_mut().for_each(|time| *time = time.wrapping_add(far));
+        }
+        times.truncate(self.rows);
         Some(times)
     }
 

@@ -58,7 +58,11 @@ fn put_line(json: &mut Json, line: &PressureLine) {
 
 /// `cpu_inst`: what was used between two samples, in billionths of a core. Left out where that is not known: of the first
 /// sample, or when a counter or the clock went back, or processors came or went.
-pub(super) fn put_inst(json: &mut Json, before: Option<&ContainerSample>, sample: &ContainerSample) {
+pub(super) fn put_inst(
+    json: &mut Json,
+    before: Option<&ContainerSample>,
+    sample: &ContainerSample,
+) {
     let Some(inst) = before.and_then(|before| Inst::between(before, sample)) else { return };
     json.key("cpu_inst").object(|json| {
         json.key("usage").object(|json| {

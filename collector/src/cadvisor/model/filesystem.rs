@@ -98,6 +98,16 @@ pub(in crate::cadvisor) fn storage(
     });
 }
 
+/// Each device once, where it is mounted first.
+pub(in crate::cadvisor) fn by_device(
+    filesystems: &[FilesystemSample],
+) -> impl Iterator<Item = &FilesystemSample> {
+    let is_first = |at: usize, fs: &FilesystemSample| {
+        filesystems.iter().take(at).all(|other| other.device != fs.device)
+    };
+    filesystems.iter().enumerate().filter(move |(at, fs)| is_first(*at, fs)).map(|(_, fs)| fs)
+}
+
 /// Where each runtime keeps its images, and what cAdvisor calls the file system with them.
 const STORES: [(Runtime, &str, &str); 3] = [
     (Runtime::Docker, "docker-images", "/var/lib/docker"),

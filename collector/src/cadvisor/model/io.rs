@@ -4,6 +4,9 @@ use super::cpu::put_pressure;
 use crate::cadvisor::json::Json;
 use crate::node::{DeviceIo, IoCost, IoSample, MachineInfo};
 
+/// A figure of the cost model.
+type Cost = fn(&IoCost) -> u64;
+
 /// What a key of `stats` and its number are, sorted by key.
 type Counts = [(&'static str, Option<u64>); 6];
 
@@ -11,16 +14,24 @@ type Counts = [(&'static str, Option<u64>); 6];
 pub(super) fn put(json: &mut Json, io: &IoSample, machine: &MachineInfo) {
     json.object(|json| {
         put_kind(json, "io_service_bytes", io, machine, |device| {
-            Some(counts(device, device.read_bytes, device.write_bytes, |pair| pair.0, |device| {
-                device.discard_bytes
-            }))
+            Some(counts(
+                device,
+                device.read_bytes,
+                device.write_bytes,
+                |pair| pair.0,
+                |device| device.discard_bytes,
+            ))
         });
         put_kind(json, "io_serviced", io, machine, |device| {
-            Some(counts(device, device.reads, device.writes, |pair| pair.1, |device| {
-                device.discards
-            }))
+            Some(counts(
+                device,
+                device.reads,
+                device.writes,
+                |pair| pair.1,
+                |device| device.discards,
+            ))
         });
-        let costs: [(&str, fn(&IoCost) -> u64); 4] = [
+        let costs: [(&str, Cost); 4] = [
             ("io_cost_usage", |cost| cost.usage_usec),
             ("io_cost_wait", |cost| cost.wait_usec),
             ("io_cost_indebt", |cost| cost.indebt_usec),

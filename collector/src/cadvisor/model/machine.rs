@@ -2,6 +2,7 @@
 
 use stripchart_core::Timestamp;
 
+use super::filesystem::by_device;
 use crate::cadvisor::VERSION;
 use crate::cadvisor::json::Json;
 use crate::node::{CacheInfo, CoreInfo, FilesystemSample, HugePages, MachineInfo, NumaNode};
@@ -90,7 +91,7 @@ fn put_huge_pages(json: &mut Json, pools: &[HugePages]) {
 
 /// From `filesystems` to `topology`.
 fn put_devices(json: &mut Json, machine: &MachineInfo, filesystems: &[FilesystemSample]) {
-    json.key("filesystems").slice(filesystems, |json, fs| {
+    json.key("filesystems").slice(by_device(filesystems), |json, fs| {
         json.object(|json| {
             json.put_str("device", &fs.device);
             json.put_u64("capacity", fs.capacity);

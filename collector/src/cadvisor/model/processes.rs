@@ -33,8 +33,7 @@ pub(super) fn are_known(sample: &ContainerSample) -> bool {
 /// Tasks by state, which only an interface tells that cgroups of version 2 do not have: zeros.
 pub(super) fn put_no_tasks(json: &mut Json) {
     json.object(|json| {
-        for state in
-            ["nr_sleeping", "nr_running", "nr_stopped", "nr_uninterruptible", "nr_io_wait"]
+        for state in ["nr_sleeping", "nr_running", "nr_stopped", "nr_uninterruptible", "nr_io_wait"]
         {
             json.put_u64(state, 0);
         }

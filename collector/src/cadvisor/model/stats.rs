@@ -79,7 +79,9 @@ pub(in crate::cadvisor) fn stats_v2_0(
         network::put_v2(json.key("network"), sample.network.as_ref().unwrap_or(&no_network));
         json.put_bool("has_processes", false);
         json.key("processes").object(|json| {
-            ["process_count", "fd_count", "socket_count"].map(|key| json.put_u64(key, 0));
+            for key in ["process_count", "fd_count", "socket_count"] {
+                json.put_u64(key, 0);
+            }
         });
         json.put_bool("has_filesystem", !sample.filesystems.is_empty());
         if !sample.filesystems.is_empty() {

@@ -45,6 +45,9 @@ pub(crate) static CPU: Table<Facts> = Table {
         ],
         pressure!(cpu_pressure),
         &[
+            total("sched_run_nanoseconds_total", Unit::Nanoseconds, "processor time of its processes, as the scheduler counts it; if asked for", |f| Some(f.known.sample.cpu.sched?.run_ns)),
+            total("sched_turns_total", Unit::Count, "turns of its processes on a processor; if asked for", |f| Some(f.known.sample.cpu.sched?.turns)),
+            total("sched_wait_nanoseconds_total", Unit::Nanoseconds, "time that its processes waited for a processor; if asked for", |f| Some(f.known.sample.cpu.sched?.wait_ns)),
             level("shares", Unit::Count, "share of the processors among its siblings, in version 1's measure", |f| cpu_spec(f).map(|spec| spec.shares).filter(|shares| *shares > 0)),
             total("system_nanoseconds_total", Unit::Nanoseconds, "processor time in the kernel", |f| f.known.sample.cpu.system_ns),
             total("throttled_nanoseconds_total", Unit::Nanoseconds, "time that threads waited because the quota was used up", |f| f.known.sample.cpu.throttled_ns),
@@ -178,7 +181,10 @@ pub(crate) static PIDS: Table<Facts> = Table {
         level("current", Unit::Count, "processes and threads", |f| f.known.sample.pids.current),
         level("limit", Unit::Count, "processes and threads that there may be; absent without limit", |f| f.known.sample.pids.limit),
         total("limit_hits_total", Unit::Count, "processes and threads that the limit did not let begin", |f| f.known.sample.pids.refused),
+        level("open_files", Unit::Count, "open files of its processes; if asked for", |f| Some(f.known.sample.processes.as_ref()?.fds)),
         level("peak", Unit::Count, "highest number of processes and threads so far", |f| f.known.sample.pids.peak),
+        level("processes", Unit::Count, "processes, threads not counted; if asked for", |f| Some(f.known.sample.processes.as_ref()?.processes)),
+        level("sockets", Unit::Count, "open sockets of its processes; if asked for", |f| Some(f.known.sample.processes.as_ref()?.sockets)),
     ]],
 };
 

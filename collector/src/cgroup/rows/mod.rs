@@ -7,18 +7,27 @@
 //! container_rdma          one for each adapter    tag device      mlx5_0
 //! container_misc          one for each resource   tag resource    sev
 //! container_memory_numa   one for each node       tag node        0        if asked for
+//! container_net           one for each interface  tag interface   eth0     of the container that reports its pod's network
+//! container_netstat       one row                                          if asked for
+//! container_disk          one row                                          where the layer is known
 //! container_cpu_core      one for each processor  tag cpu         cpu0     version 1, if asked for
 //! ```
 //!
+//! Or all of it as cAdvisor's InfluxDB driver writes it ([`cadvisor`]).
+//!
 //! A row costs one push for each field that has a value: series and layouts are entered in the batch once.
 
+mod cadvisor;
 mod fields;
 mod table;
+mod who;
 
 use stripchart_core::{Batch, BatchSeries, FieldDescriptor, KeyError, RowLayout, Timestamp};
 
 use super::Identity;
 use super::read::Known;
+use crate::Layout;
+use crate::node::About;
 use crate::rate::{delta, per_second};
 use table::Table;
 
@@ -95,6 +104,10 @@ pub(crate) struct Layouts {
     hugetlb: RowLayout,
     rdma: RowLayout,
     misc: RowLayout,
+    value: RowLayout,
+    net: RowLayout,
+    sockets: RowLayout,
+    disk: RowLayout,
 }
 
 impl Layouts {
@@ -111,6 +124,10 @@ impl Layouts {
             hugetlb: fields::HUGETLB.layout(batch),
             rdma: fields::RDMA.layout(batch),
             misc: fields::MISC.layout(batch),
+            value: cadvisor::layout(batch),
+            net: who::NET.layout(batch),
+            sockets: who::SOCKETS.layout(batch),
+            disk: who::DISK.layout(batch),
         }
     }
 }
@@ -128,7 +145,13 @@ pub(crate) fn descriptors() -> impl Iterator<Item = FieldDescriptor> {
         .chain(fields::HUGETLB.descriptors())
         .chain(fields::RDMA.descriptors())
         .chain(fields::MISC.descriptors())
+        .chain(who::NET.descriptors())
+        .chain(who::SOCKETS.descriptors())
+        .chain(who::DISK.descriptors())
 }
+
+/// The same in cAdvisor's layout.
+pub(crate) use cadvisor::descriptors as cadvisor_descriptors;
 
 /// Whose rows.
 #[derive(Debug, Clone, Copy)]
@@ -136,6 +159,8 @@ pub(crate) struct Owner<'a> {
     pub(crate) host: &'a str,
     /// The cgroup's path.
     pub(crate) path: &'a str,
+    /// Who it is, where that is known.
+    pub(crate) about: Option<&'a About>,
 }
 
 impl Owner<'_> {
@@ -148,12 +173,20 @@ impl Owner<'_> {
     ) -> Result<BatchSeries, KeyError> {
         let identity = Identity::of(self.path);
         // An empty tag is none.
+        let pod = self.about.and_then(|about| about.pod.as_ref());
+        let runtime = self.about.and_then(|about| about.runtime).or(identity.runtime);
         let tags = [
             ("cgroup", self.path),
+            (
+                "container",
+                self.about.and_then(|about| about.container_name.as_deref()).unwrap_or_default(),
+            ),
             ("container_id", identity.container_id.unwrap_or_default()),
             ("host", self.host),
+            ("namespace", pod.and_then(|pod| pod.namespace.as_deref()).unwrap_or_default()),
+            ("pod", pod.and_then(|pod| pod.name.as_deref()).unwrap_or_default()),
             ("pod_uid", identity.pod_uid.as_deref().unwrap_or_default()),
-            ("runtime", identity.runtime.map_or("", super::Runtime::name)),
+            ("runtime", runtime.map_or("", super::Runtime::name)),
             ("unit", identity.unit.unwrap_or_default()),
         ];
         batch.series(
@@ -165,7 +198,14 @@ impl Owner<'_> {
 
 /// The series of a cgroup, entered in the batch once.
 #[derive(Debug)]
-pub(crate) struct GroupSeries {
+pub(crate) enum GroupSeries {
+    Wide(Box<WideSeries>),
+    Cadvisor(cadvisor::ValueSeries),
+}
+
+/// Those of rows with a field for each value.
+#[derive(Debug)]
+pub(crate) struct WideSeries {
     cpu: BatchSeries,
     memory: BatchSeries,
     io: BatchSeries,
@@ -178,13 +218,29 @@ pub(crate) struct GroupSeries {
     huge_pages: Vec<(Box<str>, BatchSeries)>,
     rdma: Vec<(Box<str>, BatchSeries)>,
     misc: Vec<(Box<str>, BatchSeries)>,
+    interfaces: Vec<(Box<str>, BatchSeries)>,
+    sockets: Option<BatchSeries>,
+    disk: Option<BatchSeries>,
 }
 
 impl GroupSeries {
     /// Enters the series of the cgroup that `owner` names.
-    pub(crate) fn new(batch: &mut Batch, owner: Owner<'_>) -> Result<Self, KeyError> {
+    pub(crate) fn new(
+        batch: &mut Batch,
+        owner: Owner<'_>,
+        layout: Layout,
+    ) -> Result<Self, KeyError> {
+        Ok(match layout {
+            Layout::Wide => GroupSeries::Wide(Box::new(WideSeries::new(batch, owner)?)),
+            Layout::Cadvisor => GroupSeries::Cadvisor(cadvisor::ValueSeries::default()),
+        })
+    }
+}
+
+impl WideSeries {
+    fn new(batch: &mut Batch, owner: Owner<'_>) -> Result<Self, KeyError> {
         const NONE: (&str, &str) = ("", "");
-        Ok(GroupSeries {
+        Ok(WideSeries {
             cpu: owner.series(batch, &fields::CPU, NONE)?,
             memory: owner.series(batch, &fields::MEMORY, NONE)?,
             io: owner.series(batch, &fields::IO, NONE)?,
@@ -196,6 +252,9 @@ impl GroupSeries {
             huge_pages: Vec::new(),
             rdma: Vec::new(),
             misc: Vec::new(),
+            interfaces: Vec::new(),
+            sockets: None,
+            disk: None,
         })
     }
 }
@@ -216,6 +275,10 @@ pub(crate) struct Round {
 }
 
 /// Adds the rows of one cgroup. `before` is what the rows before told, and is brought up to date.
+///
+/// # Errors
+///
+/// If a tag makes no key; some rows may have been added then.
 pub(crate) fn add_rows(
     batch: &mut Batch,
     round: &Round,
@@ -223,7 +286,14 @@ pub(crate) fn add_rows(
     series: &mut GroupSeries,
     facts: &mut Facts,
     before: &mut Option<Totals>,
-) {
+) -> Result<(), KeyError> {
+    let series = match series {
+        GroupSeries::Wide(series) => &mut **series,
+        GroupSeries::Cadvisor(series) => {
+            let layout = round.layouts.value;
+            return cadvisor::add_rows(batch, layout, round.at, owner, series, facts);
+        }
+    };
     let totals = Totals::of(&facts.known);
     facts.rates = match (before.replace(totals), round.elapsed_ns) {
         (Some(before), Some(elapsed_ns)) => totals.rates(&before, elapsed_ns, round.cpus),
@@ -235,8 +305,12 @@ pub(crate) fn add_rows(
     fields::IO.add(batch, series.io, layouts.io, at, facts);
     fields::PIDS.add(batch, series.pids, layouts.pids, at, facts);
     fields::CGROUP.add(batch, series.cgroup, layouts.cgroup, at, facts);
-    // A tag that makes no key would have been refused above, where the path is in it.
-    let _ = add_parts(batch, round, owner, series, facts);
+    add_parts(batch, round, owner, series, facts)?;
+    // That of the root is the host's, which has rows of its own.
+    if owner.path == "/" {
+        return Ok(());
+    }
+    who::add_rows(batch, round, owner, series, facts)
 }
 
 /// Adds the rows of which a cgroup has several.
@@ -244,7 +318,7 @@ fn add_parts(
     batch: &mut Batch,
     round: &Round,
     owner: Owner<'_>,
-    series: &mut GroupSeries,
+    series: &mut WideSeries,
     facts: &Facts,
 ) -> Result<(), KeyError> {
     let (sample, at, layouts) = (&facts.known.sample, round.at, &round.layouts);

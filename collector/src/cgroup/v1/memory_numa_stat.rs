@@ -1,11 +1,11 @@
 //! `memory.numa_stat` of version 1: where a cgroup's memory is, by memory node.
 //!
 //! ```text
-//! total=44611 N0=32631 N1=7501 N2=1982 N3=2497
-//! file=44428 N0=32614 N1=7335 N2=1982 N3=2497
-//! anon=183 N0=17 N1=166 N2=0 N3=0
-//! unevictable=0 N0=0 N1=0 N2=0 N3=0
-//! hierarchical_total=768133 N0=509113 N1=138887 N2=20464 N3=99669
+//! total=6811 N0=6811
+//! file=670 N0=670
+//! anon=374 N0=374
+//! unevictable=5767 N0=5767
+//! hierarchical_total=3850315 N0=3850315
 //! ...
 //! ```
 //!

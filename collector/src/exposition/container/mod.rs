@@ -39,10 +39,18 @@ const fn fixed(name: &'static str, help: &'static str, each: Each) -> Metric {
 
 /// What a metric may want to know beside the container.
 pub(super) struct Context<'a> {
-    pub(super) machine: &'a MachineInfo,
+    /// Unless nobody looked at it.
+    machine: Option<&'a MachineInfo>,
     pub(super) devices: &'a Devices,
     /// Whether processor time is told for each processor where it is known.
     pub(super) per_cpu: bool,
+}
+
+impl Context<'_> {
+    /// A value of the whole machine, for the root alone.
+    fn of_machine(&self, seen: &Seen, value: fn(&MachineInfo) -> u64) -> Option<u64> {
+        self.machine.filter(|_| seen.is_root()).map(value)
+    }
 }
 
 /// Takes the samples of one container in one family.
@@ -80,7 +88,8 @@ pub(super) fn write(
     timed: bool,
 ) -> Result<(), ExpositionError> {
     let devices = Devices::of(snapshot);
-    let context = Context { machine: &snapshot.machine, devices: &devices, per_cpu };
+    let machine = snapshot.machine_known().then_some(&*snapshot.machine);
+    let context = Context { machine, devices: &devices, per_cpu };
     let labels = snapshot.containers.iter().map(|seen| base.labels(seen));
     let labels = labels.collect::<Result<Vec<Labels>, _>>()?;
     for metric in metrics() {

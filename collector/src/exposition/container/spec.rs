@@ -37,16 +37,16 @@ pub(super) const METRICS: &[Metric] = &[
         "container_spec_memory_limit_bytes",
         "The limit of the container's memory; 0 is none.",
         |seen, context, emit| {
-            let whole = seen.is_root().then_some(context.machine.memory_bytes);
-            emit.one(seen.spec.memory.as_ref().map(|memory| limit(whole.or(memory.limit))));
+            let whole = context.of_machine(seen, |machine| machine.memory_bytes);
+            emit.one(whole.or(seen.spec.memory.as_ref().map(|memory| limit(memory.limit))));
         },
     ),
     fixed(
         "container_spec_memory_swap_limit_bytes",
         "The limit of the container's swap; 0 is none.",
         |seen, context, emit| {
-            let whole = seen.is_root().then_some(context.machine.swap_bytes);
-            emit.one(seen.spec.memory.as_ref().map(|memory| limit(whole.or(memory.swap_limit))));
+            let whole = context.of_machine(seen, |machine| machine.swap_bytes);
+            emit.one(whole.or(seen.spec.memory.as_ref().map(|memory| limit(memory.swap_limit))));
         },
     ),
     fixed(

@@ -77,7 +77,7 @@ impl Scope<'_> {
         // Version 1 limits memory and swap together, which says nothing of swap alone. It has no weight.
         let alone = seen.spec.cpu.as_ref().is_some_and(|cpu| cpu.weight.is_some());
         let limit = match seen.is_root() {
-            true => Some(self.snapshot.machine.swap_bytes),
+            true => self.snapshot.machine_known().then_some(self.snapshot.machine.swap_bytes),
             false => {
                 seen.spec.memory.as_ref().and_then(|memory| memory.swap_limit).filter(|_| alone)
             }
@@ -108,7 +108,7 @@ impl Scope<'_> {
         })
     }
 
-    /// `fs`, of which the thing described uses `used`; the inodes in use are those of all.
+    /// `fs`, of which the thing described uses `used`; where that is known, the inodes in use are those of all.
     pub(super) fn fs(&self, fs: &FilesystemSample, used: Option<u64>, at: Timestamp) -> FsStats {
         FsStats {
             time: self.time(at),
@@ -117,7 +117,10 @@ impl Scope<'_> {
             used_bytes: used,
             inodes_free: fs.inodes_free,
             inodes: fs.inodes,
-            inodes_used: fs.inodes.zip(fs.inodes_free).map(|(all, free)| all.saturating_sub(free)),
+            inodes_used: used
+                .and(fs.inodes)
+                .zip(fs.inodes_free)
+                .map(|(all, free)| all.saturating_sub(free)),
         }
     }
 
