@@ -50,15 +50,30 @@
 //! | `disk` | `path`, `device`, `fstype`, `mode` | `/proc/self/mountinfo`, statvfs |
 //! | `diskio` | `name` | `/proc/diskstats` |
 //! | `net` | `interface` | `/proc/net/dev` |
-//! | `pressure` | `resource` (`cpu`, `memory`, `io`) | `/proc/pressure` |
+//! | `pressure` | `resource` (`cpu`, `memory`, `io`, `irq`) | `/proc/pressure` |
+//! | `nstat` | `name` (`snmp`, `netstat`, `snmp6`) | `/proc/net/{snmp,netstat,snmp6}` |
+//! | `sockstat` | | `/proc/net/{sockstat,sockstat6}` |
+//! | `softnet`, `schedstat` | `cpu` | `/proc/net/softnet_stat`, `/proc/schedstat` |
+//! | `conntrack`, `linux_sysctl_fs` | | `/proc/sys/net/netfilter`, `/proc/net/stat/nf_conntrack`, `/proc/sys/fs` |
+//! | `arp`, `udp_queues`, `net_link` * | `interface`; `ip`; `interface` | `/proc/net/{arp,udp,udp6}`, `/sys/class/net` |
+//! | `interrupts`, `soft_interrupts` * | `irq`, `type`, `device` | `/proc/interrupts`, `/proc/softirqs` |
+//! | `numa`, `hugepages_per_node`, `hugepages_root` * | `node`, `size_kb` | `/sys/devices/system/node`, `/sys/kernel/mm/hugepages` |
+//! | `temp`, `thermal_zone`, `cooling_device` * | `sensor`, `device`, `input`; `zone`, `type`; `name`, `type` | `/sys/class/{hwmon,thermal}` |
+//! | `linux_cpu`, `edac`, `mdstat` * | `cpu`; `controller`; `Name`, `ActivityState` | `/sys/devices/system/{cpu,edac}`, `/proc/mdstat` |
+//! | `timex`, `uname` * | ; `sysname`, `release`, `version`, `machine` | adjtimex, `/proc/sys/kernel` |
 //! | `container_cpu`, `container_memory`, `container_io`, `container_pids` | `cgroup`, `container_id`, `pod_uid`, `runtime`, `unit` | cgroup files |
 //!
-//! Names of the host's measurements and fields are Telegraf's. [`Sampler::descriptors`] has the unit and meaning of every
+//! Those with an asterisk are read every ten seconds at most, states of processes every minute
+//! ([`SamplerBuilder::process_states`]): they are long, or ask hardware. [`machine::read`] tells what seldom changes.
+//!
+//! Names of the host's measurements and fields are Telegraf's where it has one. [`Sampler::descriptors`] has the unit and meaning of every
 //! field. What differs from Telegraf:
 //!
 //! * `mem.used` is what is not available, so that shared memory counts as used (Telegraf's until 2025 took it for cache);
-//! * `processes` has no states but `running` and `blocked`, and these count threads: the kernel keeps both numbers, the
-//!   others would take reading a file of every process;
+//! * `running` and `blocked` of `processes` count threads, since the kernel keeps both numbers; the other states count
+//!   processes, take reading a file of each, and `blocked` ones of these are `uninterruptible`;
+//! * `nstat` has the some hundred and forty counters that node_exporter and below show, not all of the kernel;
+//! * `interrupts` counts over all processors, and has the first 512 sources that ever interrupted;
 //! * devices and interfaces that were never used have no rows;
 //! * `pressure` has one row for each resource, with fields `some_avg10` to `full_total_usec`.
 //!
@@ -69,7 +84,7 @@
 //! # Faults
 //!
 //! What is missing, forbidden or malformed leaves its fields out and gives one [`Warning`] with path and line, until it is
-//! good again. A cgroup that vanishes while it is read has no rows in that sample. A total that went back, or leapt further
+//! good again; files that depend on how the kernel was built, or on hardware, are absent without a word. A cgroup that vanishes while it is read has no rows in that sample. A total that went back, or leapt further
 //! than the hardware can, gives no rate; no rate is ever negative ([`rate`]). Clocks may be set: rows follow the clock,
 //! rates the host's uptime.
 //!
