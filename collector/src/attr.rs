@@ -50,12 +50,23 @@ impl<'a> Attrs<'a> {
         self.warnings.parsed(path, parsed)
     }
 
-    /// The text of the file at `path` without blanks, line ends and NULs around it, which files of the device tree end
+    /// The text of the file at `path`, of as many lines as there are.
+    pub(crate) fn document(&mut self, path: &Path) -> Option<String> {
+        self.file(path).map(|text| String::from_utf8_lossy(text).into_owned())
+    }
+
+    /// The one line of the file at `path` without blanks, line ends and NULs around it, which files of the device tree end
     /// with; `None` if nothing is left.
     pub(crate) fn text(&mut self, path: &Path) -> Option<String> {
-        let text = String::from_utf8_lossy(self.file(path)?);
-        let text = text.trim_matches(|c: char| c.is_whitespace() || c == '\0');
-        (!text.is_empty()).then(|| text.to_owned())
+        let text = self.parsed(path, |text| {
+            let text = String::from_utf8_lossy(text);
+            let text = text.trim_matches(|c: char| c.is_whitespace() || c == '\0');
+            match text.contains(char::is_control) {
+                false => Ok(text.to_owned()),
+                true => Err(ParseError::new(1, "one line of text", text.as_bytes())),
+            }
+        });
+        text.filter(|text| !text.is_empty())
     }
 
     /// The count in the file at `path`.

@@ -234,3 +234,47 @@ fn the_processes_that_use_most_are_told_if_asked_for() {
     assert!(top[0].contains("order=memory,rank=1 ") && top[0].contains("name=\"x\",pid=1i"));
     assert_eq!(starting(&lines(host.sampler().build().sample(secs(100))), "process_top,"), [""; 0]);
 }
+
+/// Allocations of one sample in steady state, of a host with a pod the network of which is read or not.
+fn allocations(network: bool) -> u64 {
+    let host = host_with_pod();
+    host.write("proc/21/net/snmp", "Tcp: MaxConn InSegs\nTcp: -1 5\n");
+    host.remove_dir(&filled(&format!("sys/fs/cgroup{POD}/SANDBOX")));
+    let node = Arc::new(Node::new());
+    let mut sampler = host
+        .sampler()
+        .node(Arc::clone(&node))
+        .samples_kept(3)
+        .full_interval(std::time::Duration::ZERO)
+        .metrics(MetricSet::Disk, false)
+        .metrics(MetricSet::Network, network)
+        .metrics(MetricSet::AdvTcp, network)
+        .build();
+    let mut at = 100;
+    let mut sample = || {
+        at += 10;
+        let counted = allocation_counter::measure(|| {
+            sampler.sample(secs(at));
+        });
+        counted.count_total
+    };
+    for _ in 0..20 {
+        sample();
+    }
+    // What is looked at now and then takes memory for a moment.
+    let least = (0..10).map(|_| sample()).min().unwrap();
+    of(&node, &format!("{POD}/ID"), |container| {
+        let reported = container.samples.latest().unwrap().network.as_ref();
+        assert_eq!(reported.is_some(), network);
+        if let Some(reported) = reported {
+            assert_eq!(reported.interfaces[0].rx_bytes, 21_000);
+            assert_eq!(reported.tcp_ext.as_ref().unwrap().counters.len(), 2);
+        }
+    });
+    least
+}
+
+#[test]
+fn in_steady_state_networks_cost_no_allocation() {
+    assert_eq!(allocations(true), allocations(false));
+}

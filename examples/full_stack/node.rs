@@ -5,10 +5,11 @@ use std::sync::Arc;
 use axum::body::Bytes;
 use axum::http::{Request, Response};
 use stripchart_collector::cadvisor::CadvisorApi;
-use stripchart_collector::exposition::Exposition;
+use stripchart_collector::exposition::{Exposition, sampler_families};
 use stripchart_collector::kubelet::KubeletApi;
 use stripchart_collector::{Node, SamplerHandle};
 use stripchart_core::Timestamp;
+use stripchart_render::page::{Page, PageRequest, Sheet, Site};
 
 use crate::args::Args;
 use crate::body::Body;
@@ -24,10 +25,12 @@ pub(crate) struct NodeApis {
 impl NodeApis {
     /// `sampler` is the one that fills `node`.
     pub(crate) fn new(node: &Arc<Node>, sampler: SamplerHandle, args: &Args) -> Self {
+        let own = sampler.clone();
         NodeApis {
             cadvisor: CadvisorApi::new(Arc::clone(node)).sampler(sampler),
             exposition: Exposition::builder(Arc::clone(node))
                 .container_labels(&args.container_labels)
+                .families(move |writer| sampler_families(writer, &own.stats()))
                 .build(),
             kubelet: KubeletApi::new(Arc::clone(node)),
         }
@@ -44,6 +47,20 @@ impl NodeApis {
         }
         let of_prometheus = self.exposition.answer(request, now);
         of_prometheus.or_else(|| self.kubelet.answer(request, now)).map(|r| r.map(Body::from))
+    }
+
+    /// The page about a container, if the path is one's.
+    pub(crate) fn page(
+        &self,
+        site: &Site,
+        request: &Request<Bytes>,
+        now: Timestamp,
+    ) -> Option<Page> {
+        let (path, query) = (request.uri().path(), request.uri().query().unwrap_or_default());
+        let found = self.cadvisor.page(path, query, now)?;
+        let sheet =
+            Sheet { status: found.status, title: &found.title, path, frames: &found.frames };
+        Some(site.sheet(&sheet, &PageRequest::from_query(query, now)))
     }
 
     /// Takes in what was sampled, for summaries of hours; to be called every few seconds.

@@ -109,15 +109,16 @@ impl Stack {
         Ok(Stack {
             running: Mutex::new(Some(running)),
             influx: influx.limits(limits).build(),
-            node,
-            guard,
             site: Site {
                 host_database: HOST_DATABASE.to_owned(),
                 cluster_database: CLUSTER_DATABASE.to_owned(),
                 host_interval_ns: args.interval.nanos(),
                 cluster_interval_ns: args.resolution.nanos(),
+                containers_path: node.is_some().then(|| "/containers/".to_owned()),
                 ..Site::default()
             },
+            node,
+            guard,
             engine,
             db,
             printed: Mutex::default(),
@@ -144,6 +145,11 @@ impl Stack {
         }
         if let Err(refusal) = self.may_see_pages(request) {
             return *refusal;
+        }
+        if let Some(page) =
+            self.node.as_ref().and_then(|node| node.page(&self.site, request, now()))
+        {
+            return http_response(page);
         }
         let page_request =
             PageRequest::from_query(request.uri().query().unwrap_or_default(), now());

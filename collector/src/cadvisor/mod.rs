@@ -28,6 +28,7 @@
 //! | `/api/v2.0/version`, `attributes`, `machine`, `storage`, `ps/NAME`, `appmetrics/NAME`, `events/NAME` | |
 //! | `/api/v2.0/summary/NAME`, `stats/NAME`, `spec/NAME` | by name of the container |
 //! | `/api/v2.1/stats/NAME`, `machinestats` | the same in a newer shape |
+//! | `/containers/NAME`, `/docker/NAME`, `/podman/NAME` | pages: see [`CadvisorApi::page`] |
 //! | `/validate/`, `/healthz` | what of the node can be watched; that the server is there |
 //!
 //! Versions 1 take a body, `{"num_stats":60,"start":"...","end":"..."}`; versions 2 the options `type`, `count`,
@@ -53,6 +54,7 @@ mod json;
 mod listing;
 mod lookup;
 mod model;
+mod page;
 mod ps;
 mod reply;
 mod request;
@@ -79,6 +81,7 @@ use reply::{Answer, json_response, text_response};
 use request::{Query, container_name, decoded};
 
 pub use body::{Body, Piece};
+pub use page::ContainerPage;
 
 /// The version that clients are told.
 pub const VERSION: &str = env!("CARGO_PKG_VERSION");
@@ -192,6 +195,8 @@ impl CadvisorApi {
             "/validate" | "/validate/" => {
                 Ok(text_response(StatusCode::OK, &validate::report(&self.node, &self.roots)))
             }
+            // The pages of these are with a slash.
+            "/containers" | "/docker" | "/podman" => Ok(reply::moved(&format!("{path}/"))),
             _ => self.answer_api(path.strip_prefix("/api/")?, request, now)?,
         };
         if !matches!(*request.method(), Method::GET | Method::HEAD | Method::POST) {

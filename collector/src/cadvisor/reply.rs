@@ -30,3 +30,12 @@ pub(super) fn text_response(status: StatusCode, text: &str) -> Response<Body> {
     headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     response
 }
+
+/// Where the page is for good.
+pub(super) fn moved(to: &str) -> Response<Body> {
+    let mut response = text_response(StatusCode::MOVED_PERMANENTLY, &format!("moved to {to}\n"));
+    if let Ok(to) = HeaderValue::from_str(to) {
+        response.headers_mut().insert(header::LOCATION, to);
+    }
+    response
+}

@@ -172,6 +172,12 @@ impl Group {
         self.due == 0
     }
 
+    /// Whether it is, or is a part of, a pod, as far as known.
+    fn is_in_pod(&self) -> bool {
+        let about = self.who.as_ref().and_then(who::Member::about);
+        about.is_none_or(|about| about.pod.is_some())
+    }
+
     /// How thoroughly it is to be looked at in `sample`.
     fn depth(&self, sample: u64, cadence: &Cadence) -> Depth {
         // The number of the cgroup spreads them over the samples.
@@ -496,8 +502,12 @@ impl Looker<'_> {
             Outcome::Busy => {}
         }
         group.active = (group.active && !group.whole) || outcome == Outcome::Busy;
-        if outcome == Outcome::Busy || depth != Depth::Time {
-            self.visit(cx, name, group);
+        // Of a pod it may be another container that was busy with the network that this one reports.
+        let quiet = outcome == Outcome::Quiet
+            && !group.whole
+            && (self.still.contains(&group.above) || !group.is_in_pod());
+        if !quiet || depth != Depth::Time {
+            self.visit(cx, name, group, quiet);
         }
         group.facts.known.sample.at = self.now;
         group.fresh = true;
@@ -530,7 +540,7 @@ impl Looker<'_> {
     }
 
     /// Asks who it is, and what its processes and its runtime tell.
-    fn visit(&mut self, cx: &mut Context<'_>, name: &str, group: &mut Group) {
+    fn visit(&mut self, cx: &mut Context<'_>, name: &str, group: &mut Group, quiet: bool) {
         let (reader, who, inodes) = (&*self.reader, &mut *self.who, &group.inodes);
         let member = group.who.get_or_insert_with(|| {
             let places = (0..PLACES).filter(|place| inodes[*place] != 0);
@@ -538,7 +548,9 @@ impl Looker<'_> {
             who.member(name, who::folder(root.unwrap_or(Path::new("/")), name))
         });
         let Known { sample, spec, .. } = &mut group.facts.known;
-        if self.who.visit(member, name, sample, spec, &mut round(cx, self.now)) {
+        let mut round = round(cx, self.now);
+        round.quiet = quiet;
+        if self.who.visit(member, name, sample, spec, &mut round) {
             group.renamed = true;
             group.series = None;
         }
@@ -550,6 +562,7 @@ fn round<'a>(cx: &'a mut Context<'_>, now: Timestamp) -> who::Round<'a> {
     who::Round {
         now,
         uptime_ns: cx.uptime_ns,
+        quiet: false,
         buffer: &mut *cx.buffer,
         warnings: &mut *cx.warnings,
     }

@@ -153,6 +153,9 @@ impl Packets {
             for line in Lines::new(text)?.skip(1) {
                 let mut fields = line.fields();
                 let device = (0..6).try_fold("", |_, _| fields.str("six columns"))?;
+                if device.contains(char::is_control) {
+                    return Err(line.error("an interface", device.as_bytes()));
+                }
                 let full = counts.len() >= NEIGHBOURS_MAX;
                 match counts.iter_mut().find(|(known, _)| known == device) {
                     Some((_, count)) => *count += 1,

@@ -26,7 +26,12 @@ pub(crate) struct Protocols {
     page_size_bytes: u64,
     /// What is joined to one word.
     word: String,
+    /// Counters of the file at hand.
+    kept: Vec<Kept>,
 }
+
+/// A counter that is kept: the field and its value.
+type Kept = (&'static str, i64);
 
 impl Protocols {
     pub(crate) fn new(roots: &Roots) -> Self {
@@ -39,26 +44,34 @@ impl Protocols {
             sockstat6: file("sockstat6"),
             page_size_bytes: crate::sys::page_size_bytes(),
             word: String::new(),
+            kept: Vec::new(),
         }
     }
 
     pub(crate) fn collect(&mut self, cx: &mut Context<'_>) {
-        nstat(cx, &mut self.snmp, "snmp", &SNMP, &mut self.word);
-        nstat(cx, &mut self.netstat, "netstat", &NETSTAT, &mut self.word);
-        self.nstat6(cx);
-        self.sockets(cx);
-    }
-
-    fn nstat6(&mut self, cx: &mut Context<'_>) {
-        let Some(text) = cx.warnings.read_if_any(&mut self.snmp6, cx.buffer) else { return };
-        let row = super::row(cx.batch, cx.at, cx.host, "nstat", &[("name", "snmp6")]);
-        let Ok(mut row) = row else { return };
-        let counters = flat(text, |name, value| {
-            if let Some(name) = known(&NSTAT, name) {
-                row.field(name, int(value));
+        let Protocols { snmp, netstat, snmp6, word, kept, .. } = self;
+        let mut protocols = |text: &[u8], protocols: &[&str], kept: &mut Vec<Kept>| {
+            protocols.iter().try_for_each(|protocol| {
+                net_counters(text, protocol, |name, value| {
+                    word.clear();
+                    word.push_str(protocol);
+                    word.push_str(name);
+                    kept.extend(known(word).map(|name| (name, value)));
+                })
+            })
+        };
+        nstat(cx, (snmp, "snmp"), kept, |text, kept| protocols(text, &SNMP, kept));
+        nstat(cx, (netstat, "netstat"), kept, |text, kept| protocols(text, &NETSTAT, kept));
+        nstat(cx, (snmp6, "snmp6"), kept, |text, kept| {
+            for line in Lines::new(text)? {
+                let mut fields = line.fields();
+                let name = fields.str("a name")?;
+                let value = fields.count("a count")?;
+                kept.extend(known(name).map(|name| (name, int(value))));
             }
+            Ok(())
         });
-        cx.warnings.parsed(self.snmp6.path(), counters);
+        self.sockets(cx);
     }
 
     fn sockets(&mut self, cx: &mut Context<'_>) {
@@ -99,43 +112,35 @@ impl Protocols {
     }
 }
 
-/// Adds the row of a file whose counters stand in two lines for each protocol.
+/// Adds the row of one file with the counters that `read` keeps of it.
 fn nstat(
     cx: &mut Context<'_>,
-    file: &mut HostFile,
-    tag: &str,
-    protocols: &[&str],
-    word: &mut String,
+    (file, tag): (&mut HostFile, &str),
+    kept: &mut Vec<Kept>,
+    read: impl FnOnce(&[u8], &mut Vec<Kept>) -> Result<(), ParseError>,
 ) {
-    let Some(text) = cx.warnings.read(file, cx.buffer) else { return };
-    let row = super::row(cx.batch, cx.at, cx.host, "nstat", &[("name", tag)]);
-    let Ok(mut row) = row else { return };
-    for protocol in protocols {
-        let counters = net_counters(text, protocol, |name, value| {
-            word.clear();
-            word.push_str(protocol);
-            word.push_str(name);
-            if let Some(name) = known(&NSTAT, word) {
-                row.field(name, value);
-            }
-        });
-        if cx.warnings.parsed(file.path(), counters).is_none() {
-            return;
-        }
+    // A host without IPv6 has no such file.
+    let text = match tag {
+        "snmp6" => cx.warnings.read_if_any(file, cx.buffer),
+        _ => cx.warnings.read(file, cx.buffer),
+    };
+    let Some(text) = text else { return };
+    kept.clear();
+    let parsed = read(text, kept).and_then(|()| match kept.is_empty() {
+        false => Ok(()),
+        true => Err(ParseError::at_end(1, "a counter that is known")),
+    });
+    // Those before a fault are good.
+    cx.warnings.parsed(file.path(), parsed);
+    if kept.is_empty() {
+        return;
     }
+    let Some(mut row) = cx.row("nstat", &[("name", tag)]) else { return };
+    kept.iter().for_each(|(name, value)| row.field(name, *value));
 }
 
 /// The field `name`, if it is kept; fields are in order of name.
-fn known(fields: &[crate::descriptors::Row], name: &str) -> Option<&'static str> {
-    let at = fields.binary_search_by(|known| known.0.cmp(name)).ok()?;
-    fields.get(at).map(|known| known.0)
-}
-
-/// Hands each line `NAME COUNT` of `text` to `each`.
-fn flat(text: &[u8], mut each: impl FnMut(&str, u64)) -> Result<(), ParseError> {
-    for line in Lines::new(text)? {
-        let mut fields = line.fields();
-        each(fields.str("a name")?, fields.count("a count")?);
-    }
-    Ok(())
+fn known(name: &str) -> Option<&'static str> {
+    let at = NSTAT.binary_search_by(|known| known.0.cmp(name)).ok()?;
+    NSTAT.get(at).map(|known| known.0)
 }

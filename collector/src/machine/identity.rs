@@ -23,7 +23,8 @@ pub(super) fn read(machine: &mut MachineInfo, roots: &Roots, attrs: &mut Attrs<'
     machine.boot_id = first(&[roots.proc_file("sys/kernel/random/boot_id")]);
     machine.kernel_version = first(&[roots.proc_file("sys/kernel/osrelease")]);
     machine.host_name = first(&[roots.proc_file("sys/kernel/hostname")]);
-    let release = first(&[etc("os-release"), roots.rootfs.join("usr/lib/os-release")]);
+    let releases = [etc("os-release"), roots.rootfs.join("usr/lib/os-release")];
+    let release = releases.iter().find_map(|path| attrs.document(path)).unwrap_or_default();
     machine.os_version = pretty_name(&release).unwrap_or_else(|| UNNAMED_SYSTEM.into());
 }
 

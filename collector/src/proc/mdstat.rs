@@ -55,7 +55,7 @@ impl<'a> MdStat<'a> {
     ///
     /// # Errors
     ///
-    /// [`ParseError`] if an array has neither `active` nor `inactive`, or no line with its blocks.
+    /// [`ParseError`] if the first line is not `Personalities`, or an array has neither `active` nor `inactive`, or no line with its blocks.
     ///
     /// ```
     /// use stripchart_collector::proc::MdStat;
@@ -65,7 +65,12 @@ impl<'a> MdStat<'a> {
     /// # Ok::<(), stripchart_collector::ParseError>(())
     /// ```
     pub fn parse(text: &'a [u8]) -> Result<Self, ParseError> {
+        const KINDS: &str = "a line \"Personalities\"";
         let mut lines = Lines::new(text)?;
+        let first = lines.next().ok_or_else(|| ParseError::at_end(1, KINDS))?;
+        if !first.text.starts_with(b"Personalities") {
+            return Err(first.error(KINDS, first.text));
+        }
         while let Some(line) = lines.next() {
             if is_array(&line) {
                 MdArray::read(line, &mut lines)?;

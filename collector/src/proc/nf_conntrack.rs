@@ -42,7 +42,8 @@ impl NfConntrack {
     ///
     /// # Errors
     ///
-    /// [`ParseError`] if there is no line of names, or a line has fewer values than names or one that is none.
+    /// [`ParseError`] if there is no line of names, or a line has fewer values than names or one that is none, or no name is
+    /// known.
     ///
     /// ```
     /// use stripchart_collector::proc::NfConntrack;
@@ -65,6 +66,9 @@ impl NfConntrack {
                 }
             }
         }
-        Ok(stat)
+        match stat == NfConntrack::default() {
+            false => Ok(stat),
+            true => Err(ParseError::at_end(2, "values under names that are known")),
+        }
     }
 }

@@ -38,7 +38,7 @@ impl<'a> SchedStats<'a> {
     ///
     /// # Errors
     ///
-    /// [`ParseError`] if the line of a processor has no number in its name or fewer than nine counts.
+    /// [`ParseError`] if the first line is not `version`, or the line of a processor has no number in its name or fewer than nine counts.
     ///
     /// ```
     /// use stripchart_collector::proc::SchedStats;
@@ -47,7 +47,13 @@ impl<'a> SchedStats<'a> {
     /// # Ok::<(), stripchart_collector::ParseError>(())
     /// ```
     pub fn parse(text: &'a [u8]) -> Result<Self, ParseError> {
-        for line in Lines::new(text)?.filter(is_cpu) {
+        const VERSION: &str = "a line \"version\"";
+        let mut lines = Lines::new(text)?;
+        let first = lines.next().ok_or_else(|| ParseError::at_end(1, VERSION))?;
+        if !first.text.starts_with(b"version") {
+            return Err(first.error(VERSION, first.text));
+        }
+        for line in lines.filter(is_cpu) {
             SchedCpu::from_line(line)?;
         }
         Ok(SchedStats(text))

@@ -131,7 +131,7 @@ impl VmStat {
     ///
     /// # Errors
     ///
-    /// [`ParseError`] if the number of a kept key is none.
+    /// [`ParseError`] if the number of a kept key is none, or no key is known.
     ///
     /// ```
     /// use stripchart_collector::proc::VmStat;
@@ -142,6 +142,10 @@ impl VmStat {
     pub fn parse(text: &[u8]) -> Result<Self, ParseError> {
         let mut vm = VmStat::default();
         flat_keyed(text, &mut vm)?;
-        Ok(vm)
+        // Something else than this file has none of its keys.
+        match vm == VmStat::default() {
+            false => Ok(vm),
+            true => Err(ParseError::at_end(1, "a key that is known")),
+        }
     }
 }

@@ -39,7 +39,7 @@ impl NumaStat {
     ///
     /// # Errors
     ///
-    /// [`ParseError`] if the number of a known key is none.
+    /// [`ParseError`] if the number of a known key is none, or no key is known.
     ///
     /// ```
     /// use stripchart_collector::sysfs::NumaStat;
@@ -49,6 +49,10 @@ impl NumaStat {
     pub fn parse(text: &[u8]) -> Result<Self, ParseError> {
         let mut stat = NumaStat::default();
         flat_keyed(text, &mut stat)?;
-        Ok(stat)
+        // Something else than this file has none of its keys.
+        match stat == NumaStat::default() {
+            false => Ok(stat),
+            true => Err(ParseError::at_end(1, "a key that is known")),
+        }
     }
 }

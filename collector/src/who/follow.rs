@@ -21,6 +21,9 @@ use crate::warnings::Warnings;
 /// Descriptors kept for files of networks unless that is more than a sixteenth of what the process may have.
 const DESCRIPTORS_MAX: u64 = 1024;
 
+/// So many visits each cgroup has in full, whatever happens in it.
+const SETTLING: u32 = 3;
+
 /// Cgroups whose OOM kills are remembered; beyond it all are forgotten.
 const OOM_MAX: usize = 16_384;
 
@@ -49,6 +52,7 @@ pub(crate) struct Member {
     known: Option<Known>,
     network: network::Member,
     sched: Option<Box<tasks::Member>>,
+    visits: u32,
 }
 
 impl Member {
@@ -62,6 +66,8 @@ impl Member {
 pub(crate) struct Round<'a> {
     pub(crate) now: Timestamp,
     pub(crate) uptime_ns: Option<u64>,
+    /// Nothing happened in the cgroup, nor in those that it shares a network with: what its processes did is as it was.
+    pub(crate) quiet: bool,
     pub(crate) buffer: &'a mut Buffer,
     pub(crate) warnings: &'a mut Warnings,
 }
@@ -127,12 +133,13 @@ impl Who {
             known: None,
             network: network::Member::default(),
             sched: None,
+            visits: 0,
         }
     }
 
     /// The cgroup of `member` is gone.
     pub(crate) fn forget(&mut self, member: Member) {
-        self.networks.forget(member.network);
+        self.networks.forget(member.number, member.network);
         self.disk.remove(member.number);
     }
 
@@ -149,15 +156,19 @@ impl Who {
         let mut changed =
             self.directory.look(path, &member.folder, &mut member.known, round.now, round.warnings);
         let Some(about) = member.about().cloned() else { return changed };
+        member.visits = member.visits.saturating_add(1);
+        // Who reports the network of a pod is settled with the second visit.
+        let quiet = round.quiet && member.visits > SETTLING;
         if changed && self.sets.has(MetricSet::Disk) {
             self.disk.set(member.number, &about, round.now);
         }
         let is_container = about.container_id.is_some();
-        if is_container || member.root {
+        if (is_container || member.root) && !quiet {
             changed |= self.network(member, &about, sample, round);
             changed |= set(&mut spec.has_network, sample.network.is_some());
         }
-        if self.sets.has(MetricSet::Process) || self.sets.has(MetricSet::Sched) {
+        let of_processes = [MetricSet::Process, MetricSet::Sched];
+        if of_processes.iter().any(|set| self.sets.has(*set)) && !quiet {
             self.processes(member, sample, round);
         }
         if is_container {

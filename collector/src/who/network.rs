@@ -23,6 +23,10 @@ use crate::warnings::Warnings;
 /// Every so many samples the process that stands for a container is checked to be there still.
 const CHECK_EVERY: u64 = 6;
 
+/// A cgroup without processes is looked at in so many samples in a row, since its first may be about to come, and then when
+/// it is checked.
+const MISSES_MAX: u32 = 3;
+
 /// Interfaces of a namespace that are kept.
 const INTERFACES_MAX: usize = 1024;
 
@@ -43,9 +47,12 @@ pub(crate) struct Wanted {
 #[derive(Debug, Default)]
 pub(crate) struct Member {
     main: Option<ProcessId>,
+    /// Looks in a row that found no process.
+    misses: u32,
     namespace: Option<u64>,
     dev: Option<File>,
-    reports: bool,
+    /// The namespace that it reports.
+    owns: Option<u64>,
 }
 
 /// Who asks for a network.
@@ -81,7 +88,6 @@ struct Owner {
     number: u64,
     sandbox: bool,
     since: u64,
-    seen: u64,
 }
 
 impl Networks {
@@ -104,15 +110,11 @@ impl Networks {
         if self.host.is_none() {
             self.host = self.files.network_namespace(1);
         }
-        let samples = self.samples;
-        if samples.is_multiple_of(CHECK_EVERY) {
-            self.owners.retain(|_, owner| owner.seen + 1 >= samples);
-        }
     }
 
-    /// Gives back what `member` holds.
-    pub(crate) fn forget(&mut self, member: Member) {
-        self.descriptors_left += usize::from(member.dev.is_some());
+    /// Gives back what the member with `number` holds.
+    pub(crate) fn forget(&mut self, number: u64, mut member: Member) {
+        self.release(number, &mut member);
     }
 
     /// Whether `member` is known to use the host's network.
@@ -130,8 +132,9 @@ impl Networks {
         warnings: &mut Warnings,
     ) {
         let is_turn = (self.samples + asker.number).is_multiple_of(CHECK_EVERY);
-        if member.main.is_none() || is_turn {
+        if is_turn || (member.main.is_none() && member.misses < MISSES_MAX) {
             self.check(asker, member, buffer);
+            member.misses = if member.main.is_some() { 0 } else { member.misses.saturating_add(1) };
         }
         let Some(main) = member.main.filter(|_| self.may_report(asker, member)) else {
             *sample = None;
@@ -175,7 +178,17 @@ impl Networks {
         let namespace = member.main.and_then(|main| self.files.network_namespace(main.pid));
         if namespace != member.namespace || namespace.is_none() {
             member.namespace = namespace;
-            self.close(member);
+            self.release(asker.number, member);
+        }
+    }
+
+    /// Leaves the namespace to whoever else is in it.
+    fn release(&mut self, number: u64, member: &mut Member) {
+        self.close(member);
+        if let Some(namespace) = member.owns.take()
+            && self.owners.get(&namespace).is_some_and(|owner| owner.number == number)
+        {
+            self.owners.remove(&namespace);
         }
     }
 
@@ -187,32 +200,26 @@ impl Networks {
 
     /// Whether it is `asker` that reports the namespace.
     fn may_report(&mut self, asker: Asker<'_>, member: &mut Member) -> bool {
-        member.reports = match member.namespace {
+        match member.namespace {
             _ if asker.root => true,
             None => asker.sandbox || !asker.in_pod,
             Some(namespace) if Some(namespace) == self.host => false,
-            Some(namespace) => self.claim(asker, namespace),
-        };
-        member.reports
+            Some(namespace) => self.claim(asker, member, namespace),
+        }
     }
 
-    fn claim(&mut self, asker: Asker<'_>, namespace: u64) -> bool {
-        let new = || Owner {
-            number: asker.number,
-            sandbox: asker.sandbox,
-            since: self.samples,
-            seen: self.samples,
-        };
+    fn claim(&mut self, asker: Asker<'_>, member: &mut Member, namespace: u64) -> bool {
+        let Asker { number, sandbox, .. } = asker;
+        let new = || Owner { number, sandbox, since: self.samples };
         let owner = self.owners.entry(namespace).or_insert_with(new);
-        if owner.number != asker.number {
-            let gone = owner.seen + 1 < self.samples;
-            if !gone && (owner.sandbox || !asker.sandbox) {
+        if owner.number != number {
+            if owner.sandbox || !sandbox {
                 return false;
             }
             *owner = new();
         }
-        owner.seen = self.samples;
-        owner.sandbox |= asker.sandbox;
+        member.owns = Some(namespace);
+        owner.sandbox |= sandbox;
         // In the first sample of a pod its sandbox may come after another of its containers.
         owner.sandbox || !asker.in_pod || owner.since < self.samples
     }

@@ -62,7 +62,7 @@ pub(crate) fn tcp_counters(
     sample: &mut NetworkSample,
     warnings: &mut Warnings,
 ) {
-    let counters = &mut sample.tcp_ext.get_or_insert_default().counters;
+    let mut sum = sample.tcp_ext.take();
     let mut filled = 0;
     for (name, protocol) in [("net/snmp", "Tcp"), ("net/netstat", "TcpExt")] {
         let Ok(text) = files.read(pid, name, buffer) else { continue };
@@ -70,6 +70,7 @@ pub(crate) fn tcp_counters(
             if filled >= COUNTERS_MAX {
                 return;
             }
+            let counters = &mut sum.get_or_insert_default().counters;
             match counters.get_mut(filled) {
                 Some((known, place)) => {
                     if **known != *name {
@@ -83,9 +84,9 @@ pub(crate) fn tcp_counters(
         });
         warnings.parsed(files.path(pid, name), parsed);
     }
-    counters.truncate(filled);
-    if filled == 0 {
-        sample.tcp_ext = None;
+    sample.tcp_ext = sum.filter(|_| filled > 0);
+    if let Some(sum) = &mut sample.tcp_ext {
+        sum.counters.truncate(filled);
     }
 }
 

@@ -27,13 +27,22 @@ const LOGO: &str = "<svg width=\"26\" height=\"18\" viewBox=\"0 0 26 18\" aria-h
 impl Site {
     /// The whole page around `content`.
     pub(super) fn framed(&self, view: &View<'_>, content: &Content<'_>) -> Page {
+        self.framed_with(view, content, true)
+    }
+
+    /// The same without a choice of time.
+    pub(super) fn framed_sheet(&self, view: &View<'_>, content: &Content<'_>) -> Page {
+        self.framed_with(view, content, false)
+    }
+
+    fn framed_with(&self, view: &View<'_>, content: &Content<'_>, ranges: bool) -> Page {
         let mut out = String::with_capacity(content.main.len() + 8 * 1024);
         self.put_head(&mut out, view, content.title);
         out.push_str(
             "<body>\n<a class=\"skip\" href=\"#main\">To the content</a>\n<header class=\"top\">\n",
         );
         self.put_navigation(&mut out, view, content.section);
-        put_controls(&mut out, view);
+        put_controls(&mut out, view, ranges);
         out.push_str("</header>\n");
         for notice in &view.notices {
             put!(out, "<p class=\"notice\" role=\"status\">{}</p>\n", esc(notice));
@@ -88,12 +97,27 @@ impl Site {
             let current = if name == section { " aria-current=\"page\"" } else { "" };
             put!(out, "<a href=\"{}\"{current}>{name}</a>", esc(&link));
         }
+        if let Some(path) = &self.containers_path {
+            let link = view.link(&self.at(path), &[]);
+            let current = if section == "Containers" { " aria-current=\"page\"" } else { "" };
+            put!(out, "<a href=\"{}\"{current}>Containers</a>", esc(&link));
+        }
         out.push_str("</nav>\n");
     }
 }
 
-fn put_controls(out: &mut String, view: &View<'_>) {
-    out.push_str("<div class=\"controls\">\n<nav class=\"ranges\" aria-label=\"Time range\">");
+fn put_controls(out: &mut String, view: &View<'_>, ranges: bool) {
+    out.push_str("<div class=\"controls\">\n");
+    if ranges {
+        put_ranges(out, view);
+    }
+    put_refresh(out, view);
+    put_scheme(out, view);
+    out.push_str("</div>\n");
+}
+
+fn put_ranges(out: &mut String, view: &View<'_>) {
+    out.push_str("<nav class=\"ranges\" aria-label=\"Time range\">");
     let arrow = |out: &mut String, ranges: i64, sign: &str, text: &str| {
         let link = view.moved(ranges);
         put!(out, "<a href=\"{}\" title=\"{text}\" aria-label=\"{text}\">{sign}</a>", esc(&link));
@@ -111,9 +135,6 @@ fn put_controls(out: &mut String, view: &View<'_>) {
     put_custom(out, view, known);
     arrow(out, 1, "▶", "Later");
     out.push_str("</nav>\n");
-    put_refresh(out, view);
-    put_scheme(out, view);
-    out.push_str("</div>\n");
 }
 
 /// A form for any range.

@@ -12,6 +12,8 @@
 //! | `/render/NAME.svg` | one panel as a file, `NAME` being `host-cpu` and the like | `width`, `height`, and the dashboard's variables |
 //! | `/ui/...` | style sheet, script and icon | |
 //!
+//! Beside these [`Site::sheet`] draws a page of whatever frames it is given, in the same looks.
+//!
 //! All take `from` and `to` (`now-6h`, RFC 3339 or milliseconds since 1970; without, the last hour or as much of it as
 //! there is history of), `refresh` (`off`, `10s`, ...) and `theme`
 //! (`light`, `dark`). Nothing is fetched from elsewhere, and nothing needs a script.
@@ -48,11 +50,13 @@ mod layout;
 mod panel;
 mod picture;
 mod request;
+mod sheet;
 mod table;
 mod url;
 
 pub use request::PageRequest;
 use request::{HOUR_NS, View, default_range_ns};
+pub use sheet::Sheet;
 
 use stripchart_core::{FrameRequest, FrameSource, Timestamp};
 
@@ -82,6 +86,8 @@ pub struct Site {
     pub cluster_interval_ns: i64,
     /// Where a server answers InfluxDB's `/query`, for links to a chart's data; `None` for no links.
     pub query_path: Option<String>,
+    /// Where a server shows its containers by a [`Sheet`], as `/containers/`, for a link in the navigation; `None` for none.
+    pub containers_path: Option<String>,
 }
 
 impl Default for Site {
@@ -94,6 +100,7 @@ impl Default for Site {
             host_interval_ns: 10_000_000_000,
             cluster_interval_ns: 60_000_000_000,
             query_path: Some("/query".to_owned()),
+            containers_path: None,
         }
     }
 }

@@ -208,20 +208,29 @@ fn put_errors(out: &mut String, drawing: &Answered<'_>) {
 /// The series with their colours and numbers: legend for those who see the chart, the chart's text for those who
 /// do not.
 fn put_legend(out: &mut String, drawing: &Answered<'_>) {
-    let title = esc(&drawing.title);
+    let is_dashed = |index: usize| drawing.series.get(index).is_some_and(|s| s.is_dashed());
+    put_legend_of(out, &drawing.title, &drawing.legend_rows(), drawing.unit(), is_dashed);
+}
+
+/// The same of any chart; `is_dashed` says of a series, by its place, that its line is.
+pub(super) fn put_legend_of(
+    out: &mut String,
+    title: &str,
+    rows: &[LegendRow],
+    unit: Unit,
+    is_dashed: impl Fn(usize) -> bool,
+) {
+    let title = esc(title);
     put!(out, "<table class=\"legend\"><caption class=\"vh\">{title}, by series</caption>");
     out.push_str("<thead><tr><th scope=\"col\"><span class=\"vh\">Series</span></th>");
     for (class, head) in [("o", "min"), ("o", "mean"), ("", "max"), ("", "last")] {
         put!(out, "<th scope=\"col\" class=\"n {class}\">{head}</th>");
     }
     out.push_str("</tr></thead><tbody>\n");
-    let unit = drawing.unit();
-    for (index, row) in drawing.legend_rows().iter().enumerate() {
+    for (index, row) in rows.iter().enumerate() {
         put!(out, "<tr><th scope=\"row\">");
         // Dashes also tell series apart once the colours have come round.
-        let dashed =
-            drawing.series.get(index).is_some_and(|s| s.is_dashed()) || index >= PALETTE.len();
-        put_swatch(out, row, dashed);
+        put_swatch(out, row, is_dashed(index) || index >= PALETTE.len());
         put!(out, "<span class=\"ell\" title=\"{0}\">{0}</span></th>", esc(&row.label));
         for (class, value) in [("o", row.min), ("o", row.mean), ("", row.max), ("", row.last)] {
             put!(out, "<td class=\"n {class}\">{}</td>", esc(&value_text(value, unit)));

@@ -55,6 +55,11 @@ pub(super) fn encode(text: &str) -> String {
     out
 }
 
+/// `path` as part of an address; what is escaped already stays so.
+pub(super) fn encode_path(path: &str) -> String {
+    encode(path).replace("%25", "%").replace("%40", "@")
+}
+
 /// `path` with `pairs` as its query string. `path` is taken as it is.
 pub(super) fn address<'a>(
     path: &str,

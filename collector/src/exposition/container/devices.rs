@@ -174,11 +174,12 @@ fn each_other_disk(
     }
 }
 
-/// Bytes by operation. Version 2 counts reads and writes; what it discards is left out, as a sum over operations would
-/// have it for traffic.
+/// Bytes by operation. Of version 2 only reads and writes: a sum over operations is taken for traffic there, which
+/// discards are not.
 fn operations(io: &DeviceIo, context: &Context<'_>, emit: &mut Emit<'_, '_>) {
     let operations = [
         ("Async", io.asynchronous.map(|(bytes, _)| bytes)),
+        ("Discard", io.total.and(io.discard_bytes)),
         ("Read", Some(io.read_bytes)),
         ("Sync", io.sync.map(|(bytes, _)| bytes)),
         ("Total", io.total.map(|(bytes, _)| bytes)),

@@ -95,8 +95,8 @@ fn each_namespace_is_reported_once_by_the_sandbox_and_the_hosts_by_the_root() {
     }
     assert!(host.networks.is_on_host(&askers[3].1) && !host.networks.is_on_host(&askers[1].1));
     // When the sandbox is gone, another container of the pod takes over.
-    let (_, gone) = askers.remove(2);
-    host.networks.forget(gone);
+    let (asker, gone) = askers.remove(2);
+    host.networks.forget(asker.number, gone);
     host.sample(&mut askers);
     host.sample(&mut askers);
     assert_eq!(host.sample(&mut askers)[1], Some(2000));
