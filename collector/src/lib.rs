@@ -61,7 +61,10 @@
 //! | `temp`, `thermal_zone`, `cooling_device` * | `sensor`, `device`, `input`; `zone`, `type`; `name`, `type` | `/sys/class/{hwmon,thermal}` |
 //! | `linux_cpu`, `edac`, `mdstat` * | `cpu`; `controller`; `Name`, `ActivityState` | `/sys/devices/system/{cpu,edac}`, `/proc/mdstat` |
 //! | `timex`, `uname` * | ; `sysname`, `release`, `version`, `machine` | adjtimex, `/proc/sys/kernel` |
-//! | `container_cpu`, `container_memory`, `container_io`, `container_pids` | `cgroup`, `container_id`, `pod_uid`, `runtime`, `unit` | cgroup files |
+//! | `container_cpu`, `container_memory`, `container_io`, `container_pids` | `cgroup`, `container`, `container_id`, `namespace`, `pod`, `pod_uid`, `runtime`, `unit` | cgroup files |
+//! | `container_net` | those and `interface` | `/proc/PID/net/dev` of one container of each network namespace |
+//! | `container_disk`; `container_netstat` if asked for | those | the layer and logs of a container; `/proc/PID/net/tcp`, ... |
+//! | `process_top` if asked for | `order` (`cpu`, `memory`), `rank` | `/proc/PID/stat` |
 //!
 //! Those with an asterisk are read every ten seconds at most, states of processes every minute
 //! ([`SamplerBuilder::process_states`]): they are long, or ask hardware. [`machine::read`] tells what seldom changes.
@@ -80,6 +83,9 @@
 //! Of cgroups, totals include the cgroups below; I/O is summed over devices, those left out that stand upon others
 //! (device mapper, RAID, loop). The root `/` has what the kernel keeps for it, which for version 2 is no memory; the host's
 //! rows say it better. Under version 1 newer kernels count I/O only once a limit of I/O was set on the device.
+//!
+//! Who a container is, [`who`] finds out: names, pods, labels and images come from files that runtimes and the kubelet leave;
+//! what is read of containers beyond their cgroups a [`MetricSet`] says.
 //!
 //! # Faults
 //!
@@ -101,7 +107,9 @@
 //!
 //! * `linux` (default): the sampler, with `libc`. Without it only the parsers, which build on any Unix.
 //! * `kubernetes`: the kubelet's Summary model and Heapster's processing of it.
-//! * `cadvisor`: what cAdvisor and the kubelet answer over HTTP about a node: the `exposition` for Prometheus.
+//! * `cadvisor`: what cAdvisor and the kubelet answer over HTTP about a node: the `exposition` for Prometheus; and names,
+//!   labels and images out of the files of container runtimes.
+//! * `docker`: names, labels and images through Docker's socket, where it is told to ([`SamplerBuilder`]'s `docker_socket`).
 //! * `http`: fetching those documents from kubelets.
 //!
 //! Siblings: `stripchart-storage` keeps what is sampled, `stripchart-query` asks, `stripchart-render` draws.
