@@ -68,6 +68,12 @@ impl Scale {
         }
     }
 
+    /// Power of ten and one by it, if [`Scale::apply`] divides by them in fused steps where the processor has such.
+    pub(super) fn quotient(self) -> Option<(f64, f64)> {
+        let power = POWERS[usize::from(self.digits)];
+        (!self.multiply && self.digits <= 15).then_some((power, 1.0 / power))
+    }
+
     /// What stands for a sum of integers of up to 53 bits: the float next to it, and next to what that is off by. Of one integer it is what
     /// [`Scale::float`] gives, and nothing more.
     pub(super) fn sum(self, int: i128) -> (f64, f64) {

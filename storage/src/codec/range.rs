@@ -20,7 +20,7 @@ use super::decimal::Scale;
 use super::flags::{flag, take_flags};
 use super::floats::{BITS, DECIMAL, PATCHED, Patches, RAW};
 use super::frame::{Frame, FrameKernel, GROUP, ROWS, Row, Tile, Visitor, Word, walk};
-use super::ints::{IntBlock, frame_sums};
+use super::ints::IntBlock;
 use super::{ALL_PRESENT, BOOL_BITMAP, MAX_TEXT, MAX_VALUES, SOME_PRESENT, text};
 use crate::bytes::{Bad, Reader};
 
@@ -159,13 +159,6 @@ fn ints_of(block: &IntBlock<'_>, at: Range<usize>) -> Vec<i64> {
                 if let Some(out) = index.checked_sub(at.start).and_then(|at| out.get_mut(at)) {
                     *out = value;
                 }
-            }
-        }
-        IntBlock::Frame(ref frame) if out.len() == 1 && frame.has_sums() => {
-            // One value is what the sums before and after it differ by: no value is written down for that.
-            let mut sums = [0; 2];
-            if frame_sums(frame, &[at.start, at.end], &mut sums) {
-                out[0] = sums[1].wrapping_sub(sums[0]);
             }
         }
         IntBlock::Frame(ref frame) => {
