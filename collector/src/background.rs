@@ -24,12 +24,13 @@ pub struct SamplerGuard {
     clock: Arc<dyn Clock>,
 }
 
-/// Asks a running sampler for something fresh; made by [`SamplerGuard::handle`], may be cloned and given to any thread.
+/// Asks a running sampler for something fresh, or what it has done; made by [`SamplerGuard::handle`], may be cloned and given to any thread.
 #[derive(Clone)]
 pub struct SamplerHandle {
     waker: Waker,
     fresh: Arc<Fresh>,
     clock: Arc<dyn Clock>,
+    shared: Arc<Mutex<Shared>>,
 }
 
 /// When cgroups were read last, and who wants it again.
@@ -69,6 +70,12 @@ impl Fresh {
 }
 
 impl SamplerHandle {
+    /// What the sampler has done so far.
+    #[must_use]
+    pub fn stats(&self) -> SamplerStats {
+        self.shared.lock().stats.clone()
+    }
+
     /// Sees to it that what the [node](crate::SamplerBuilder::node) knows of cgroups is at most `max_age` old, by the
     /// sampler's clock: if it is older the thread reads them at once, and this waits for that, at most `timeout`.
     ///
@@ -135,6 +142,7 @@ impl SamplerGuard {
             waker: self.driver.waker(),
             fresh: Arc::clone(&self.fresh),
             clock: Arc::clone(&self.clock),
+            shared: Arc::clone(&self.shared),
         }
     }
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use axum::body::Bytes;
 use axum::http::{Request, Response};
 use stripchart_collector::cadvisor::CadvisorApi;
-use stripchart_collector::exposition::Exposition;
+use stripchart_collector::exposition::{Exposition, sampler_families};
 use stripchart_collector::kubelet::KubeletApi;
 use stripchart_collector::{Node, SamplerHandle};
 use stripchart_core::Timestamp;
@@ -25,10 +25,12 @@ pub(crate) struct NodeApis {
 impl NodeApis {
     /// `sampler` is the one that fills `node`.
     pub(crate) fn new(node: &Arc<Node>, sampler: SamplerHandle, args: &Args) -> Self {
+        let own = sampler.clone();
         NodeApis {
             cadvisor: CadvisorApi::new(Arc::clone(node)).sampler(sampler),
             exposition: Exposition::builder(Arc::clone(node))
                 .container_labels(&args.container_labels)
+                .families(move |writer| sampler_families(writer, &own.stats()))
                 .build(),
             kubelet: KubeletApi::new(Arc::clone(node)),
         }

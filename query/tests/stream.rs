@@ -181,3 +181,48 @@ fn destinations_of_subscriptions_are_lists_as_influxdb_shows_them() {
     );
     assert_eq!(shown, want);
 }
+
+/// Rows of many series are merged with their numbers side by side, where all of a block are there; elsewhere value by value.
+#[test]
+fn many_series_are_merged_as_few_are() {
+    let engine = engine(40, 60);
+    let per_host = |what: &str, rest: &str| -> Vec<String> {
+        let mut rows: Vec<(u64, usize, String)> = Vec::new();
+        for host in 0..40 {
+            let joint = if rest.is_empty() { "WHERE" } else { "AND" };
+            let query = format!("SELECT {what} FROM m {rest} {joint} host = 'h{host}'");
+            let mut csv = options();
+            csv.format = TextFormat::Csv;
+            for line in text(&engine, &query, csv).lines().skip(1) {
+                let at = line.split(',').nth(2).and_then(|at| at.parse().ok()).expect("a time");
+                rows.push((at, host, line.to_owned()));
+            }
+        }
+        rows.sort();
+        rows.into_iter().map(|(_, _, line)| line).collect()
+    };
+    for (what, rest) in [
+        ("i, host", ""),
+        ("i, host", "WHERE i > 50"),
+        ("host, i, rack", "WHERE i > 50 AND time < 45s"),
+        // Gaps, a text, a column twice, one that is not there.
+        ("i, f, host", ""),
+        ("f, i, host", "WHERE f > 2"),
+        ("i, s, host", "WHERE i < 20"),
+        ("i, i, nosuch, host", "WHERE i > 50"),
+        ("f::integer, i::float, host", "WHERE i > 50"),
+    ] {
+        let mut csv = options();
+        csv.format = TextFormat::Csv;
+        let merged = text(&engine, &format!("SELECT {what} FROM m {rest}"), csv);
+        // Which of two hosts comes first at an instant is another matter.
+        let mut merged: Vec<&str> = merged.lines().skip(1).collect();
+        let at = |line: &&str| line.split(',').nth(2).and_then(|at| at.parse::<u64>().ok());
+        assert!(merged.is_sorted_by_key(at), "{what} {rest}");
+        let mut apart = per_host(what, rest);
+        merged.sort_unstable();
+        apart.sort_unstable();
+        assert!(!merged.is_empty());
+        assert_eq!(merged, apart, "{what} {rest}");
+    }
+}

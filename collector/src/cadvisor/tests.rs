@@ -1,5 +1,7 @@
 //! The API as clients meet it, over a node filled by hand.
 
+mod fixture;
+
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -9,18 +11,11 @@ use serde_json::Value;
 use super::{Body, CadvisorApi, Piece};
 use crate::Node;
 use crate::cgroup::Runtime;
-use crate::exposition::fixture::{APP, AT, DOCKER, POD, node, put};
 use crate::node::{About, ContainerSample, EventKind};
+use fixture::{APP, AT, DOCKER, POD, node, put};
 
-/// The fixture, with a runtime where it has an id.
 fn filled() -> Arc<Node> {
-    let node = node();
-    for (path, runtime) in [(DOCKER, Runtime::Docker), (APP, Runtime::Containerd)] {
-        let mut containers = node.containers_mut();
-        let container = containers.get_mut(path).unwrap();
-        container.about = Arc::new(About { runtime: Some(runtime), ..(*container.about).clone() });
-    }
-    Arc::new(node)
+    Arc::new(node())
 }
 
 fn ask(api: &CadvisorApi, target: &str) -> (StatusCode, String) {
@@ -88,6 +83,9 @@ fn a_container_of_version_1_is_written_to_the_byte() {
     let api = CadvisorApi::new(filled());
     let (_, text) = ask_with(&api, &format!("/api/v1.3/containers{APP}"), r#"{"num_stats":1}"#);
     golden("v1_container.json", &text);
+    // Of cgroups of version 1 more is known, and no limit is another number.
+    let (_, text) = ask_with(&api, &format!("/api/v1.3/containers{DOCKER}"), r#"{"num_stats":1}"#);
+    golden("v1_container_of_v1.json", &text);
 }
 
 #[test]
@@ -169,7 +167,7 @@ fn docker_is_found_by_name_id_and_the_beginning_of_its_id() {
         assert_eq!(found.as_object().unwrap().keys().collect::<Vec<_>>(), [DOCKER], "{name:?}");
         assert_eq!(found[DOCKER]["namespace"], "docker");
         let target = format!("/api/v2.0/spec/{name}?type=docker&recursive={}", name.is_empty());
-        assert_eq!(json(&api, &target)[DOCKER]["image"], "nginx:\"latest\"");
+        assert_eq!(json(&api, &target)[DOCKER]["image"], "nginx:<latest>");
     }
     let (status, text) = ask(&api, "/api/v1.2/docker/app-alias");
     assert_eq!((status.as_u16(), text.contains("unable to find docker container")), (500, true));
@@ -321,4 +319,80 @@ fn an_empty_node_answers_too() {
     assert_eq!(json(&api, "/api/v1.2/docker/"), serde_json::json!({}));
     let unset = json(&api, "/api/v1.0/machine");
     assert_eq!(unset["timestamp"], "0001-01-01T00:00:00Z");
+}
+
+fn page(api: &CadvisorApi, path: &str, query: &str) -> super::ContainerPage {
+    api.page(path, query, AT).expect(path)
+}
+
+/// The texts in a column of the first frame called `name`.
+fn texts(page: &super::ContainerPage, name: &str, column: &str) -> Vec<String> {
+    let frame = page.frames.iter().find(|frame| frame.name == name).expect(name);
+    let column = frame.get(column).unwrap();
+    let text = |row| match column.get(row) {
+        Some(stripchart_core::ValueRef::String(text)) => text.to_owned(),
+        other => panic!("{other:?}"),
+    };
+    (0..frame.row_count()).map(text).collect()
+}
+
+/// Titles and lines of the charts.
+fn lines(page: &super::ContainerPage) -> Vec<String> {
+    let series = page.frames.iter().filter(|frame| frame.name == "series");
+    let line = |frame: &stripchart_core::Frame| {
+        format!("{}: {}", frame.tag_value("title").unwrap(), frame.tag_value("series").unwrap())
+    };
+    series.map(line).collect()
+}
+
+#[test]
+fn a_page_leads_up_and_down_and_shows_what_is_used() {
+    let api = CadvisorApi::new(filled());
+    let page = page(&api, &format!("/containers{DOCKER}"), "interface=ens3");
+    assert_eq!((page.status, page.title.as_str()), (200, "web"));
+    assert_eq!(texts(&page, "crumbs", "name"), ["/", "system.slice", "docker-web.scope"]);
+    assert_eq!(texts(&page, "crumbs", "href")[1], "/containers/system.slice");
+    assert_eq!(
+        texts(&page, "gauges", "text"),
+        ["0.25 of 4 cores", "96.0 MiB of 16.0 GiB", "70 B of 1000 B"]
+    );
+    assert_eq!(texts(&page, "choice", "value"), ["eth0", "ens3"]);
+    let lines = lines(&page);
+    for line in [
+        "Total usage: total",
+        "Usage per core: core 1",
+        "Usage breakdown: kernel",
+        "Throttled: cores held back",
+        "Memory: hot (working set)",
+        "Throughput of ens3: received",
+        "Errors of ens3: sending",
+        "Disk throughput: written",
+    ] {
+        assert!(lines.iter().any(|found| found == line), "{line} is not in {lines:?}");
+    }
+    let total = page.frames.iter().find(|frame| frame.name == "series").unwrap();
+    assert_eq!((total.row_count(), total.get("value").unwrap().get_f64(0)), (1, Some(0.25)));
+}
+
+#[test]
+fn the_page_of_the_root_lists_what_is_below_it_by_use() {
+    let api = CadvisorApi::new(filled()).roots(crate::Roots::below("/nowhere"));
+    let page = page(&api, "/containers/", "");
+    assert_eq!(texts(&page, "links", "href"), ["/docker/"]);
+    assert_eq!(
+        texts(&page, "table", "href"),
+        ["/containers/kubepods.slice", "/containers/system.slice"]
+    );
+    let top: Vec<String> =
+        lines(&page).into_iter().filter(|l| l.starts_with("Top memory")).collect();
+    // The innermost only, the largest first.
+    assert_eq!(top[0], "Top memory usage: /system.slice/a<b>&.service");
+    assert!(top.iter().all(|line| !line.ends_with(".slice")), "{top:?}");
+    let docker = super::tests::page(&api, "/docker/", "");
+    assert_eq!(texts(&docker, "table", "Name"), ["web"]);
+    let escaped = super::tests::page(&api, "/containers/system.slice/a%3Cb%3E&.service", "");
+    assert_eq!((escaped.status, escaped.title.as_str()), (200, "/system.slice/a<b>&.service"));
+    assert_eq!(super::tests::page(&api, "/docker/we", "").status, 404);
+    assert_eq!(super::tests::page(&api, "/podman/", "").title, "Podman containers");
+    assert!(api.page("/dockers/", "", AT).is_none());
 }

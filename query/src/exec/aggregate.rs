@@ -98,7 +98,8 @@ impl<'a> Scope<'a> {
     fn wanted(&self, refs: Vec<Reference>, ascending: bool) -> Wanted {
         let condition = self.plan.condition.clone();
         let (start, last) = (self.read_start(), self.read_last());
-        Wanted { refs: refs.into(), condition, start, last, ascending, nulls: false }
+        let (refs, nulls, packed) = (refs.into(), false, None);
+        Wanted { refs, condition, start, last, ascending, nulls, packed }
     }
 
     /// All values of a field, merged in the order of the answer.

@@ -302,6 +302,14 @@ fn mirrored(op: BinaryOp) -> Option<BinaryOp> {
     })
 }
 
+/// Whether every value of a column is a number.
+pub(super) fn no_nan(column: &Column) -> bool {
+    match column.values() {
+        Values::Float(values) => !values.iter().any(|v| v.is_nan()),
+        _ => true,
+    }
+}
+
 /// Where a row is not there.
 const ABSENT: usize = usize::MAX;
 

@@ -110,6 +110,7 @@ fn read(
         last: plan.last,
         ascending: true,
         nulls: false,
+        packed: None,
     };
     let mut reader = Reader::new(input, &wanted);
     while reader.advance(budget)? {

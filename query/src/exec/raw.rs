@@ -75,6 +75,7 @@ impl RawRows {
             last: plan.last.min(plan.read_last),
             ascending: plan.ascending,
             nulls: true,
+            packed: packed(plan, inputs.len()),
         };
         let mut parts = parts(&inputs, &wanted, budget);
         if let Some(first) = parts.pop_front() {
@@ -145,6 +146,7 @@ impl RawRows {
         let (columns, tags) = (columns.clone(), tags.clone());
         let mut builders: Vec<Builder> =
             columns.iter().map(|column| Builder::new(*column)).collect();
+        let mut packed = Packed::new(self.wanted.packed.clone());
         while let Some(run) = self.next
             && times.len() < most
             && text_bytes < MAX_TEXT_BYTES
@@ -157,11 +159,18 @@ impl RawRows {
                 let number = u32::try_from(run.reader).unwrap_or(u32::MAX);
                 series.resize(series.len() + (run.to - run.from), number);
             }
-            for builder in &mut builders {
-                text_bytes += builder.extend(reader, run.from, run.to);
+            match reader.packed(run.from, run.to) {
+                Some(rows) => packed.rows.extend_from_slice(rows),
+                None => {
+                    packed.unpack(&mut builders);
+                    for builder in &mut builders {
+                        text_bytes += builder.extend(reader, run.from, run.to);
+                    }
+                }
             }
             self.find_next(most - times.len().min(most - 1), budget)?;
         }
+        packed.unpack(&mut builders);
         let rows = times.len();
         let mut cells = vec![Cells::Values(Values::Time(times), None)];
         cells.extend(builders.into_iter().map(Builder::finish));
@@ -218,6 +227,63 @@ fn push(
         state.set(Slot::Ref(index), value, reference.kind.field_type());
     }
     rows.push(time, |slot| state.get(slot));
+}
+
+/// Series from which on the numbers of a row are kept side by side.
+const MANY: usize = 16;
+
+/// The names that are fields, if rows may be read packed: every column as it is, all fields numbers, many series.
+fn packed(plan: &Plan, inputs: usize) -> Option<Arc<[usize]>> {
+    let plain = |node: &Node| matches!(node, Node::Slot(Slot::Ref(_)));
+    let numbers = |kind| match kind {
+        ReferenceKind::Field(to) => to.is_numeric(),
+        ReferenceKind::Tag | ReferenceKind::Unknown => true,
+    };
+    let depends = matches!(plan.fill, FillMode::Previous | FillMode::Value(_));
+    let suits = inputs >= MANY
+        && !depends
+        && plan.columns.iter().all(|column| plain(&column.node))
+        && plan.refs.iter().all(|reference| numbers(reference.kind));
+    suits.then(|| {
+        let is_field = |at: &usize| matches!(plan.refs[*at].kind, ReferenceKind::Field(_));
+        (0..plan.refs.len()).filter(is_field).collect()
+    })
+}
+
+/// Rows whose numbers lie side by side, before they are put into columns.
+struct Packed {
+    fields: Option<Arc<[usize]>>,
+    rows: Vec<u64>,
+}
+
+impl Packed {
+    fn new(fields: Option<Arc<[usize]>>) -> Self {
+        Packed { fields, rows: Vec::new() }
+    }
+
+    /// Puts the rows gathered so far into the columns.
+    fn unpack(&mut self, builders: &mut [Builder]) {
+        let fields = self.fields.as_deref().unwrap_or_default();
+        let width = fields.len();
+        if self.rows.is_empty() || width == 0 {
+            return;
+        }
+        let count = self.rows.len() / width;
+        for builder in builders {
+            match builder.column {
+                Plain::Tag(_) => {}
+                Plain::Null => builder.nulls(count),
+                Plain::Field(index, _) => {
+                    let Some(at) = fields.iter().position(|field| *field == index) else {
+                        builder.nulls(count);
+                        continue;
+                    };
+                    builder.extend_bits(count, self.rows.iter().skip(at).step_by(width).copied());
+                }
+            }
+        }
+        self.rows.clear();
+    }
 }
 
 /// Rows that a series may hold while it is merged: those of a block.
@@ -337,6 +403,17 @@ impl Builder {
             valid.extend(to - from, true);
         }
         0
+    }
+
+    /// Appends numbers by their bits.
+    fn extend_bits(&mut self, count: usize, bits: impl Iterator<Item = u64>) {
+        match &mut self.values {
+            Values::Float(into) => into.extend(bits.map(f64::from_bits)),
+            Values::Integer(into) => into.extend(bits.map(u64::cast_signed)),
+            Values::Unsigned(into) => into.extend(bits),
+            _ => return self.nulls(count),
+        }
+        self.valid.iter_mut().for_each(|valid| valid.extend(count, true));
     }
 
     fn one_by_one(&mut self, reader: &Reader, index: usize, rows: std::ops::Range<usize>) -> usize {

@@ -105,7 +105,8 @@ impl Shown<'_> {
 
     fn gauges(&self, latest: &ContainerSample) -> Frame {
         let subject = self.subject;
-        let cores = f64::from(subject.machine.cores.max(1));
+        let cores = float(latest.cpu.per_cpu_ns.len() as u64);
+        let cores = cores.max(f64::from(subject.machine.cores)).max(1.0);
         let mut names = Vec::new();
         let (mut percents, mut texts) = (Vec::new(), Vec::new());
         let mut add = |name: String, percent: f64, text: String| {
@@ -367,7 +368,7 @@ pub(super) fn table_of(title: &str, subjects: &[Subject<'_>]) -> Frame {
         latest.memory.working_set.map(float)
     };
     let name = |subject: &Subject<'_>| match title_of(subject) {
-        path if path == subject.path => path.rsplit('/').next().unwrap_or(&path).to_owned(),
+        path if *path == *subject.path => path.rsplit('/').next().unwrap_or(&path).to_owned(),
         name => name,
     };
     let processes = |subject: &Subject<'_>| subject.container.samples.latest()?.pids.current;

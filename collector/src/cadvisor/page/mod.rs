@@ -118,6 +118,7 @@ fn title_of(subject: &Subject<'_>) -> String {
         (Some(pod), Some(container), _) => format!("{container} ({pod})"),
         (Some(pod), None, _) => pod.to_owned(),
         (None, _, Some(alias)) if about.runtime.is_some() => alias.to_string(),
+        _ if subject.path == "/" => "Root container".to_owned(),
         _ => subject.path.to_owned(),
     }
 }
