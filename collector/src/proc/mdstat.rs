@@ -133,6 +133,10 @@ impl<'a> MdArray<'a> {
                 None => array.take_progress(&line),
             }
         }
+        if array.state == "inactive" {
+            // What the last line of an array that stands still says of devices at work is of the time before.
+            array.disks_active = 0;
+        }
         match sized {
             true => Ok(array),
             false => Err(ParseError::at_end(first.number + 1, "a line COUNT blocks")),
