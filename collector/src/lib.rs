@@ -61,7 +61,10 @@
 //! | `temp`, `thermal_zone`, `cooling_device` * | `sensor`, `device`, `input`; `zone`, `type`; `name`, `type` | `/sys/class/{hwmon,thermal}` |
 //! | `linux_cpu`, `edac`, `mdstat` * | `cpu`; `controller`; `Name`, `ActivityState` | `/sys/devices/system/{cpu,edac}`, `/proc/mdstat` |
 //! | `timex`, `uname` * | ; `sysname`, `release`, `version`, `machine` | adjtimex, `/proc/sys/kernel` |
-//! | `container_cpu`, `container_memory`, `container_io`, `container_pids` | `cgroup`, `container`, `container_id`, `namespace`, `pod`, `pod_uid`, `runtime`, `unit` | cgroup files |
+//! | `container_cpu`, `container_memory`, `container_io`, `container_pids`, `container_cgroup` | `cgroup`, `container`, `container_id`, `namespace`, `pod`, `pod_uid`, `runtime`, `unit` | cgroup files |
+//! | `container_io_device`, `container_rdma` | those and `device` (`8:0`, `mlx5_0`) | the same |
+//! | `container_hugetlb`, `container_misc` | those and `page_size`, `resource` | the same |
+//! | `container_cpu_core`, `container_memory_numa`, if asked for | those and `cpu`, `node` | the same |
 //! | `container_net` | those and `interface` | `/proc/PID/net/dev` of one container of each network namespace |
 //! | `container_disk`; `container_netstat` if asked for | those | the layer and logs of a container; `/proc/PID/net/tcp`, ... |
 //! | `process_top` if asked for | `order` (`cpu`, `memory`), `rank` | `/proc/PID/stat` |
@@ -97,8 +100,11 @@
 //! # Costs and limits
 //!
 //! Files of the host are kept open; those of cgroups, too, up to a quarter of the process' limit of open files. In steady
-//! state a cgroup whose processor time and memory did not change costs four short reads; everything is read whole every
-//! sixth sample, limits only then. At most 4096 cgroups ([`SamplerBuilder::cgroups_max`]) and 16 MiB of a file are read.
+//! state a busy cgroup costs a dozen reads, one that did nothing one or two (under version 2 three), and those below one
+//! that did nothing none; nothing is allocated for it. Once a minute ([`SamplerBuilder::full_interval`]) each is read
+//! whole, with its main limits; every fifth time with all else. Folders are asked by turns whether others came: what
+//! appears beside others is found with the next sample, what appears below a folder that had none within ten seconds. At
+//! most 4096 cgroups ([`SamplerBuilder::cgroups_max`]) and 16 MiB of a file are read.
 //! A network file system whose server is gone blocks whoever asks how full it is, for ever: such are asked by threads that
 //! live as long as there is something to ask, one for each that is stuck and eight in all. The sampler takes the answer
 //! with the next sample, and tells once of a file system that gives none.

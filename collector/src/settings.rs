@@ -218,8 +218,9 @@ impl SamplerBuilder {
         self
     }
 
-    /// How often limits of cgroups are looked at, and how often cgroups are read in full in which nothing happens; default
-    /// a minute.
+    /// How often limits of processor time, memory and processes are looked at, and how often cgroups are read in full in
+    /// which nothing happens; default a minute. What seldom changes (weights, other limits, huge pages, memory nodes) is
+    /// looked at every fifth time.
     ///
     /// In between a cgroup that used no processor time, and whose memory is as it was, costs two reads instead of a dozen.
     /// Cgroups have their turns in different samples.
