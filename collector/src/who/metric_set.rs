@@ -14,7 +14,8 @@ pub enum MetricSet {
     /// `network`: bytes, packets, errors and drops of the interfaces of each network namespace. One read a sample for each
     /// namespace; default on.
     Network,
-    /// `tcp`: connections by state, which takes a line of text for each connection; default off.
+    /// `tcp`: connections by state, which takes a line of text for each connection, and the kernel searches its table of all
+    /// connections of the host for each namespace: a millisecond and more; default off.
     Tcp,
     /// `udp`: sockets, as costly; default off.
     Udp,

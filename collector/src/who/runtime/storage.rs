@@ -61,19 +61,21 @@ fn find_in(search: &mut Search<'_>, store: &str) -> Option<Facts> {
     let id = search.id;
     let path = search.at(&format!("{containers}/{id}/userdata/config.json"));
     let spec: Option<Spec> = search.json(&path, Shape::Object);
-    let entry = ["containers.json", "volatile-containers.json"].iter().find_map(|list| {
-        let list: Vec<Entry> =
-            search.json(&search.at(&format!("{containers}/{list}")), Shape::List)?;
-        list.into_iter().find(|entry| &*entry.id == id)
-    });
-    if spec.is_none() && entry.is_none() {
-        return None;
+    let mut facts = spec.as_ref().map(|spec| of_spec(search, spec));
+    // The list has all containers and is long where there are many; CRI-O's specification tells what it does.
+    let is_whole = |facts: &Facts| facts.name.is_some() && facts.writable_layer.is_some();
+    if !facts.as_ref().is_some_and(is_whole) {
+        let entry = ["containers.json", "volatile-containers.json"].iter().find_map(|list| {
+            let path = search.at(&format!("{containers}/{list}"));
+            let list: Vec<Entry> = search.json(&path, Shape::List)?;
+            list.into_iter().find(|entry| &*entry.id == id)
+        });
+        if let Some(entry) = entry {
+            let facts = facts.get_or_insert_with(|| of_spec(search, &Spec::default()));
+            add_entry(facts, entry, store);
+        }
     }
-    let spec = spec.unwrap_or_default();
-    let mut facts = of_spec(search, &spec);
-    if let Some(entry) = entry {
-        add_entry(&mut facts, entry, store);
-    }
+    let mut facts = facts?;
     let run = format!("/run/containers/storage/overlay-containers/{id}/userdata/pidfile");
     facts.started = modified(&search.at(&run));
     Some(facts)
