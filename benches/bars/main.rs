@@ -1,4 +1,4 @@
-//! What storage and queries are to reach, measured, one line each: `cargo bench --bench bars`, or `-- NAME...` for some.
+//! What storage, queries and the collector are to reach, measured, one line each: `cargo bench --bench bars`, or `-- NAME...` for some.
 //!
 //! ```text
 //! ingest   values a second of one core, from bytes to acknowledged, sealed and merged; and what is on disk then
@@ -8,6 +8,7 @@
 //! read     one row at random, the last value of 1000 series, scanning and adding up
 //! query    InfluxQL in process: the query types of the Time Series Benchmark Suite
 //! refusals how soon a query that would cost too much is refused
+//! collect  sampling 300 cgroups of version 1, made for it (root only); an agent with 100 and with 1000 containers
 //! sync     what `always` costs beside `interval`, and beside a bare fdatasync
 //! ```
 //!
@@ -18,6 +19,8 @@
 //!
 //! In a debug build, and as `cargo bench -- --test`, it runs with little data and says nothing of bars.
 
+mod collector;
+mod groups;
 mod ingest;
 mod memory;
 mod open;
@@ -38,7 +41,7 @@ type Outcome<T = ()> = Result<T, Box<dyn Error>>;
 /// Measures some bars.
 type Group = fn(&Bars) -> Outcome;
 
-const GROUPS: [(&str, Group); 8] = [
+const GROUPS: [(&str, Group); 9] = [
     ("ingest", ingest::measure),
     ("log", ingest::measure_log),
     ("memory", memory::measure),
@@ -46,6 +49,7 @@ const GROUPS: [(&str, Group); 8] = [
     ("read", read::measure),
     ("query", query::measure),
     ("refusals", query::refusals),
+    ("collect", collector::measure),
     ("sync", sync::measure),
 ];
 
@@ -57,6 +61,10 @@ fn main() -> ExitCode {
     let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
     let outcome = match arguments[..] {
         [CHILD, "memory", what, scale, folder] => memory::child(what, scale, Path::new(folder)),
+        [CHILD, "worker"] => groups::worker(),
+        [CHILD, "agent", groups, interval, rounds, folder] => {
+            collector::agent_child(groups, interval, rounds, Path::new(folder))
+        }
         [CHILD, "open", what, scale, folder] => open::child(what, scale, Path::new(folder)),
         _ => run(&arguments),
     };

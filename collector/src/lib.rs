@@ -50,15 +50,33 @@
 //! | `disk` | `path`, `device`, `fstype`, `mode` | `/proc/self/mountinfo`, statvfs |
 //! | `diskio` | `name` | `/proc/diskstats` |
 //! | `net` | `interface` | `/proc/net/dev` |
-//! | `pressure` | `resource` (`cpu`, `memory`, `io`) | `/proc/pressure` |
-//! | `container_cpu`, `container_memory`, `container_io`, `container_pids` | `cgroup`, `container_id`, `pod_uid`, `runtime`, `unit` | cgroup files |
+//! | `pressure` | `resource` (`cpu`, `memory`, `io`, `irq`) | `/proc/pressure` |
+//! | `nstat` | `name` (`snmp`, `netstat`, `snmp6`) | `/proc/net/{snmp,netstat,snmp6}` |
+//! | `sockstat` | | `/proc/net/{sockstat,sockstat6}` |
+//! | `softnet`, `schedstat` | `cpu` | `/proc/net/softnet_stat`, `/proc/schedstat` |
+//! | `conntrack`, `linux_sysctl_fs` | | `/proc/sys/net/netfilter`, `/proc/net/stat/nf_conntrack`, `/proc/sys/fs` |
+//! | `arp`, `udp_queues`, `net_link` * | `interface`; `ip`; `interface` | `/proc/net/{arp,udp,udp6}`, `/sys/class/net` |
+//! | `interrupts`, `soft_interrupts` * | `irq`, `type`, `device` | `/proc/interrupts`, `/proc/softirqs` |
+//! | `numa`, `hugepages_per_node`, `hugepages_root` * | `node`, `size_kb` | `/sys/devices/system/node`, `/sys/kernel/mm/hugepages` |
+//! | `temp`, `thermal_zone`, `cooling_device` * | `sensor`, `device`, `input`; `zone`, `type`; `name`, `type` | `/sys/class/{hwmon,thermal}` |
+//! | `linux_cpu`, `edac`, `mdstat` * | `cpu`; `controller`; `Name`, `ActivityState` | `/sys/devices/system/{cpu,edac}`, `/proc/mdstat` |
+//! | `timex`, `uname` * | ; `sysname`, `release`, `version`, `machine` | adjtimex, `/proc/sys/kernel` |
+//! | `container_cpu`, `container_memory`, `container_io`, `container_pids` | `cgroup`, `container`, `container_id`, `namespace`, `pod`, `pod_uid`, `runtime`, `unit` | cgroup files |
+//! | `container_net` | those and `interface` | `/proc/PID/net/dev` of one container of each network namespace |
+//! | `container_disk`; `container_netstat` if asked for | those | the layer and logs of a container; `/proc/PID/net/tcp`, ... |
+//! | `process_top` if asked for | `order` (`cpu`, `memory`), `rank` | `/proc/PID/stat` |
 //!
-//! Names of the host's measurements and fields are Telegraf's. [`Sampler::descriptors`] has the unit and meaning of every
+//! Those with an asterisk are read every ten seconds at most, states of processes every minute
+//! ([`SamplerBuilder::process_states`]): they are long, or ask hardware. [`machine::read`] tells what seldom changes.
+//!
+//! Names of the host's measurements and fields are Telegraf's where it has one. [`Sampler::descriptors`] has the unit and meaning of every
 //! field. What differs from Telegraf:
 //!
 //! * `mem.used` is what is not available, so that shared memory counts as used (Telegraf's until 2025 took it for cache);
-//! * `processes` has no states but `running` and `blocked`, and these count threads: the kernel keeps both numbers, the
-//!   others would take reading a file of every process;
+//! * `running` and `blocked` of `processes` count threads, since the kernel keeps both numbers; the other states count
+//!   processes, take reading a file of each, and `blocked` ones of these are `uninterruptible`;
+//! * `nstat` has the some hundred and forty counters that node_exporter and below show, not all of the kernel;
+//! * `interrupts` counts over all processors, and has the first 512 sources that ever interrupted;
 //! * devices and interfaces that were never used have no rows;
 //! * `pressure` has one row for each resource, with fields `some_avg10` to `full_total_usec`.
 //!
@@ -66,10 +84,13 @@
 //! (device mapper, RAID, loop). The root `/` has what the kernel keeps for it, which for version 2 is no memory; the host's
 //! rows say it better. Under version 1 newer kernels count I/O only once a limit of I/O was set on the device.
 //!
+//! Who a container is, [`who`] finds out: names, pods, labels and images come from files that runtimes and the kubelet leave;
+//! what is read of containers beyond their cgroups a [`MetricSet`] says.
+//!
 //! # Faults
 //!
 //! What is missing, forbidden or malformed leaves its fields out and gives one [`Warning`] with path and line, until it is
-//! good again. A cgroup that vanishes while it is read has no rows in that sample. A total that went back, or leapt further
+//! good again; files that depend on how the kernel was built, or on hardware, are absent without a word. A cgroup that vanishes while it is read has no rows in that sample. A total that went back, or leapt further
 //! than the hardware can, gives no rate; no rate is ever negative ([`rate`]). Clocks may be set: rows follow the clock,
 //! rates the host's uptime.
 //!
@@ -86,7 +107,9 @@
 //!
 //! * `linux` (default): the sampler, with `libc`. Without it only the parsers, which build on any Unix.
 //! * `kubernetes`: the kubelet's Summary model and Heapster's processing of it.
-//! * `cadvisor`: what cAdvisor and the kubelet answer over HTTP about a node: the `exposition` for Prometheus.
+//! * `cadvisor`: what cAdvisor and the kubelet answer over HTTP about a node: the `exposition` for Prometheus; and names,
+//!   labels and images out of the files of container runtimes.
+//! * `docker`: names, labels and images through Docker's socket, where it is told to ([`SamplerBuilder`]'s `docker_socket`).
 //! * `http`: fetching those documents from kubelets.
 //!
 //! Siblings: `stripchart-storage` keeps what is sampled, `stripchart-query` asks, `stripchart-render` draws.

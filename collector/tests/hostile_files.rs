@@ -8,13 +8,27 @@ use std::path::{Path, PathBuf};
 use stripchart_collector::ParseError;
 use stripchart_collector::cgroup::{Identity, Limit, NumberList, Value, v1, v2};
 use stripchart_collector::proc::{
-    DiskStats, LoadAvg, MemInfo, MountInfo, NetDev, Pressure, Stat, Uptime, VmStat,
+    CpuInfo, DiskStats, FileNr, Interrupts, IrqPressure, LoadAvg, MdStat, MemInfo, MountInfo,
+    NetDev, NfConntrack, Pressure, SchedStats, SockStat, SoftnetStat, Stat, Uptime, VmStat,
 };
+use stripchart_collector::sysfs::{CpuList, NodeMemInfo, NumaStat};
 
 type Parser = (&'static str, fn(&[u8]) -> Result<(), ParseError>);
 
 /// Every parser, by the folder of its fixtures; those that hand out rows are made to.
-const PARSERS: [Parser; 31] = [
+const PARSERS: [Parser; 43] = [
+    ("sockstat", |text| SockStat::parse(text).map(|stat| stat.iter().for_each(drop))),
+    ("softnet_stat", |text| SoftnetStat::parse(text).map(|stat| stat.iter().for_each(drop))),
+    ("nf_conntrack", |text| NfConntrack::parse(text).map(drop)),
+    ("file_nr", |text| FileNr::parse(text).map(drop)),
+    ("interrupts", |text| Interrupts::parse(text).map(|all| all.iter().for_each(drop))),
+    ("schedstat", |text| SchedStats::parse(text).map(|stats| stats.iter().for_each(drop))),
+    ("mdstat", |text| MdStat::parse(text).map(|stat| stat.iter().for_each(drop))),
+    ("cpuinfo", |text| CpuInfo::parse(text).map(|info| info.processors().for_each(drop))),
+    ("node_meminfo", |text| NodeMemInfo::parse(text).map(drop)),
+    ("numastat", |text| NumaStat::parse(text).map(drop)),
+    ("cpu_list", |text| CpuList::parse(text).map(drop)),
+    ("irq_pressure", |text| IrqPressure::parse(text).map(drop)),
     ("stat", |text| Stat::parse(text).map(|stat| stat.cpus().for_each(drop))),
     ("meminfo", |text| MemInfo::parse(text).map(drop)),
     ("vmstat", |text| VmStat::parse(text).map(drop)),

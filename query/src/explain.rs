@@ -59,6 +59,7 @@ pub(crate) fn run(
     lines.says(1, "series", series);
     lines.says(1, "rows_read", reads.rows_scanned());
     lines.says(1, "blocks_from_statistics", reads.blocks_described());
+    lines.says(1, "blocks_skipped", reads.blocks_skipped());
     lines.says(1, "blocks_decoded", reads.blocks_decoded());
     lines.says(1, "size_of_blocks_decoded", reads.bytes_decoded());
     lines.says(1, "memory", memory);

@@ -125,3 +125,32 @@ fn an_answer_may_be_far_larger_than_the_memory_it_is_made_in() {
     let text = error(&engine, "SELECT median(v) FROM m", &limits);
     assert!(text.contains("more than the 400000 bytes"), "{text}");
 }
+
+/// The figure that `EXPLAIN ANALYZE` tells of `what`.
+fn told(engine: &Engine, query: &str, what: &str) -> u64 {
+    let options = ExecuteOptions::new(NOW).database("db");
+    let results = engine.query(&format!("EXPLAIN ANALYZE {query}"), &options).expect("it parses");
+    let column = &results[0].frames[0].columns[0];
+    let mut lines = (0..column.len()).filter_map(|row| column.get(row)?.as_str());
+    let figure = lines.find_map(|line| line.trim().strip_prefix(what)?.strip_prefix(": "));
+    figure.and_then(|figure| figure.parse().ok()).expect("such a line")
+}
+
+#[test]
+fn blocks_without_a_row_that_is_asked_for_are_not_read() {
+    let engine = engine(10, 500);
+    for (query, rows, skipped) in [
+        ("SELECT * FROM m WHERE v > 1000", 0, 10),
+        ("SELECT * FROM m WHERE v >= 499 AND f < 1", 10, 0),
+        ("SELECT * FROM m WHERE 499 < v", 0, 10),
+        ("SELECT v FROM m WHERE v < 3 AND v > 400", 0, 0),
+        ("SELECT v FROM m WHERE v < 0 AND host = 'h00003'", 0, 1),
+        ("SELECT v FROM m WHERE f = 0.25", 0, 10),
+        // Either side may hold.
+        ("SELECT v FROM m WHERE v > 1000 OR f = 0.5", 5000, 0),
+        ("SELECT v FROM m WHERE v > 1000 OR v = 7", 10, 0),
+    ] {
+        assert_eq!(told(&engine, query, "rows"), rows, "{query}");
+        assert_eq!(told(&engine, query, "blocks_skipped"), skipped, "{query}");
+    }
+}

@@ -6,7 +6,7 @@
 //! a leaf). What comes out is what evaluating row by row gives, which the tests hold it to.
 
 use stripchart_core::{Bitmap, Column, FieldType, FieldValue, Strings, ValueRef, Values};
-use stripchart_storage::Direction;
+use stripchart_storage::{Compare, Direction, Number};
 
 use crate::ast::BinaryOp;
 use crate::functions::cast;
@@ -300,6 +300,59 @@ fn mirrored(op: BinaryOp) -> Option<BinaryOp> {
         BinaryOp::GreaterEq => BinaryOp::LessEq,
         _ => return None,
     })
+}
+
+/// What every row that fulfils a condition has to meet: comparisons of a field with a number that are joined by `AND`. Each is told as
+/// the number of the name, how it is compared, and with what. Storage answers them by statistics before it reads.
+pub(super) fn demands(condition: &Condition, cells: &[Cell]) -> Vec<(usize, Compare, Number)> {
+    let mut all = Vec::new();
+    demands_of(condition.node(), cells, &mut all);
+    all
+}
+
+fn demands_of(node: &Node, cells: &[Cell], all: &mut Vec<(usize, Compare, Number)>) {
+    let Node::Binary(op, left, right) = node else { return };
+    if *op == BinaryOp::And {
+        // Of what is no truth value InfluxDB has rules of its own.
+        if is_comparison(left) && is_comparison(right) {
+            demands_of(left, cells, all);
+            demands_of(right, cells, all);
+        }
+        return;
+    }
+    let (op, index, value) = match (&**left, &**right) {
+        (Node::Slot(Slot::Ref(index)), Node::Literal(value)) => (Some(*op), *index, value),
+        (Node::Literal(value), Node::Slot(Slot::Ref(index))) => (mirrored(*op), *index, value),
+        _ => return,
+    };
+    let compare = match op {
+        Some(BinaryOp::Eq) => Compare::Equal,
+        Some(BinaryOp::NotEq) => Compare::NotEqual,
+        Some(BinaryOp::Less) => Compare::Less,
+        Some(BinaryOp::LessEq) => Compare::LessOrEqual,
+        Some(BinaryOp::Greater) => Compare::Greater,
+        Some(BinaryOp::GreaterEq) => Compare::GreaterOrEqual,
+        _ => return,
+    };
+    let Some(Cell::Column(_, own)) = cells.get(index) else { return };
+    let number = match (own, value) {
+        (FieldType::Integer | FieldType::Float, FieldValue::Integer(v)) => Number::Integer(*v),
+        (FieldType::Integer | FieldType::Float, FieldValue::Float(v)) => Number::Float(*v),
+        (FieldType::Unsigned, FieldValue::Unsigned(v)) => Number::Unsigned(*v),
+        _ => return,
+    };
+    all.push((index, compare, number));
+}
+
+/// Whether a node compares, or joins what does.
+fn is_comparison(node: &Node) -> bool {
+    match node {
+        Node::Binary(BinaryOp::And | BinaryOp::Or, left, right) => {
+            is_comparison(left) && is_comparison(right)
+        }
+        Node::Binary(op, ..) => mirrored(*op).is_some() || op.is_regex(),
+        _ => false,
+    }
 }
 
 /// Whether every value of a column is a number.

@@ -6,11 +6,12 @@
 use std::sync::Arc;
 
 use stripchart_core::{Column, FieldType, Frame, TimeRange, Timestamp, ValueRef, Values};
-use stripchart_storage::{Direction, FieldInfo, Series, SeriesScan, View};
+use stripchart_storage::{Compare, Direction, FieldInfo, Number, Series, SeriesScan, View};
 
 use super::filter::{self, Cell};
 use super::rollups::Rollups;
 use crate::QueryError;
+use crate::ast::VarRef;
 use crate::functions::cast;
 use crate::limits::Budget;
 use crate::plan::{Condition, Reference, ReferenceKind, means_field};
@@ -123,6 +124,9 @@ enum Blocks {
     Frame(Option<Arc<Frame>>, Vec<String>),
 }
 
+/// What a field must be compared with a number.
+type Demand = (String, Compare, Number);
+
 /// Fields that are read only where the condition holds.
 #[derive(Debug)]
 struct Rest {
@@ -160,6 +164,14 @@ impl Reader {
                 _ => Cell::Tag(input.tag(&variable.name).into()),
             })
             .collect::<Vec<Cell>>();
+        let demands = condition.map_or_else(Vec::new, |condition| {
+            let of = filter::demands(condition, &condition_cells);
+            let named = |(index, compare, number)| {
+                let variable: &VarRef = condition.refs.get(index)?;
+                Some((variable.name.clone(), compare, number))
+            };
+            of.into_iter().filter_map(named).collect()
+        });
         let tested: usize = match condition {
             Some(condition) if needs_a_value(condition, &condition_cells) => names.0.len(),
             _ => 0,
@@ -180,7 +192,7 @@ impl Reader {
             .collect();
         Reader {
             condition: condition.cloned(),
-            blocks: Blocks::new(input, names.0, tested, wanted),
+            blocks: Blocks::new(input, names.0, tested, &demands, wanted),
             times: Vec::new(),
             columns: Vec::new(),
             row: 0,
@@ -405,8 +417,14 @@ fn estimate(rows: usize, columns: &[Column]) -> u64 {
 }
 
 impl Blocks {
-    /// `tested` of the columns are what the condition needs.
-    fn new(input: &Input, names: Vec<String>, tested: usize, wanted: &Wanted) -> Self {
+    /// `tested` of the columns are what the condition needs; it has no rows but those that meet the `demands`.
+    fn new(
+        input: &Input,
+        names: Vec<String>,
+        tested: usize,
+        demands: &[Demand],
+        wanted: &Wanted,
+    ) -> Self {
         match &input.source {
             InputSource::Frame(frame) => Blocks::Frame(Some(Arc::clone(frame)), names),
             InputSource::Stored { of, series } => {
@@ -416,7 +434,11 @@ impl Blocks {
                 let apart = tested > 0 && tested < names.len();
                 let first = if apart { &names[..tested] } else { &names[..] };
                 let first: Vec<&str> = first.iter().map(String::as_str).collect();
-                let scan = Box::new(of.view.scan(series, &first, range, direction));
+                let scan = of.view.scan(series, &first, range, direction);
+                let demanded = demands.iter().fold(scan, |scan, (field, compare, number)| {
+                    scan.where_field(field, *compare, *number)
+                });
+                let scan = Box::new(demanded);
                 let rest = apart.then(|| {
                     let names = names[tested..].to_vec();
                     Box::new(Rest { of: Arc::clone(of), series: series.clone(), names, direction })
