@@ -1,11 +1,13 @@
 //! Pages put together by somebody else.
 #![cfg(feature = "html")]
 
-mod support;
+#[path = "support/markup.rs"]
+#[allow(dead_code, reason = "each test file uses its part")]
+mod markup;
 
+use markup::{check, text_of};
 use stripchart_core::{Column, Frame, Strings, Timestamp, Unit, Values};
 use stripchart_render::page::{Page, PageRequest, Sheet, Site};
-use support::markup::{check, text_of};
 
 const NOW: Timestamp = Timestamp::from_secs(1_790_000_003);
 
