@@ -10,7 +10,7 @@ use crate::cadvisor::lookup;
 use crate::cadvisor::model::{Containers, Subject};
 use crate::cadvisor::request::Query;
 use crate::cgroup::Runtime;
-use crate::node::{Container, ContainerSample, InterfaceSample};
+use crate::node::{Container, ContainerSample, FilesystemSample, InterfaceSample};
 use crate::who::Process;
 
 /// Processes in the table unless all are asked for.
@@ -124,7 +124,10 @@ impl Shown<'_> {
                 add("Memory".to_owned(), float(used) / float(of) * 100.0, text);
             }
         }
-        for fs in latest.filesystems.iter().filter(|fs| fs.capacity > 0).take(FILESYSTEM_GAUGES) {
+        let share = |fs: &FilesystemSample| float(fs.usage) / float(fs.capacity);
+        let mut fullest: Vec<_> = latest.filesystems.iter().filter(|fs| fs.capacity > 0).collect();
+        fullest.sort_by(|a, b| share(b).total_cmp(&share(a)));
+        for fs in fullest.into_iter().take(FILESYSTEM_GAUGES) {
             let name = if fs.mount_point.is_empty() { &fs.device } else { &fs.mount_point };
             let text = format!("{} of {}", bytes(fs.usage), bytes(fs.capacity));
             add(name.to_string(), float(fs.usage) / float(fs.capacity) * 100.0, text);
@@ -392,11 +395,11 @@ fn filesystems(latest: &ContainerSample) -> Vec<Frame> {
     if known().next().is_none() {
         return Vec::new();
     }
-    let name = |fs: &crate::node::FilesystemSample| match (&*fs.mount_point, &*fs.device) {
+    let name = |fs: &FilesystemSample| match (&*fs.mount_point, &*fs.device) {
         ("", device) => device.to_owned(),
         (mount_point, device) => format!("{mount_point} ({device})"),
     };
-    let text = |fs: &crate::node::FilesystemSample| {
+    let text = |fs: &FilesystemSample| {
         let percent = float(fs.usage) / float(fs.capacity) * 100.0;
         format!("{} of {} ({percent:.0}%)", bytes(fs.usage), bytes(fs.capacity))
     };
