@@ -23,7 +23,7 @@ use crate::condition::{Condition, Tests};
 use crate::partials::Number;
 use crate::reads::FoldReads;
 use crate::rows::{Rows, Wanted, gather_into, pad, refill};
-use crate::scan::{CELLS, Direction, Open, PieceRows, clusters};
+use crate::scan::{CELLS, Direction, Open, PieceRows, Portion, clusters};
 use crate::segment::derive::BlockAt;
 use crate::segment::open::{OpenTable, Place};
 use crate::segment::page::Stored;
@@ -234,7 +234,7 @@ impl<'v> Blocks<'v> {
         let most = CELLS / self.wanted.len().max(1);
         while !open.is_done() {
             self.view.cancel.check()?;
-            let rows = open.take(&self.wanted, Direction::Ascending, most.max(1), false)?;
+            let rows = open.take(&self.wanted, Direction::Ascending, most.max(1), Portion::WHOLE)?;
             let rows = self.tests.narrowed(rows, self.shown);
             if self.show(&rows, each).is_break() {
                 return Ok(ControlFlow::Break(()));

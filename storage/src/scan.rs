@@ -218,6 +218,20 @@ fn finished(mut rows: Rows) -> Rows {
     rows
 }
 
+/// How much is read at once.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Portion {
+    /// The outermost row alone, if it costs less.
+    One,
+    /// As many rows as asked for. How many rows of a head are inside of which time is not known beforehand: where pieces are merged it is the
+    /// time read together that is halved so often.
+    Part(u32),
+}
+
+impl Portion {
+    pub(crate) const WHOLE: Portion = Portion::Part(0);
+}
+
 /// A cluster of which a part is still to be read.
 #[derive(Debug)]
 pub(crate) enum Open {
@@ -254,14 +268,13 @@ impl Open {
         }
     }
 
-    /// Reads up to `most` rows, or what is read together with them, from the end that `direction` begins with. `one`: the outermost
-    /// row alone, if it costs less.
+    /// Reads up to `most` rows, or what is read together with them, from the end that `direction` begins with.
     pub(crate) fn take(
         &mut self,
         wanted: &[Wanted],
         direction: Direction,
         most: usize,
-        one: bool,
+        portion: Portion,
     ) -> Result<Rows, ReadError> {
         match self {
             Open::Run { segment, run, located, rest } => {
@@ -270,7 +283,7 @@ impl Open {
                     Direction::Descending => rest.end - len.min(rest.len())..rest.end,
                 };
                 let mut rows = part(most);
-                if one && segment.is_known(run, wanted, &part(1)) {
+                if portion == Portion::One && segment.is_known(run, wanted, &part(1)) {
                     rows = part(1);
                 }
                 *rest = match direction {
@@ -280,7 +293,10 @@ impl Open {
                 Ok(finished(segment.stretch(run, wanted, located, rows)?))
             }
             Open::Merged { pieces, rest: (start, end), step } => {
-                let step = if one { 1 } else { *step };
+                let step = match portion {
+                    Portion::One => 1,
+                    Portion::Part(halvings) => (*step >> halvings).max(1),
+                };
                 let part = match direction {
                     Direction::Ascending => (*start, start.saturating_add_unsigned(step).min(*end)),
                     Direction::Descending => (end.saturating_sub_unsigned(step).max(*start), *end),
@@ -477,10 +493,16 @@ impl SeriesScan {
             None => self.reads == 0 && self.direction == Direction::Descending,
         };
         let most = (CELLS / self.wanted.len().max(1)).max(LEAST_ROWS);
+        let portion = match self.left {
+            _ if one => Portion::One,
+            // Few rows are in little time; if they are not, eight times as much is looked at next.
+            Some(_) => Portion::Part(12_u32.saturating_sub(self.reads.saturating_mul(3))),
+            None => Portion::WHOLE,
+        };
         // Rows without a value do not count: if too few had one, more are read at a time.
         let enough = self.left.map_or(most, |left| left.max(1 << (2 * self.reads).min(20)));
         self.reads = self.reads.saturating_add(1);
-        self.rows = open.take(&self.wanted, self.direction, most.min(enough), one)?;
+        self.rows = open.take(&self.wanted, self.direction, most.min(enough), portion)?;
         if !self.tests.is_empty() {
             self.rows = self.tests.narrowed(std::mem::take(&mut self.rows), self.shown);
         }

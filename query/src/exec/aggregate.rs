@@ -99,7 +99,7 @@ impl<'a> Scope<'a> {
         let condition = self.plan.condition.clone();
         let (start, last) = (self.read_start(), self.read_last());
         let (refs, nulls, packed) = (refs.into(), false, None);
-        Wanted { refs, condition, start, last, ascending, nulls, packed }
+        Wanted { refs, condition, start, last, ascending, nulls, packed, limit: None }
     }
 
     /// All values of a field, merged in the order of the answer.

@@ -91,6 +91,8 @@ pub(crate) struct Wanted {
     pub nulls: bool,
     /// The names that are fields, all of them numbers, where rows are asked for by [`Reader::packed`].
     pub packed: Option<Arc<[usize]>>,
+    /// How many rows of an input are looked at in all.
+    pub limit: Option<usize>,
 }
 
 /// Goes through the rows of an input that fulfil the condition and have at least one of the wanted fields.
@@ -438,7 +440,12 @@ impl Blocks {
                 let demanded = demands.iter().fold(scan, |scan, (field, compare, number)| {
                     scan.where_field(field, *compare, *number)
                 });
-                let scan = Box::new(demanded);
+                // What the rows are limited to counts those that fulfil the condition.
+                let limit = wanted.limit.filter(|_| !input.filtered || wanted.condition.is_none());
+                let scan = Box::new(match limit {
+                    Some(rows) => demanded.limit(rows),
+                    None => demanded,
+                });
                 let rest = apart.then(|| {
                     let names = names[tested..].to_vec();
                     Box::new(Rest { of: Arc::clone(of), series: series.clone(), names, direction })

@@ -111,6 +111,7 @@ fn read(
         ascending: true,
         nulls: false,
         packed: None,
+        limit: None,
     };
     let mut reader = Reader::new(input, &wanted);
     while reader.advance(budget)? {

@@ -76,6 +76,7 @@ impl RawRows {
             ascending: plan.ascending,
             nulls: true,
             packed: packed(plan, inputs.len()),
+            limit: most_rows(plan),
         };
         let mut parts = parts(&inputs, &wanted, budget);
         if let Some(first) = parts.pop_front() {
@@ -227,6 +228,11 @@ fn push(
         state.set(Slot::Ref(index), value, reference.kind.field_type());
     }
     rows.push(time, |slot| state.get(slot));
+}
+
+/// The rows of one input that can come to the answer.
+fn most_rows(plan: &Plan) -> Option<usize> {
+    usize::try_from(plan.limit?.saturating_add(plan.offset)).ok()
 }
 
 /// Series from which on the numbers of a row are kept side by side.
