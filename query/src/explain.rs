@@ -158,6 +158,9 @@ impl Lines {
             }
             Way::Rollups => "rollups where they cover a window, storage's fold elsewhere",
             Way::Newest => "the newest row of each series, from the descriptions of blocks",
+            Way::OnePass => {
+                "rows that meet the condition, in one pass; merged in order of time if they are too many"
+            }
             Way::Merge => "rows, merged in order of time",
             Way::Points => "points of each function, in memory",
         };

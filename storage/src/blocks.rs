@@ -234,7 +234,8 @@ impl<'v> Blocks<'v> {
         let most = CELLS / self.wanted.len().max(1);
         while !open.is_done() {
             self.view.cancel.check()?;
-            let rows = open.take(&self.wanted, Direction::Ascending, most.max(1), Portion::WHOLE)?;
+            let rows =
+                open.take(&self.wanted, Direction::Ascending, most.max(1), Portion::WHOLE)?;
             let rows = self.tests.narrowed(rows, self.shown);
             if self.show(&rows, each).is_break() {
                 return Ok(ControlFlow::Break(()));

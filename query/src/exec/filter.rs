@@ -344,6 +344,23 @@ fn demands_of(node: &Node, cells: &[Cell], all: &mut Vec<(usize, Compare, Number
     all.push((index, compare, number));
 }
 
+/// The same, if a condition is nothing but such comparisons, so that what meets them fulfils it.
+pub(super) fn demands_alone(
+    condition: &Condition,
+    cells: &[Cell],
+) -> Option<Vec<(usize, Compare, Number)>> {
+    fn leaves(node: &Node) -> usize {
+        match node {
+            Node::Binary(BinaryOp::And, left, right) => leaves(left) + leaves(right),
+            _ => 1,
+        }
+    }
+    let all = demands(condition, cells);
+    // Storage counts what is not a number as unequal to all; here such a row has no value.
+    let exact = all.iter().all(|(_, compare, _)| *compare != Compare::NotEqual);
+    (exact && all.len() == leaves(condition.node())).then_some(all)
+}
+
 /// Whether a node compares, or joins what does.
 fn is_comparison(node: &Node) -> bool {
     match node {

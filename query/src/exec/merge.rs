@@ -12,7 +12,7 @@ use stripchart_core::{FieldType, ValueRef};
 use super::input::{Input, InputSource, Reader, Wanted};
 use crate::QueryError;
 use crate::limits::Budget;
-use crate::plan::ReferenceKind;
+use crate::plan::{Reference, ReferenceKind};
 
 /// What the heap goes by.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -63,21 +63,21 @@ impl Merge {
     pub(crate) fn new(inputs: &[Input], wanted: &Wanted, beside: usize) -> Self {
         let stored = inputs.iter().all(|i| matches!(i.source, InputSource::Stored { .. }));
         let ranked = !inputs.is_empty() && inputs.iter().all(|input| input.ranked);
-        let mut deciders: Vec<usize> = (beside..wanted.refs.len()).filter(|_| stored).collect();
-        deciders.sort_by_key(|index| &wanted.refs[*index].name);
-        // The first that is no text decides nothing, and ends it.
-        let texts = deciders
-            .iter()
-            .take_while(|index| wanted.refs[**index].kind.field_type() == FieldType::String);
-        let texts = texts.count();
-        deciders.truncate(texts);
+        let mut deciders = if stored { deciders(&wanted.refs, beside) } else { Vec::new() };
         let reader = |input| Reader::new(input, wanted);
         let mut readers: Vec<Reader> = inputs.iter().map(reader).collect();
         // The frames of a subquery come in the order of the answer already.
         if !wanted.ascending && (stored || ranked) {
             readers.reverse();
         }
-        let ranks = if ranked { by_place(&readers) } else { ranks(&readers, wanted, &deciders) };
+        let ranks = if ranked {
+            by_place(&readers)
+        } else if tags_only(&wanted.refs, &deciders) {
+            let text = |series: usize, index| readers[series].tag(index);
+            ranks(readers.len(), &deciders, wanted.ascending, text)
+        } else {
+            None
+        };
         if ranks.is_some() {
             deciders.clear();
         }
@@ -270,23 +270,40 @@ fn by_place(readers: &[Reader]) -> Option<(Vec<u32>, usize)> {
     Some(((0..readers.len()).map(number).collect(), readers.len()))
 }
 
-/// A number for each reader that stands for the tags which decide, and how many there are; `None` if it takes more than
-/// tags that all of them have.
-fn ranks(readers: &[Reader], wanted: &Wanted, deciders: &[usize]) -> Option<(Vec<u32>, usize)> {
-    let is_tag = |index: &usize| wanted.refs[*index].kind == ReferenceKind::Tag;
-    if !deciders.iter().all(is_tag) {
-        return None;
-    }
-    let mut keys: Vec<(Vec<&str>, usize)> = Vec::with_capacity(readers.len());
-    for (number, reader) in readers.iter().enumerate() {
-        let texts: Option<Vec<&str>> = deciders.iter().map(|index| reader.tag(*index)).collect();
+/// The names from `beside` on that decide between equal instants, in the order in which they do.
+pub(super) fn deciders(refs: &[Reference], beside: usize) -> Vec<usize> {
+    let mut deciders: Vec<usize> = (beside..refs.len()).collect();
+    deciders.sort_by_key(|index| &refs[*index].name);
+    // The first that is no text decides nothing, and ends it.
+    let is_text = |index: &&usize| refs[**index].kind.field_type() == FieldType::String;
+    let texts = deciders.iter().take_while(is_text).count();
+    deciders.truncate(texts);
+    deciders
+}
+
+/// Whether tags alone decide.
+pub(super) fn tags_only(refs: &[Reference], deciders: &[usize]) -> bool {
+    deciders.iter().all(|index| refs[*index].kind == ReferenceKind::Tag)
+}
+
+/// A number for each of so many series that stands for the tags which decide, and how many there are; `None` if it takes more than tags
+/// that all of them have. `tag` is the text of the wanted name, of this series.
+pub(super) fn ranks<'t>(
+    series: usize,
+    deciders: &[usize],
+    ascending: bool,
+    tag: impl Fn(usize, usize) -> Option<&'t str>,
+) -> Option<(Vec<u32>, usize)> {
+    let mut keys: Vec<(Vec<&str>, usize)> = Vec::with_capacity(series);
+    for number in 0..series {
+        let texts: Option<Vec<&str>> = deciders.iter().map(|index| tag(number, *index)).collect();
         keys.push((texts?, number));
     }
     keys.sort();
-    if !wanted.ascending {
+    if !ascending {
         keys.reverse();
     }
-    let mut ranks = vec![0; readers.len()];
+    let mut ranks = vec![0; series];
     let mut rank = 0;
     for (at, (texts, number)) in keys.iter().enumerate() {
         if at > 0 && *texts != keys[at - 1].0 {

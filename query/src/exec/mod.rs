@@ -2,7 +2,8 @@
 //!
 //! ```text
 //! sources -> inputs (series whose tags fulfil the condition) -> groups (by measurement and tags grouped by)
-//!   raw:       rows of a group merged in time -> chunks; newest rows alone from what is known of blocks
+//!   raw:       rows of a group merged in time -> chunks; newest rows alone from what is known of blocks;
+//!              those that meet a condition found in one pass, if they are few
 //!   functions: of many groups at once: storage's fold -> chunks
 //!              else, per group and function: rows -> buckets or windows -> points -> filled
 //!              points of all functions side by side -> chunks
@@ -13,6 +14,7 @@
 //! answer. A subquery is run first; its frames are then inputs like any series.
 
 mod aggregate;
+mod columns;
 mod fill;
 mod filter;
 mod fold;
@@ -24,6 +26,7 @@ mod merge;
 mod raw;
 mod rollups;
 mod rows;
+mod swept;
 mod table;
 mod ways;
 
@@ -41,6 +44,7 @@ use aggregate::Scope;
 use groups::Group;
 use raw::RawRows;
 use rows::align;
+use swept::SweptRows;
 
 use crate::QueryError;
 use crate::functions::Points;
@@ -60,11 +64,18 @@ pub(crate) struct Execution<'c> {
     most: usize,
     heads: Heads,
     groups: VecDeque<Group>,
-    raw: Option<RawRows>,
+    raw: Option<Raw>,
     /// Chunks that were made together and wait to be asked for.
     ready: VecDeque<Chunk>,
     /// Memory in use before the first group.
     before: u64,
+}
+
+/// Rows of a group, as they are stored.
+#[derive(Debug)]
+enum Raw {
+    Merged(Box<RawRows>),
+    Swept(SweptRows),
 }
 
 /// What the heads of all series of an answer share.
@@ -122,7 +133,11 @@ impl<'c> Execution<'c> {
                 return Ok(Some(chunk));
             }
             if let Some(raw) = &mut self.raw {
-                if let Some(chunk) = raw.next(&self.plan, self.most, &self.budget)? {
+                let chunk = match raw {
+                    Raw::Merged(rows) => rows.next(&self.plan, self.most, &self.budget)?,
+                    Raw::Swept(rows) => rows.next(self.most),
+                };
+                if let Some(chunk) = chunk {
                     return Ok(Some(chunk));
                 }
                 self.raw = None;
@@ -136,7 +151,11 @@ impl<'c> Execution<'c> {
                 latest::next(&self.plan, &self.budget, &self.heads, groups, ready)?;
             } else if self.plan.calls.is_empty() {
                 let head = self.heads.head(&group.name, group.tag_values);
-                self.raw = RawRows::new(&self.plan, head, group.inputs, &self.budget);
+                self.raw = match SweptRows::new(&self.plan, &head, &group.inputs, &self.budget)? {
+                    Some(rows) => Some(Raw::Swept(rows)),
+                    None => RawRows::new(&self.plan, head, group.inputs, &self.budget)
+                        .map(|rows| Raw::Merged(Box::new(rows))),
+                };
             } else if fold::suits(&self.plan, &group) {
                 self.groups.push_front(group);
                 fold::next(

@@ -6,15 +6,15 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-use stripchart_core::{Bitmap, FieldType, Strings, ValueRef, Values};
+use stripchart_core::Values;
 
+use super::columns::{self, Builder, Plain};
 use super::input::{Input, Reader, Wanted};
 use super::merge::{Merge, Run};
 use super::rows::{Rows, State};
 use crate::QueryError;
-use crate::functions::cast;
 use crate::limits::Budget;
-use crate::plan::{FillMode, Node, Plan, ReferenceKind, Slot};
+use crate::plan::{FillMode, Plan, ReferenceKind, Slot};
 use crate::result::chunk::{Cells, Chunk, Head, TagTexts};
 
 /// Text in a chunk, from which on the next begins.
@@ -44,17 +44,6 @@ enum Layout {
     Plain { columns: Vec<Plain>, tags: Option<Arc<TagTexts>> },
     /// Some are computed; rows may depend on those before.
     Computed { state: Option<State> },
-}
-
-/// A column of the answer.
-#[derive(Debug, Clone, Copy)]
-enum Plain {
-    /// The values of this wanted name, of this type.
-    Field(usize, FieldType),
-    /// This one of the series' tags.
-    Tag(usize),
-    /// Nothing at all.
-    Null,
 }
 
 impl RawRows {
@@ -240,20 +229,10 @@ const MANY: usize = 16;
 
 /// The names that are fields, if rows may be read packed: every column as it is, all fields numbers, many series.
 fn packed(plan: &Plan, inputs: usize) -> Option<Arc<[usize]>> {
-    let plain = |node: &Node| matches!(node, Node::Slot(Slot::Ref(_)));
-    let numbers = |kind| match kind {
-        ReferenceKind::Field(to) => to.is_numeric(),
-        ReferenceKind::Tag | ReferenceKind::Unknown => true,
-    };
-    let depends = matches!(plan.fill, FillMode::Previous | FillMode::Value(_));
-    let suits = inputs >= MANY
-        && !depends
-        && plan.columns.iter().all(|column| plain(&column.node))
-        && plan.refs.iter().all(|reference| numbers(reference.kind));
-    suits.then(|| {
-        let is_field = |at: &usize| matches!(plan.refs[*at].kind, ReferenceKind::Field(_));
-        (0..plan.refs.len()).filter(is_field).collect()
-    })
+    if inputs < MANY {
+        return None;
+    }
+    columns::numbers(plan)
 }
 
 /// Rows whose numbers lie side by side, before they are put into columns.
@@ -328,161 +307,11 @@ fn parts(inputs: &[Input], wanted: &Wanted, budget: &Budget<'_>) -> VecDeque<(i6
 
 impl Layout {
     fn of(plan: &Plan, readers: &[Reader]) -> Layout {
-        let depends = matches!(plan.fill, FillMode::Previous | FillMode::Value(_));
-        let plain = |node: &Node| matches!(node, Node::Slot(Slot::Ref(_)));
-        if depends || !plan.columns.iter().all(|column| plain(&column.node)) {
+        let Some((columns, tags)) = columns::plain(plan) else {
+            let depends = matches!(plan.fill, FillMode::Previous | FillMode::Value(_));
             return Layout::Computed { state: depends.then(|| State::new(plan)) };
-        }
-        let mut tags: Vec<usize> = Vec::new();
-        let columns = plan.columns.iter().map(|column| {
-            let Node::Slot(Slot::Ref(index)) = column.node else { return Plain::Null };
-            match plan.refs[index].kind {
-                ReferenceKind::Field(to) => Plain::Field(index, to),
-                ReferenceKind::Unknown => Plain::Null,
-                ReferenceKind::Tag => {
-                    let at = tags.iter().position(|known| *known == index);
-                    Plain::Tag(at.unwrap_or_else(|| {
-                        tags.push(index);
-                        tags.len() - 1
-                    }))
-                }
-            }
-        });
-        let columns = columns.collect();
-        let texts = (!tags.is_empty()).then(|| {
-            let mut texts = TagTexts::new(tags.len());
-            for reader in readers {
-                tags.iter().for_each(|index| texts.push(reader.tag(*index)));
-            }
-            Arc::new(texts)
-        });
-        Layout::Plain { columns, tags: texts }
-    }
-}
-
-/// A column of a chunk in the making.
-#[derive(Debug)]
-struct Builder {
-    column: Plain,
-    values: Values,
-    valid: Option<Bitmap>,
-}
-
-impl Builder {
-    fn new(column: Plain) -> Self {
-        let field_type = match column {
-            Plain::Field(_, to) => to,
-            _ => FieldType::Float,
         };
-        Builder { column, values: Values::empty(field_type), valid: None }
+        let text = |series: usize, index| readers[series].tag(index);
+        Layout::Plain { columns, tags: columns::texts(&tags, readers.len(), text) }
     }
-
-    /// Appends rows of a reader's block; the bytes of text are returned.
-    fn extend(&mut self, reader: &Reader, from: usize, to: usize) -> usize {
-        let Plain::Field(index, wanted) = self.column else {
-            if matches!(self.column, Plain::Null) {
-                self.nulls(to - from);
-            }
-            return 0;
-        };
-        let Some((column, _)) = reader.column(index) else {
-            self.nulls(to - from);
-            return 0;
-        };
-        if column.validity().is_some() {
-            return self.one_by_one(reader, index, from..to);
-        }
-        let copied = match (&mut self.values, column.values()) {
-            (Values::Float(into), Values::Float(v)) if wanted == FieldType::Float => {
-                let v = v.get(from..to).filter(|v| !v.iter().any(|v| v.is_nan()));
-                copy(v, into)
-            }
-            (Values::Integer(into), Values::Integer(v)) => copy(v.get(from..to), into),
-            (Values::Unsigned(into), Values::Unsigned(v)) => copy(v.get(from..to), into),
-            (Values::Boolean(into), Values::Boolean(v)) => copy(v.get(from..to), into),
-            _ => false,
-        };
-        if !copied {
-            return self.one_by_one(reader, index, from..to);
-        }
-        if let Some(valid) = &mut self.valid {
-            valid.extend(to - from, true);
-        }
-        0
-    }
-
-    /// Appends numbers by their bits.
-    fn extend_bits(&mut self, count: usize, bits: impl Iterator<Item = u64>) {
-        match &mut self.values {
-            Values::Float(into) => into.extend(bits.map(f64::from_bits)),
-            Values::Integer(into) => into.extend(bits.map(u64::cast_signed)),
-            Values::Unsigned(into) => into.extend(bits),
-            _ => return self.nulls(count),
-        }
-        self.valid.iter_mut().for_each(|valid| valid.extend(count, true));
-    }
-
-    fn one_by_one(&mut self, reader: &Reader, index: usize, rows: std::ops::Range<usize>) -> usize {
-        let mut text_bytes = 0;
-        for row in rows {
-            let value = reader.value_at(index, row);
-            // As in every answer, what is not a number is null.
-            match value.filter(|value| !matches!(value, ValueRef::Float(v) if v.is_nan())) {
-                None => self.nulls(1),
-                Some(value) => {
-                    let own = self.values.field_type().unwrap_or(FieldType::Float);
-                    if let ValueRef::String(text) = value {
-                        text_bytes += text.len();
-                    }
-                    match cast(value, own) {
-                        None => self.nulls(1),
-                        Some(value) => {
-                            self.values.push(value);
-                            if let Some(valid) = &mut self.valid {
-                                valid.push(true);
-                            }
-                        }
-                    }
-                }
-            }
-        }
-        text_bytes
-    }
-
-    fn nulls(&mut self, count: usize) {
-        let have = self.values.len();
-        self.valid.get_or_insert_with(|| Bitmap::filled(have, true)).extend(count, false);
-        let len = have + count;
-        match &mut self.values {
-            Values::Float(v) => v.resize(len, 0.0),
-            Values::Integer(v) | Values::Time(v) => v.resize(len, 0),
-            Values::Unsigned(v) => v.resize(len, 0),
-            Values::Boolean(v) => v.resize(len, false),
-            Values::String(v) => push_empty(v, count),
-        }
-    }
-
-    fn finish(self) -> Cells {
-        match self.column {
-            Plain::Tag(tag) => Cells::Tag(tag),
-            _ => Cells::Values(self.values, self.valid),
-        }
-    }
-}
-
-/// Rows of many series that are merged come one by one: then a call to copy is more than the copy.
-const FEW: usize = 4;
-
-#[inline]
-fn copy<T: Copy>(from: Option<&[T]>, into: &mut Vec<T>) -> bool {
-    match from {
-        Some(rows) if rows.len() <= FEW => rows.iter().for_each(|value| into.push(*value)),
-        Some(rows) => into.extend_from_slice(rows),
-        None => return false,
-    }
-    true
-}
-
-fn push_empty(texts: &mut Strings, count: usize) {
-    (0..count).for_each(|_| texts.push(""));
 }

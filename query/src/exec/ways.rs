@@ -4,7 +4,7 @@ use stripchart_storage::Series;
 
 use super::groups::{self, Group};
 use super::input::InputSource;
-use super::{fold, latest};
+use super::{fold, latest, swept};
 use crate::QueryError;
 use crate::limits::Budget;
 use crate::plan::{Plan, PlannedSource};
@@ -15,6 +15,7 @@ pub(crate) enum Way {
     Fold,
     Rollups,
     Newest,
+    OnePass,
     Merge,
     Points,
 }
@@ -55,6 +56,7 @@ pub(crate) fn ways(
     let rollups = fold::rollups(plan, &groups);
     let way = match plan.calls.is_empty() {
         true if !groups.is_empty() && all(latest::suits) => Way::Newest,
+        true if all(swept::suits) => Way::OnePass,
         true => Way::Merge,
         false if !rollups.is_empty() => Way::Rollups,
         false if all(fold::suits) => Way::Fold,
