@@ -54,7 +54,12 @@ fn main() -> ExitCode {
         ["feed", address, path, file, rows, from, to] => {
             feed(address, path, Path::new(file), [rows, from, to])
         }
-        _ => try_all(),
+        [] => try_all(),
+        // As cargo calls it, whatever else it is given.
+        _ if arguments.contains(&"--bench") || arguments.contains(&"--test") => try_all(),
+        [command, ..] => {
+            Err(format!("{command}: not a command, or other arguments than it takes").into())
+        }
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
