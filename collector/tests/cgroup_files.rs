@@ -417,9 +417,9 @@ fn events_of_limits() {
 
 #[test]
 fn lists_of_processors() {
-    const BAD: &str = "line 1: expected a list of numbers, as 0-3,7, found ";
-    let bad = |found: &str| format!("{BAD}\"{found}\"");
-    let [order, comma, blank] = ["3-1", "0-3,", "0-3 7"].map(bad);
+    const BAD: &str = "line 1: expected a number or a range FIRST-LAST, found ";
+    let [order, comma, blank] =
+        ["\"3-1\"", "end of line", "\"0-3 7\""].map(|found| format!("{BAD}{found}"));
     check(
         "number_list",
         |text| NumberList::parse(text).map(|list| (list.as_str().to_owned(), list.len())),

@@ -10,7 +10,6 @@
 //!
 //! Rows that overlap others, or are in memory, come merged, from `scan`.
 
-use std::collections::HashMap;
 use std::mem;
 use std::ops::{ControlFlow, Range};
 use std::sync::Arc;
@@ -22,6 +21,7 @@ use crate::codec::{straight_floats, straight_ints};
 use crate::condition::{Condition, Tests};
 use crate::partials::Number;
 use crate::reads::FoldReads;
+use crate::remembered::Remembered;
 use crate::rows::{Rows, Wanted, gather_into, pad, refill};
 use crate::scan::{CELLS, Direction, Open, PieceRows, Portion, clusters};
 use crate::segment::derive::BlockAt;
@@ -124,11 +124,7 @@ struct Blocks<'v> {
     tests: Tests,
     range: (i64, i64),
     tables: Vec<OpenTable<'v>>,
-    /// By segment and timestamp column; the one used last.
-    times: HashMap<(u32, u32), SharedTimes>,
-    last: Option<((u32, u32), SharedTimes)>,
-    /// Rows of those that are remembered.
-    remembered: usize,
+    times: Remembered<SharedTimes>,
     runs: Vec<Run>,
     /// The block at hand: its columns, whether they are decoded, and what is left of them where conditions leave less than all.
     columns: Vec<Column>,
@@ -169,9 +165,7 @@ impl<'v> Blocks<'v> {
             tests,
             range: (range.start.nanos().max(view.horizon), range.end.nanos()),
             tables: Vec::new(),
-            times: HashMap::new(),
-            last: None,
-            remembered: 0,
+            times: Remembered::new(TIMES),
             runs: Vec::new(),
             decoded: vec![false; wanted.len()],
             left: Vec::new(),
@@ -254,38 +248,18 @@ impl<'v> Blocks<'v> {
 
     /// Where the cursor of a table is.
     fn table(&mut self, segment: u32, table: u32) -> Result<usize, ReadError> {
-        let same = |open: &OpenTable<'_>| open.segment_at == segment && open.table == table;
-        if let Some(at) = self.tables.iter().position(same) {
-            return Ok(at);
-        }
-        self.tables.push(OpenTable::of(self.view, segment, table, &self.wanted)?);
-        Ok(self.tables.len() - 1)
+        OpenTable::find(&mut self.tables, self.view, (segment, table), &self.wanted)
     }
 
     /// The times of a timestamp column.
     fn times(&mut self, segment_at: u32, column: u32) -> Result<SharedTimes, ReadError> {
-        let key = (segment_at, column);
-        if let Some((last, times)) = &self.last
-            && *last == key
-        {
-            return Ok(Arc::clone(times));
-        }
-        let times = match self.times.get(&key) {
-            Some(times) => Arc::clone(times),
-            None => {
-                let segment = &self.view.segments[segment_at as usize];
-                let times = segment.shared_times(&segment.times(column)?)?;
-                self.remembered += times.len();
-                if self.remembered > TIMES {
-                    self.times.clear();
-                    self.remembered = times.len();
-                }
-                self.times.insert(key, Arc::clone(&times));
-                times
-            }
-        };
-        self.last = Some((key, Arc::clone(&times)));
-        Ok(times)
+        let view = self.view;
+        self.times.get((segment_at, column), || {
+            let segment = &view.segments[segment_at as usize];
+            let times = segment.shared_times(&segment.times(column)?)?;
+            let rows = times.len();
+            Ok((times, rows))
+        })
     }
 
     /// Shows a run of a segment that nothing overlaps.

@@ -7,7 +7,6 @@
 //!
 //! Rows that overlap others, or are partly deleted, come from `scan`, merged.
 
-use std::collections::HashMap;
 use std::sync::Arc;
 
 use stripchart_core::{Column, ValueRef};
@@ -18,6 +17,7 @@ use self::rowsums::RowSums;
 use crate::codec::{Scratch, aggregate_values, straight_sums};
 use crate::partials::{Aggregates, Number, Run as Added, Sum};
 use crate::reads::FoldReads;
+use crate::remembered::Remembered;
 use crate::rows::{Rows, Wanted};
 use crate::scan::{PieceRows, clusters, load_cluster};
 use crate::segment::derive::BlockAt;
@@ -33,10 +33,10 @@ mod plan;
 mod rowsums;
 mod spans;
 
-/// Plans that are remembered; jittered series have each their own.
-const PLANS: usize = 4096;
-/// Rows of these, of which each may be a bucket and a time.
+/// Rows of plans that are remembered, of which each may be a bucket and a time; jittered series have each their own.
 const PLANNED_ROWS: usize = 1 << 20;
+/// What a plan of few rows counts as.
+const LEAST_WEIGHT: usize = 256;
 
 /// Rows of a bucket, on average, from which on sums need no decoding.
 const ROWS_A_MARK: usize = 40;
@@ -188,11 +188,7 @@ struct Folder<'v> {
     aggregates: Aggregates,
     statistics: bool,
     tables: Vec<OpenTable<'v>>,
-    /// By segment and timestamp column; the one used last.
-    plans: HashMap<(u32, u32), Arc<Plan>>,
-    plan: Option<((u32, u32), Arc<Plan>)>,
-    /// Rows of those that are remembered.
-    planned: usize,
+    plans: Remembered<Arc<Plan>>,
     scratch: Scratch,
     runs: Vec<Run>,
     sums: RowSums,
@@ -224,9 +220,7 @@ impl<'v> Folder<'v> {
             aggregates,
             statistics: options.statistics,
             tables: Vec::new(),
-            plans: HashMap::new(),
-            plan: None,
-            planned: 0,
+            plans: Remembered::new(PLANNED_ROWS),
             scratch: Scratch::default(),
             runs: Vec::new(),
             sums: RowSums::new(aggregates),
@@ -281,39 +275,18 @@ impl<'v> Folder<'v> {
 
     /// Where the cursor of a table is.
     fn table(&mut self, segment: u32, table: u32) -> Result<usize, ReadError> {
-        let same = |open: &OpenTable<'_>| open.segment_at == segment && open.table == table;
-        if let Some(at) = self.tables.iter().position(same) {
-            return Ok(at);
-        }
-        self.tables.push(OpenTable::of(self.view, segment, table, &self.wanted)?);
-        Ok(self.tables.len() - 1)
+        OpenTable::find(&mut self.tables, self.view, (segment, table), &self.wanted)
     }
 
     /// Which rows of a timestamp column fall into which bucket.
     fn plan(&mut self, segment_at: u32, times: u32) -> Result<Arc<Plan>, ReadError> {
-        let key = (segment_at, times);
-        if let Some((last, plan)) = &self.plan
-            && *last == key
-        {
-            return Ok(Arc::clone(plan));
-        }
-        let plan = match self.plans.get(&key) {
-            Some(plan) => Arc::clone(plan),
-            None => {
-                let segment = &self.view.segments[segment_at as usize];
-                let plan = Plan::new(segment, segment.times(times)?, self.edges, self.range)?;
-                self.planned += plan.rows();
-                if self.plans.len() >= PLANS || self.planned >= PLANNED_ROWS {
-                    self.plans.clear();
-                    self.planned = plan.rows();
-                }
-                let plan = Arc::new(plan);
-                self.plans.insert(key, Arc::clone(&plan));
-                plan
-            }
-        };
-        self.plan = Some((key, Arc::clone(&plan)));
-        Ok(plan)
+        let (view, edges, range) = (self.view, self.edges, self.range);
+        self.plans.get((segment_at, times), || {
+            let segment = &view.segments[segment_at as usize];
+            let plan = Plan::new(segment, segment.times(times)?, edges, range)?;
+            let weight = plan.rows().max(LEAST_WEIGHT);
+            Ok((Arc::new(plan), weight))
+        })
     }
 
     /// Adds a run of a segment that nothing overlaps.

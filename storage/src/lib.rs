@@ -166,6 +166,8 @@ mod record;
 #[cfg(feature = "engine")]
 mod recover;
 #[cfg(feature = "engine")]
+mod remembered;
+#[cfg(feature = "engine")]
 mod repair;
 #[cfg(feature = "engine")]
 mod replay;

@@ -31,11 +31,11 @@ impl<'a> NumberList<'a> {
     /// # Ok::<(), stripchart_collector::ParseError>(())
     /// ```
     pub fn parse(text: &'a [u8]) -> Result<Self, ParseError> {
-        const EXPECTED: &str = "a list of numbers, as 0-3,7";
+        const RANGE: &str = "a number or a range FIRST-LAST";
         let mut lines = Lines::new(text)?;
         let Some(line) = lines.next() else { return Ok(NumberList("")) };
-        if !line.text.split(|byte| *byte == b',').all(|part| span(part).is_some()) {
-            return Err(line.error(EXPECTED, line.text));
+        if let Some(bad) = line.text.split(|byte| *byte == b',').find(|part| span(part).is_none()) {
+            return Err(line.error(RANGE, bad));
         }
         if let Some(more) = lines.next() {
             return Err(more.error("end of file", more.text));
@@ -53,8 +53,12 @@ impl<'a> NumberList<'a> {
     /// How many numbers there are.
     #[must_use]
     pub fn len(&self) -> u64 {
-        let spans = self.0.split(',').filter_map(|part| span(part.as_bytes()));
-        spans.fold(0, |sum, (from, to)| sum.saturating_add((to - from).saturating_add(1)))
+        numbers_in(self.spans())
+    }
+
+    /// The first and the last number of each span; of a number by itself twice that.
+    pub(crate) fn spans(self) -> impl Iterator<Item = (u64, u64)> + use<'a> {
+        self.0.split(',').filter_map(|part| span(part.as_bytes()))
     }
 
     /// Whether there is none.
@@ -62,6 +66,11 @@ impl<'a> NumberList<'a> {
     pub const fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
+}
+
+/// How many numbers there are in spans that do not overlap.
+pub(crate) fn numbers_in(spans: impl Iterator<Item = (u64, u64)>) -> u64 {
+    spans.fold(0, |sum, (from, to)| sum.saturating_add((to - from).saturating_add(1)))
 }
 
 /// A number, or two with a hyphen between, the second not less.

@@ -12,6 +12,7 @@ mod value;
 
 pub use hierarchy::{Controller, Hierarchies};
 pub use list::NumberList;
+pub(crate) use list::numbers_in;
 pub use name::{Identity, Runtime};
 pub use value::{Limit, Value};
 

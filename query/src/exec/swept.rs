@@ -76,19 +76,17 @@ impl SweptRows {
     ) -> Result<Option<SweptRows>, QueryError> {
         let Some(question) = Question::new(plan, inputs) else { return Ok(None) };
         let Some((columns, tags)) = columns::plain(plan) else { return Ok(None) };
-        let Some(mut found) = question.ask(plan, inputs.len(), budget)? else { return Ok(None) };
+        let Some(found) = question.ask(plan, budget)? else { return Ok(None) };
         let ranks = &question.ranks;
-        let of = |row: u32| (found.times[row as usize], ranks[found.series[row as usize] as usize]);
+        let turned = |time: i64| if plan.ascending { time } else { !time };
         let rows = u32::try_from(found.times.len()).unwrap_or(u32::MAX);
         let mut order: Vec<u32> = (0..rows).collect();
-        if plan.ascending {
-            order.sort_by_cached_key(|row| of(*row));
-        } else {
-            order.sort_by_cached_key(|row| (!of(*row).0, of(*row).1));
-        }
+        order.sort_by_cached_key(|row| {
+            let row = *row as usize;
+            (turned(found.times[row]), ranks[found.series[row] as usize])
+        });
         let text = |series: usize, index: usize| present_tag(&inputs[series], plan, index);
         let tags = columns::texts(&tags, inputs.len(), text);
-        found.present.shrink_to_fit();
         let (from, to) = super::limits_of(plan, order.len());
         order.truncate(to);
         Ok(Some(SweptRows { head: Arc::clone(head), found, order, next: from, columns, tags }))
@@ -193,12 +191,7 @@ impl<'i> Question<'i> {
     }
 
     /// The rows; `None` if they are too many.
-    fn ask(
-        &self,
-        plan: &Plan,
-        inputs: usize,
-        budget: &Budget<'_>,
-    ) -> Result<Option<Found>, QueryError> {
+    fn ask(&self, plan: &Plan, budget: &Budget<'_>) -> Result<Option<Found>, QueryError> {
         let limits = budget.limits();
         let free = limits
             .max_memory_bytes
@@ -218,7 +211,6 @@ impl<'i> Question<'i> {
                 ControlFlow::Continue(())
             }
         };
-        debug_assert_eq!(inputs, self.series.len());
         let view = &self.of.view;
         let done = view.for_each_block(&self.series, &self.names, range, &self.demands, each);
         done.map_err(QueryError::storage)?;

@@ -71,8 +71,23 @@ impl OpenPage<'_> {
 }
 
 impl<'v> OpenTable<'v> {
+    /// Where a table of a segment of a view is among `tables`, which it joins if it is not there.
+    pub(crate) fn find(
+        tables: &mut Vec<OpenTable<'v>>,
+        view: &'v ViewInner,
+        (segment_at, table): (u32, u32),
+        wanted: &[Wanted],
+    ) -> Result<usize, ReadError> {
+        let same = |open: &OpenTable<'_>| open.segment_at == segment_at && open.table == table;
+        if let Some(at) = tables.iter().position(same) {
+            return Ok(at);
+        }
+        tables.push(Self::of(view, segment_at, table, wanted)?);
+        Ok(tables.len() - 1)
+    }
+
     /// Table number `table` of segment number `segment_at` of a view.
-    pub(crate) fn of(
+    fn of(
         view: &'v ViewInner,
         segment_at: u32,
         table: u32,

@@ -97,7 +97,6 @@ impl Shown<'_> {
             frames.push(Grid::new("links", "").text("name", names).text("href", targets).done());
         }
         if !children.is_empty() {
-            frames.push(section("Subcontainers"));
             frames.push(table_of("Subcontainers", &children));
         }
         frames

@@ -1,42 +1,9 @@
 //! What Prometheus' own tool says.
 
-use std::io::Write as _;
-use std::process::{Command, Stdio};
-
 use super::*;
 
-/// What promtool does not like about cAdvisor's names, which are what clients ask for.
-const DISLIKED: &[&str] = &[
-    "cadvisor_version_info label names should be written in 'snake_case' not 'camelCase'",
-    r#"container_fs_inodes_total non-counter metrics should not have "_total" suffix"#,
-    r#"container_hugetlb_failcnt counter metrics should have "_total" suffix"#,
-    r#"container_memory_failcnt counter metrics should have "_total" suffix"#,
-    r#"container_network_advance_tcp_stats_total non-counter metrics should not have "_total" suffix"#,
-    r#"container_network_tcp6_usage_total non-counter metrics should not have "_total" suffix"#,
-    r#"container_network_tcp_usage_total non-counter metrics should not have "_total" suffix"#,
-    r#"container_network_udp6_usage_total non-counter metrics should not have "_total" suffix"#,
-    r#"container_network_udp_usage_total non-counter metrics should not have "_total" suffix"#,
-    r#"machine_dimm_count non-histogram and non-summary metrics should not have "_count" suffix"#,
-    r#"machine_node_hugepages_count non-histogram and non-summary metrics should not have "_count" suffix"#,
-    r#"machine_thread_siblings_count non-histogram and non-summary metrics should not have "_count" suffix"#,
-];
-
-/// What promtool says of `text`, a complaint a line; `None` where it is not installed.
-fn promtool(text: &str) -> Option<Vec<String>> {
-    let mut child = Command::new("promtool")
-        .args(["check", "metrics"])
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .ok()?;
-    child.stdin.take().unwrap().write_all(text.as_bytes()).unwrap();
-    let output = child.wait_with_output().unwrap();
-    let said = String::from_utf8([output.stdout, output.stderr].concat()).unwrap();
-    // 3: there are complaints; any other: it could not be read.
-    assert!(matches!(output.status.code(), Some(0 | 3)), "{said}");
-    Some(said.lines().map(str::to_owned).collect())
-}
+#[path = "../../../tests/common/promtool.rs"]
+mod tool;
 
 #[test]
 fn promtool_dislikes_nothing_but_names_of_cadvisors() {
@@ -49,12 +16,7 @@ fn promtool_dislikes_nothing_but_names_of_cadvisors() {
         .build();
     for document in [Document::Cadvisor, Document::Kubelet, Document::Resource] {
         let text = exposition.text(document, TextFormat::Prometheus).unwrap();
-        let Some(complaints) = promtool(&text) else {
-            println!("skipped: promtool is not installed (Debian's package prometheus)");
-            return;
-        };
-        for complaint in complaints {
-            assert!(DISLIKED.contains(&&*complaint), "{document:?}: {complaint}");
-        }
+        let Some(complaints) = tool::complaints(&text) else { return };
+        assert_eq!(complaints, <[String; 0]>::default(), "{document:?}");
     }
 }
