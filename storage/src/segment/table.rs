@@ -408,11 +408,25 @@ impl Table {
             }
             at += 1;
         };
+        // Those of the series lie together: in pages that begin with it all, of the last some.
         let mut end = first + 1;
-        while end < self.groups
-            && self.group_page(segment, end / PAGE)?.first_series(end % PAGE) == series
-        {
-            end += 1;
+        while end < self.groups {
+            let page = self.group_page(segment, end / PAGE)?;
+            let begins = end / PAGE * PAGE;
+            let (mut low, mut high) = (end - begins, self.page_groups(end / PAGE));
+            let all = high;
+            while low < high {
+                let middle = usize::midpoint(low, high);
+                if page.first_series(middle) == series {
+                    low = middle + 1;
+                } else {
+                    high = middle;
+                }
+            }
+            end = begins + low;
+            if low < all {
+                break;
+            }
         }
         Ok(first..end)
     }
