@@ -270,18 +270,19 @@ impl Directory {
         let home = user.map(|user| &*user.home);
         let (envs, mounts) = (&*runtimes.envs, &mut runtimes.mounts);
         let mut search = Search { roots: &self.roots, id, identity, home, envs, mounts, warnings };
-        let mut found = search.find().map(|facts| (facts, Found::All));
+        let found = search.find().map(|facts| (facts, Found::All));
         #[cfg(feature = "containerd")]
-        if let Some(containerd) = &mut runtimes.containerd
-            && may_be_containerds(identity, found.as_ref().map(|(facts, _)| facts))
-        {
-            found = match (containerd.ask(&mut search, now), found) {
-                (Asked::Told(told), Some((facts, _))) => Some((told.or(facts), Found::All)),
-                (Asked::Told(told), None) => Some((*told, Found::All)),
-                (Asked::Later, Some((facts, _))) => Some((facts, Found::Later)),
-                (_, found) => found,
-            };
-        }
+        let found = match &mut runtimes.containerd {
+            Some(daemon) if may_be_containerds(identity, found.as_ref().map(|(f, _)| f)) => {
+                match (daemon.ask(&mut search, now), found) {
+                    (Asked::Told(told), Some((facts, _))) => Some((told.or(facts), Found::All)),
+                    (Asked::Told(told), None) => Some((*told, Found::All)),
+                    (Asked::Later, Some((facts, _))) => Some((facts, Found::Later)),
+                    (_, found) => found,
+                }
+            }
+            _ => found,
+        };
         if found.is_some() {
             return found;
         }
