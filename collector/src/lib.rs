@@ -62,7 +62,7 @@
 //! | `linux_cpu`, `edac`, `mdstat` * | `cpu`; `controller`; `Name`, `ActivityState` | `/sys/devices/system/{cpu,edac}`, `/proc/mdstat` |
 //! | `timex`, `uname` * | ; `sysname`, `release`, `version`, `machine` | adjtimex, `/proc/sys/kernel` |
 //! | `container_cpu`, `container_memory`, `container_io`, `container_pids`, `container_cgroup` | `cgroup`, `container`, `container_id`, `namespace`, `pod`, `pod_uid`, `runtime`, `unit` | cgroup files |
-//! | `container_io_device`, `container_rdma` | those and `device` (`8:0`, `mlx5_0`) | the same |
+//! | `container_io_device`, `container_io_scheduler`, `container_rdma` | those and `device` (`8:0`, `mlx5_0`) | the same |
 //! | `container_hugetlb`, `container_misc` | those and `page_size`, `resource` | the same |
 //! | `container_cpu_core`, `container_memory_numa`, if asked for | those and `cpu`, `node` | the same |
 //! | `container_net` | those and `interface` | `/proc/PID/net/dev` of one container of each network namespace |
