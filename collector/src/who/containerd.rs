@@ -33,7 +33,7 @@ const DEADLINE: Duration = Duration::from_secs(1);
 /// How long a daemon is left alone that did not answer.
 const LEFT_ALONE_NS: i64 = 60_000_000_000;
 
-/// Questions in a sample, a third of a millisecond each; other containers have their turn later.
+/// Questions in a sample; other containers have their turn later.
 const QUESTIONS_MAX: usize = 32;
 
 /// The daemon behind a socket.

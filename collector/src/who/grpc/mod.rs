@@ -29,7 +29,7 @@ use super::socket::malformed;
 
 const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 
-/// Longest answer: a container's specification has about 30 KiB.
+/// Longest answer; a container's specification, which lists its mounts and permitted system calls, is far shorter.
 const ANSWER_BYTES_MAX: usize = 4 << 20;
 
 /// The same for the protocol, which has it in four bytes: what the other side may send of one answer without being asked
