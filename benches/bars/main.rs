@@ -12,7 +12,8 @@
 //! sync     what `always` costs beside `interval`, and beside a bare fdatasync
 //! ```
 //!
-//! Prints Markdown rows: what, measured, to reach, whether it was. Rates are by CPU time of the process, all threads
+//! Prints Markdown rows: what, measured, to reach, whether it was; before each group how fast the machine is just then
+//! ([`yardstick`]). Rates are by CPU time of the process, all threads
 //! counted, unless it says otherwise; the best of three, since what disturbs only ever adds. Only the public interface
 //! of the crates is used. What needs a server beside it is in `benches/race/run`, what needs a rival parser in
 //! `cargo bench --bench parse`.
@@ -27,6 +28,7 @@ mod open;
 mod query;
 mod read;
 mod sync;
+mod yardstick;
 
 use std::error::Error;
 use std::path::Path;
@@ -90,7 +92,8 @@ fn run(arguments: &[&str]) -> Outcome {
         return Ok(());
     }
     println!("| what | measured | to reach | |\n| --- | ---: | ---: | --- |");
-    for (_, measure) in chosen {
+    for (name, measure) in chosen {
+        yardstick::tell(&bars, name);
         measure(&bars)?;
     }
     Ok(())

@@ -1,9 +1,9 @@
 //! The newest row of each of many series.
 //!
 //! ```text
-//! series in one segment, numbers    what is known of its last run: no block, no decoding
-//! newest rows in memory             the rows at that time
-//! anything else                     a descending scan for one row
+//! newest row in memory, alone             the rows at that time
+//! newest row in one segment, numbers      what is known of its last run there: no block, no decoding
+//! anything else                           a descending scan for one row
 //! ```
 //!
 //! What series have in common, such as the pages that describe their blocks, is looked up once.
@@ -20,7 +20,7 @@ use crate::segment::SeriesAt;
 use crate::segment::cursor::Cursor;
 use crate::segment::page::FieldPage;
 use crate::segment::stretch::end_value;
-use crate::view::{Series, View, ViewInner};
+use crate::view::{Series, SeriesInner, View, ViewInner};
 
 /// A row of each of some series; see [`View::latest_rows`].
 #[derive(Debug, Clone, PartialEq)]
@@ -104,6 +104,34 @@ struct Latest<'v> {
     tables: Vec<Table<'v>>,
 }
 
+/// Where rows of a series are: a head and its slot there, or a segment and its place there.
+#[derive(Clone, Copy)]
+pub(crate) enum Place {
+    Head(u32, u32),
+    Segment(u32, SeriesAt),
+}
+
+/// When the newest row of a series before `end` was, and the one place that has rows of that time; `None` if there are several, or
+/// none, or if it cannot be told without reading a block.
+pub(crate) fn newest(view: &ViewInner, series: &SeriesInner, end: i64) -> Option<(i64, Place)> {
+    let heads = series.heads.iter().filter_map(|(at, slot)| {
+        let (head, limit) = &view.heads[*at as usize];
+        Some((head.inner.read().newest(*slot, *limit, end)?, Place::Head(*at, *slot)))
+    });
+    let segments = series.segments.iter().filter(|(_, _, bounds)| bounds.0 < end);
+    let segments = segments.map(|(at, place, bounds)| (bounds.1, Place::Segment(*at, *place)));
+    let mut found: Option<(i64, Place)> = None;
+    let mut alone = true;
+    for (last, place) in heads.chain(segments) {
+        match &found {
+            Some((known, _)) if last < *known => (),
+            Some((known, _)) if last == *known => alone = false,
+            _ => (found, alone) = (Some((last, place)), true),
+        }
+    }
+    found.filter(|(last, _)| alone && *last < end)
+}
+
 /// A table of a segment, and the pages of its fields that were looked at last.
 struct Table<'v> {
     segment: u32,
@@ -128,15 +156,16 @@ impl<'v> Latest<'v> {
     fn add(&mut self, series: &Series, out: &mut LatestRows) -> Result<(), ReadError> {
         self.view.cancel.check()?;
         let inner = &series.inner;
-        let found = match (&*inner.segments, inner.heads.as_slice()) {
-            ([(segment, at, bounds)], []) => self.sealed(series, *segment, *at, *bounds, out)?,
-            (_, []) => false,
-            _ => self.in_memory(series, out),
-        };
-        if found {
-            return Ok(());
-        }
         let (start, end) = self.range;
+        if let Some((last, place)) = newest(self.view, inner, end).filter(|(at, _)| start <= *at) {
+            let found = match place {
+                Place::Head(at, slot) => self.in_memory(at, slot, last, out),
+                Place::Segment(segment, at) => self.sealed(series, segment, at, last, out)?,
+            };
+            if found {
+                return Ok(());
+            }
+        }
         let scan = SeriesScan::new(series, self.wanted.to_vec(), start, end, Direction::Descending);
         match scan.limit(1).next().transpose()? {
             Some(block) => out.push_row(block.timestamps[0], &block.columns, 0),
@@ -145,22 +174,21 @@ impl<'v> Latest<'v> {
         Ok(())
     }
 
-    /// By what is known of the last run of a series that is in one segment only.
+    /// By what is known of the last run of a series, whose newest row is in `segment` and nowhere else.
     fn sealed(
         &mut self,
         series: &Series,
         segment: u32,
         at: SeriesAt,
-        bounds: (i64, i64),
+        last: i64,
         out: &mut LatestRows,
     ) -> Result<bool, ReadError> {
-        let inside = self.range.0 <= bounds.1 && bounds.1 < self.range.1;
-        if !inside || !self.numbers || self.view.deletes.concern(series.key().measurement()) {
+        if !self.numbers || self.view.deletes.concern(series.key().measurement()) {
             return Ok(false);
         }
         let table = self.table(segment, at.table)?;
         let run = table.cursor.last_run(at.series as usize)?;
-        if !run.alone() {
+        if !run.alone() || run.bounds.1 != last {
             return Ok(false);
         }
         let (number, group) = (run.group as usize / PAGE, run.group as usize % PAGE);
@@ -212,22 +240,8 @@ impl<'v> Latest<'v> {
         Ok(&mut self.tables[at])
     }
 
-    /// By the rows at the newest time, if that is in one head and nowhere else.
-    fn in_memory(&self, series: &Series, out: &mut LatestRows) -> bool {
-        let inner = &series.inner;
-        let bounds = |(at, slot): &(u32, u32)| {
-            let (head, limit) = &self.view.heads[*at as usize];
-            head.inner.read().bounds(*slot, *limit).map(|bounds| bounds.1)
-        };
-        let heads = (0u32..).zip(inner.heads.iter().map(bounds));
-        let ends = heads.filter_map(|(number, end)| Some((end?, number)));
-        let Some((last, number)) = ends.clone().max() else { return false };
-        let elsewhere = ends.filter(|(end, _)| *end == last).count() > 1
-            || inner.segments.iter().any(|(_, _, bounds)| bounds.1 >= last);
-        if elsewhere || last < self.range.0 || last >= self.range.1 {
-            return false;
-        }
-        let (at, slot) = inner.heads[number as usize];
+    /// By the rows at the newest time, `last`, which are in one head and nowhere else.
+    fn in_memory(&self, at: u32, slot: u32, last: i64, out: &mut LatestRows) -> bool {
         let (head, limit) = &self.view.heads[at as usize];
         let rows = head.inner.read().read(slot, *limit, self.wanted, last, self.range.1);
         let newest =

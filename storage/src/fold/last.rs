@@ -6,6 +6,7 @@ use stripchart_core::{FieldValue, TimeRange, Timestamp};
 
 use super::{FoldOptions, Folder};
 use crate::ReadError;
+use crate::latest::{Place, newest};
 use crate::partials::{Aggregates, Number};
 use crate::rows::Rows;
 use crate::scan::{PieceRows, clusters, load_cluster};
@@ -68,6 +69,16 @@ impl Folder<'_> {
             }
             self.runs = runs;
             return Ok(found);
+        }
+        // In memory the newest rows are found without the others.
+        let newest = newest(self.view, inner, self.range.1);
+        if let Some((last, Place::Head(at, slot))) = newest.filter(|(at, _)| self.range.0 <= *at) {
+            let (head, limit) = &self.view.heads[at as usize];
+            let rows = head.inner.read().read(slot, *limit, &self.wanted, last, last + 1);
+            let found = last_row(&rows, self.range);
+            if found.is_some() {
+                return Ok(found);
+            }
         }
         for cluster in clusters(series, &self.wanted, self.range.0, self.range.1)?.into_iter().rev()
         {

@@ -30,6 +30,7 @@ mod block;
 mod build;
 mod keys;
 mod layout;
+mod newest;
 mod read;
 mod rounds;
 

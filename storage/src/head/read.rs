@@ -156,7 +156,7 @@ impl HeadInner {
     }
 
     /// The rounds that a series is in, and its place there.
-    fn rounds_of(&self, number: u32) -> Option<(&Rounds, usize)> {
+    pub(super) fn rounds_of(&self, number: u32) -> Option<(&Rounds, usize)> {
         let place = self.places.get(number as usize)?;
         Some((self.rounds.get(place.rounds as usize)?, place.index as usize))
     }
@@ -173,7 +173,7 @@ impl HeadInner {
         Some(packed.map_or((first, last), |(a, b)| (a.min(first), b.max(last))))
     }
 
-    fn series_of(&self, number: u32) -> Option<(&HeadSeries, &HeadTable)> {
+    pub(super) fn series_of(&self, number: u32) -> Option<(&HeadSeries, &HeadTable)> {
         let series = self.series.get(number as usize)?;
         Some((series, self.tables.get(self.keys.table_of(number)? as usize)?))
     }
@@ -281,7 +281,10 @@ impl HeadTable {
 }
 
 /// The rows of a series that are not packed.
-fn tail<'h>(series: &'h HeadSeries, table: &HeadTable) -> impl ExactSizeIterator<Item = &'h [u64]> {
+pub(super) fn tail<'h>(
+    series: &'h HeadSeries,
+    table: &HeadTable,
+) -> impl ExactSizeIterator<Item = &'h [u64]> {
     let stride = table.layouts.get(series.layout).map_or(1, layout::Layout::stride);
     series.tail.chunks_exact(stride)
 }

@@ -119,6 +119,11 @@ fn check(head: &HeadInner, batches: &[Vec<Row>], range: (i64, i64)) {
             let part: BTreeMap<_, _> = want.iter().filter(|(k, _)| inside(k)).collect();
             let got = read(head, number, limit, range);
             assert_eq!(got.iter().collect::<BTreeMap<_, _>>(), part);
+            for end in [range.0, range.1, i64::MAX] {
+                let rows = batches[..limit as usize].iter().flatten();
+                let times = rows.filter(|row| row.0 == host).map(|row| row.1);
+                assert_eq!(head.newest(number, limit, end), times.filter(|at| *at < end).max());
+            }
             if !want.is_empty() {
                 let (first, last) = head.bounds(number, limit).unwrap();
                 assert!(want.keys().all(|(at, _)| (first..=last).contains(at)));
