@@ -327,15 +327,15 @@ fn heapster(now: u64) -> (Server, TempDir) {
         ("network", &["rx_rate", "tx_rate"]),
     ];
     let mut lines = String::new();
-    for minute in 0..45 {
+    for minute in 0..45_u64 {
         let at = now - minute * 60;
-        for (number, tags) in things.iter().enumerate() {
+        for (number, tags) in (0_u64..).zip(&things) {
             lines.push_str(&format!("uptime,{tags} value={}i {at}\n", 5000 - minute));
             for (group, metrics) in groups {
                 let suffix = if group == "network" { ".5" } else { "i" };
-                let value = |metric: usize| 1000 * number + 100 * metric + 44 - minute as usize;
+                let value = |metric: u64| 1000 * number + 100 * metric + 44 - minute;
                 let mut fields = Vec::new();
-                for (place, metric) in metrics.iter().enumerate() {
+                for (place, metric) in (0_u64..).zip(metrics) {
                     let value = format!("{}{suffix}", value(place));
                     lines.push_str(&format!("{group}/{metric},{tags} value={value} {at}\n"));
                     fields.push(format!("{metric}={value}"));
