@@ -289,7 +289,7 @@ impl Db {
     }
 
     /// Starts one thread, named `stripchart-db`, that calls [`Db::step`] when something is due; it ends when the answer
-    /// is dropped.
+    /// is dropped. On Linux it lets others of the host go first (`nice` 10).
     ///
     /// # Errors
     ///

@@ -63,7 +63,9 @@
 //!   are refused *before* the disk is full, and taken again by themselves once there is some ([`DbBuilder::min_free_bytes`]).
 //! - Everything read from disk is checked against a checksum. Damage is an error that names file and offset, never a wrong number and
 //!   never a panic. A file that is damaged is set aside, never deleted, and the rest is served: [`Db::health`] tells, [`Db::verify`]
-//!   looks for it, [`DbBuilder::strict`] refuses instead. A folder that is not opened is left as it was.
+//!   looks for it, [`DbBuilder::strict`] refuses instead. A folder that is not opened is left as it was. Folds and lent blocks compare
+//!   the checksum of a block when it is read for the first time since its file was opened: of bytes that a device gets wrong later,
+//!   scans, merging, export and [`Db::verify`] tell.
 //! - No input panics. Nothing runs by itself: see [`Db::step`] and [`Db::spawn`].
 //!
 //! A segment that someone truncates while it is open, or that a failing device cannot read, is an error. Values are never read through
