@@ -74,6 +74,15 @@ pub(crate) struct Args {
     #[arg(long = "allow-host", value_name = "NAME")]
     pub(crate) allow_hosts: Vec<String>,
 
+    /// Connections at a time; whoever comes when there are so many waits until one ends
+    #[arg(long, value_name = "NUMBER", default_value_t = 512, value_parser = clap::value_parser!(u32).range(1..=100_000))]
+    pub(crate) connections: u32,
+
+    /// How long a client may take to ask, and take nothing of its answer, before it is hung up on. The body of a request may
+    /// take twice that in all, and its next bytes a third
+    #[arg(long, value_name = "DURATION", default_value = "30s", value_parser = patience)]
+    pub(crate) patience: DurationLiteral,
+
     /// Asks everybody for a name and a password; users and their rights are made as in InfluxDB. The first statement that
     /// is answered is CREATE USER name WITH PASSWORD 'password' WITH ALL PRIVILEGES. Pages are shown to whoever may read
     /// what they show
@@ -121,6 +130,14 @@ fn interval(text: &str) -> Result<DurationLiteral, String> {
         return Err(format!("expected at least 100ms, found {text}"));
     }
     Ok(interval)
+}
+
+fn patience(text: &str) -> Result<DurationLiteral, String> {
+    let patience = duration(text)?;
+    if patience.nanos() < 1_000_000 {
+        return Err(format!("expected at least 1ms, found {text}"));
+    }
+    Ok(patience)
 }
 
 /// A number of bytes: kB, MB, GB, TB are powers of 1000, KiB, MiB, GiB, TiB of 1024.

@@ -196,6 +196,8 @@ mod spans;
 #[cfg(feature = "engine")]
 mod tombstone;
 #[cfg(feature = "engine")]
+mod touch;
+#[cfg(feature = "engine")]
 mod verify;
 #[cfg(feature = "engine")]
 pub mod vfs;
@@ -235,6 +237,7 @@ pub use crate::{
     sealed::{FileInfo, FileKind, LogFileInfo, MeasurementInfo, Sealed, SegmentInfo},
     shards::Shard,
     snapshot::{SnapshotReport, restore},
+    touch::{Touched, TouchedShard},
     verify::{Problem, VerifyProgress, VerifyReport, verify_folder},
     view::{Series, SeriesId, View},
     writer::{LinesReport, Writer},
