@@ -116,6 +116,7 @@
 //! * `cadvisor`: what cAdvisor and the kubelet answer over HTTP about a node: the `exposition` for Prometheus; and names,
 //!   labels and images out of the files of container runtimes.
 //! * `docker`: names, labels and images through Docker's socket, where it is told to ([`SamplerBuilder`]'s `docker_socket`).
+//! * `containerd`: all labels, restarts and images through containerd's socket, likewise (`containerd_socket`).
 //! * `http`: fetching those documents from kubelets.
 //!
 //! Siblings: `stripchart-storage` keeps what is sampled, `stripchart-query` asks, `stripchart-render` draws.

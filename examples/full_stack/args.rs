@@ -3,7 +3,8 @@
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
-use clap::Parser;
+use clap::{Parser, ValueEnum};
+use stripchart_collector::Layout;
 use stripchart_core::DurationLiteral;
 
 /// Watch this host, and Kubernetes clusters if asked, in one process: collect, store, query, draw.
@@ -30,6 +31,23 @@ pub(crate) struct Args {
     /// shown: each makes every series of a container another when it changes
     #[arg(long = "container-label", value_name = "NAME")]
     pub(crate) container_labels: Vec<String>,
+
+    /// How rows of containers are laid out. `wide` has few measurements with many fields: container_cpu, container_memory and
+    /// so on. `cadvisor` has those of cAdvisor's InfluxDB driver, for dashboards made for it: a measurement for each value, as
+    /// cpu_usage_total and memory_usage, with the field `value`, the tags `machine` and `container_name`, and all labels of the
+    /// container as tags. The page of cgroups is drawn from `wide` alone
+    #[arg(long, value_name = "LAYOUT", value_enum, default_value_t = StorageLayout::Wide)]
+    pub(crate) storage_driver_layout: StorageLayout,
+
+    /// Docker's socket, as /var/run/docker.sock: it is asked about containers of which its files tell nothing. Without it no
+    /// daemon is asked
+    #[arg(long, value_name = "SOCKET", value_parser = socket)]
+    pub(crate) docker: Option<PathBuf>,
+
+    /// containerd's socket, as /run/containerd/containerd.sock, or /run/k3s/containerd/containerd.sock with k3s: it is asked
+    /// for the labels of containers, which are in no file, and for what its files do not tell
+    #[arg(long, value_name = "SOCKET", value_parser = socket)]
+    pub(crate) containerd: Option<PathBuf>,
 
     /// How long samples are kept; 0s keeps them for ever
     #[arg(long, value_name = "DURATION", default_value = "7d", value_parser = retention)]
@@ -66,6 +84,31 @@ pub(crate) struct Args {
     /// it does not count
     #[arg(long, value_name = "FILE", requires = "auth")]
     pub(crate) auth_secret: Option<PathBuf>,
+}
+
+/// The value of `--storage-driver-layout`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum StorageLayout {
+    Wide,
+    Cadvisor,
+}
+
+impl From<StorageLayout> for Layout {
+    fn from(layout: StorageLayout) -> Self {
+        match layout {
+            StorageLayout::Wide => Layout::Wide,
+            StorageLayout::Cadvisor => Layout::Cadvisor,
+        }
+    }
+}
+
+/// The path of a socket, with or without the scheme that cAdvisor's options have.
+fn socket(text: &str) -> Result<PathBuf, String> {
+    let path = PathBuf::from(text.strip_prefix("unix://").unwrap_or(text));
+    match path.is_absolute() {
+        true => Ok(path),
+        false => Err(format!("expected the path of a socket, found {text}")),
+    }
 }
 
 fn duration(text: &str) -> Result<DurationLiteral, String> {
