@@ -356,14 +356,14 @@ struct Text {
 
 #[derive(Debug)]
 enum Writer {
-    Json(JsonText),
+    Json(Box<JsonText>),
     Csv(CsvText),
 }
 
 impl Text {
     fn new(options: &StreamOptions) -> Self {
         let writer = match options.format {
-            TextFormat::Json => Writer::Json(JsonText::new(&options.text, Vec::new())),
+            TextFormat::Json => Writer::Json(Box::new(JsonText::new(&options.text, Vec::new()))),
             TextFormat::Csv => Writer::Csv(CsvText::new(&options.text)),
         };
         Text { writer, chunk_rows: options.chunk_rows.map(|rows| rows.max(1)) }
