@@ -40,7 +40,10 @@ pub(super) fn read(roots: &Roots, described: &[Processor], attrs: &mut Attrs<'_>
         found = by_socket(&all, is_online, attrs);
     }
     if found.iter().all(|node| node.cores.is_empty()) {
-        found = from_description(described);
+        // What memory the nodes have stays, wherever the processors are told of.
+        for told in from_description(described) {
+            node_of(&mut found, told.id).cores = told.cores;
+        }
     }
     found
 }
@@ -64,7 +67,7 @@ impl Place {
         };
         Some(Place {
             core: id("core_id")?.unwrap_or(0),
-            socket: id("physical_package_id")?.unwrap_or(0),
+            socket: id("physical_package_id").flatten().unwrap_or(0),
             book: id("book_id").flatten(),
             drawer: id("drawer_id").flatten(),
         })
