@@ -70,7 +70,7 @@
 //! | `btrfs`, `btrfs_allocation`, `btrfs_profile`, `btrfs_device`, `btrfs_device_errors` ** | `uuid`, `label`; `block_group_type`, `mode`; `device`; `devid` | `/sys/fs/btrfs` |
 //! | `timex`, `uname` * | ; `sysname`, `release`, `version`, `machine` | adjtimex, `/proc/sys/kernel` |
 //! | `container_cpu`, `container_memory`, `container_io`, `container_pids`, `container_cgroup` | `cgroup`, `container`, `container_id`, `namespace`, `pod`, `pod_uid`, `runtime`, `unit` | cgroup files |
-//! | `container_io_device`, `container_rdma` | those and `device` (`8:0`, `mlx5_0`) | the same |
+//! | `container_io_device`, `container_io_scheduler`, `container_rdma` | those and `device` (`8:0`, `mlx5_0`) | the same |
 //! | `container_hugetlb`, `container_misc` | those and `page_size`, `resource` | the same |
 //! | `container_cpu_core`, `container_memory_numa`, if asked for | those and `cpu`, `node` | the same |
 //! | `container_net` | those and `interface` | `/proc/PID/net/dev` of one container of each network namespace |
@@ -127,6 +127,7 @@
 //! * `cadvisor`: what cAdvisor and the kubelet answer over HTTP about a node: the `exposition` for Prometheus; and names,
 //!   labels and images out of the files of container runtimes.
 //! * `docker`: names, labels and images through Docker's socket, where it is told to ([`SamplerBuilder`]'s `docker_socket`).
+//! * `containerd`: all labels, restarts and images through containerd's socket, likewise (`containerd_socket`).
 //! * `http`: fetching those documents from kubelets.
 //!
 //! Siblings: `stripchart-storage` keeps what is sampled, `stripchart-query` asks, `stripchart-render` draws.

@@ -74,10 +74,12 @@ pub(crate) struct Settings {
     pub(crate) container_numa: bool,
     pub(crate) metrics: MetricSets,
     pub(crate) top_processes: usize,
-    #[cfg(any(feature = "cadvisor", feature = "docker"))]
+    #[cfg(any(feature = "cadvisor", feature = "containerd", feature = "docker"))]
     pub(crate) container_envs: Vec<Box<str>>,
     #[cfg(feature = "docker")]
     pub(crate) docker_socket: Option<std::path::PathBuf>,
+    #[cfg(feature = "containerd")]
+    pub(crate) containerd_socket: Option<std::path::PathBuf>,
 }
 
 /// Sets up a [`Sampler`]; made by [`Sampler::builder`].
@@ -109,10 +111,12 @@ impl Default for SamplerBuilder {
             container_numa: false,
             metrics: MetricSets::default(),
             top_processes: 0,
-            #[cfg(any(feature = "cadvisor", feature = "docker"))]
+            #[cfg(any(feature = "cadvisor", feature = "containerd", feature = "docker"))]
             container_envs: Vec::new(),
             #[cfg(feature = "docker")]
             docker_socket: None,
+            #[cfg(feature = "containerd")]
+            containerd_socket: None,
         })
     }
 }
@@ -269,7 +273,7 @@ impl SamplerBuilder {
 
     /// Variables of the environment of containers, by name, that the [node](SamplerBuilder::node) has; default none, since
     /// secrets are often passed so. Read out of the files of container runtimes.
-    #[cfg(any(feature = "cadvisor", feature = "docker"))]
+    #[cfg(any(feature = "cadvisor", feature = "containerd", feature = "docker"))]
     pub fn container_envs<S: Into<Box<str>>>(mut self, names: impl IntoIterator<Item = S>) -> Self {
         self.0.container_envs = names.into_iter().map(Into::into).collect();
         self
@@ -280,6 +284,15 @@ impl SamplerBuilder {
     #[cfg(feature = "docker")]
     pub fn docker_socket(mut self, path: impl Into<std::path::PathBuf>) -> Self {
         self.0.docker_socket = Some(path.into());
+        self
+    }
+
+    /// Asks containerd through its socket, as `/run/containerd/containerd.sock` or, with k3s,
+    /// `/run/k3s/containerd/containerd.sock`, for the labels of containers, which are in no file, and for what its files do
+    /// not tell; default not. A daemon that does not answer within a second is left alone for a minute.
+    #[cfg(feature = "containerd")]
+    pub fn containerd_socket(mut self, path: impl Into<std::path::PathBuf>) -> Self {
+        self.0.containerd_socket = Some(path.into());
         self
     }
 

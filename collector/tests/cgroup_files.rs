@@ -115,6 +115,41 @@ fn memory_oom_control() {
 }
 
 #[test]
+fn blkio_device() {
+    let read = |text: &[u8]| Ok(v1::BlkioDevice::parse(text)?.iter().collect::<Vec<_>>());
+    check(
+        "v1_blkio_device",
+        read,
+        &[
+            ("two-devices", Ok(vec![((8, 0), 2_441_480), ((8, 16), 96)])),
+            ("empty", Ok(Vec::new())),
+            ("bad-device", Err("line 1: expected a device number MAJOR:MINOR, found \"8-0\"")),
+            ("bad-no-value", Err("line 1: expected a count, found end of line")),
+            ("bad-cut", Err("line 2: expected a line end, found end of file")),
+        ],
+    );
+}
+
+#[test]
+fn misc_limits() {
+    let read = |text: &[u8]| {
+        let limits = v2::MiscLimits::parse(text)?.iter();
+        Ok(limits.map(|(name, limit)| (name.to_owned(), limit)).collect::<Vec<_>>())
+    };
+    let limits = vec![("res_a".to_owned(), Limit::Unlimited), ("res_b".to_owned(), Limit::At(10))];
+    check(
+        "v2_misc_limits",
+        read,
+        &[
+            ("two-resources", Ok(limits)),
+            ("empty", Ok(Vec::new())),
+            ("bad-value", Err("line 1: expected a count or \"max\", found \"no\"")),
+            ("bad-no-value", Err("line 1: expected a count or \"max\", found end of line")),
+        ],
+    );
+}
+
+#[test]
 fn blkio_throttle() {
     let read = |text: &[u8]| {
         let entries = v1::BlkioThrottle::parse(text)?.iter();

@@ -17,7 +17,7 @@ use stripchart_collector::sysfs::{CpuList, NodeMemInfo, NumaStat, Uevent};
 type Parser = (&'static str, fn(&[u8]) -> Result<(), ParseError>);
 
 /// Every parser, by the folder of its fixtures; those that hand out rows are made to.
-const PARSERS: [Parser; 48] = [
+const PARSERS: [Parser; 50] = [
     ("labelled_counts", |text| {
         LabelledCounts::parse(text).map(|stat| stat.of("rpc").for_each(drop))
     }),
@@ -53,6 +53,8 @@ const PARSERS: [Parser; 48] = [
     ("v1_memory_stat", |text| v1::MemoryStat::parse(text).map(drop)),
     ("v1_memory_oom_control", |text| v1::MemoryOomControl::parse(text).map(drop)),
     ("v1_blkio_throttle", |text| v1::BlkioThrottle::parse(text).map(|io| io.iter().for_each(drop))),
+    ("v1_blkio_device", |text| v1::BlkioDevice::parse(text).map(|io| io.iter().for_each(drop))),
+    ("v2_misc_limits", |text| v2::MiscLimits::parse(text).map(|all| all.iter().for_each(drop))),
     ("v2_cpu_stat", |text| v2::CpuStat::parse(text).map(drop)),
     ("v2_cpu_max", |text| v2::CpuMax::parse(text).map(drop)),
     ("v2_memory_stat", |text| v2::MemoryStat::parse(text).map(drop)),

@@ -126,25 +126,6 @@ fn two_sockets_without_nodes() {
 }
 
 #[test]
-fn nodes_of_which_no_processor_is_told_keep_their_memory() {
-    let host = host();
-    for node in 0..2 {
-        let folder = format!("sys/devices/system/node/node{node}");
-        host.write(&format!("{folder}/meminfo"), &format!("Node {node} MemTotal: 2048 kB\n"));
-        host.write(&format!("{folder}/hugepages/hugepages-2048kB/nr_hugepages"), "3\n");
-    }
-    host.write("proc/cpuinfo", "processor : 0\nphysical id : 0\ncore id : 5\n\n");
-    let machine = read(&host);
-    let nodes: Vec<_> = machine
-        .nodes
-        .iter()
-        .map(|node| (node.id, node.memory_bytes, node.huge_pages.len(), node.cores.len()))
-        .collect();
-    assert_eq!(nodes, [(0, 2 << 20, 1, 1), (1, 2 << 20, 1, 0)]);
-    assert_eq!((machine.cores, machine.nodes[0].cores[0].id), (1, 5));
-}
-
-#[test]
 fn a_processor_of_which_no_socket_is_told_is_in_the_first() {
     let host = host();
     add_cpu(&host, None, 0, 0, 0);
@@ -182,6 +163,54 @@ fn a_socket_with_many_nodes() {
     assert_eq!((machine.cores, machine.physical_cores, machine.sockets), (256, 256, 1));
     assert_eq!(machine.nodes.iter().map(|n| n.id).collect::<Vec<_>>(), (0..16).collect::<Vec<_>>());
     assert_eq!(machine.nodes[15].cores[0].threads, [240]);
+}
+
+/// Threads, cores and sockets that are told of `cpus` processors, each with core and socket, of which `online` are on.
+fn counts(cpus: u32, online: &str, place: impl Fn(u32) -> (i32, i32)) -> (u32, u32, u32) {
+    let host = host();
+    host.write("sys/devices/system/cpu/online", online);
+    for cpu in 0..cpus {
+        let (core, socket) = place(cpu);
+        add_cpu(&host, None, cpu, core, socket);
+    }
+    let machine = read(&host);
+    (machine.cores, machine.physical_cores, machine.sockets)
+}
+
+#[test]
+fn machines_of_many_shapes_without_memory_nodes() {
+    let number = |cpu: u32| i32::try_from(cpu).unwrap();
+    let epyc = |cpu| (number(cpu % 24), 0);
+    assert_eq!(counts(48, "0-47\n", epyc), (48, 24, 1), "two threads a core");
+    // Of each core one thread at least is left.
+    assert_eq!(counts(48, "0-23,27-40,42,44,46-47\n", epyc), (42, 24, 1));
+    assert_eq!(counts(48, "0-22,25-46\n", epyc), (45, 23, 1), "both threads of a core are off");
+    assert_eq!(counts(24, "0-10,12,14,20-23\n", |cpu| (number(cpu), 0)), (17, 17, 1));
+    let xeon = |cpu| (number(cpu / 2 % 12), number(cpu % 2));
+    assert_eq!(counts(48, "0-47\n", xeon), (48, 24, 2), "cores of two sockets have one number");
+    assert_eq!(counts(48, "0,2,4\n", xeon), (3, 3, 1), "a socket that is off is none");
+    assert_eq!(counts(32, "0-31\n", |cpu| (number(cpu / 2), number(cpu % 2))), (32, 32, 2));
+    assert_eq!(counts(4, "0-1,3\n", |cpu| (number(cpu), 60)), (3, 3, 1), "sockets count from 60");
+    let many = |cpu| (number(cpu / 2), number(cpu / 2));
+    assert_eq!(counts(32, "0-31\n", many), (32, 16, 16), "a socket for each core");
+}
+
+#[test]
+fn memory_of_the_nodes_is_told_where_their_processors_are_not() {
+    let host = two_sockets();
+    for cpu in 0..8 {
+        let node = format!("sys/devices/system/node/node{}/cpu{cpu}/topology", cpu % 2);
+        std::fs::remove_dir_all(host.path().join(node)).unwrap();
+    }
+    let block = |n| format!("processor : {n}\nphysical id : {}\ncore id : {}\n\n", n % 2, n / 2);
+    host.write("proc/cpuinfo", &(0..4).map(block).collect::<String>());
+    let machine = read(&host);
+    assert_eq!((machine.cores, machine.physical_cores, machine.sockets), (4, 4, 2));
+    for (node, cpus) in machine.nodes.iter().zip([[0, 2], [1, 3]]) {
+        assert_eq!((node.memory_bytes, node.huge_pages.len()), (1_024_000_000, 2));
+        let threads: Vec<_> = node.cores.iter().flat_map(|core| core.threads.clone()).collect();
+        assert_eq!(threads, cpus);
+    }
 }
 
 #[test]

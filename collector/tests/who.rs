@@ -178,7 +178,7 @@ fn what_happened_is_told_in_order_with_the_time_of_the_runtime() {
     });
 }
 
-#[cfg(any(feature = "cadvisor", feature = "docker"))]
+#[cfg(any(feature = "cadvisor", feature = "containerd", feature = "docker"))]
 #[test]
 fn a_docker_container_has_name_image_disk_usage_and_an_exit_code() {
     let host = Host::new(&["host", "v2"]);

@@ -3,7 +3,8 @@
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
-use clap::Parser;
+use clap::{Parser, ValueEnum};
+use stripchart_collector::Layout;
 use stripchart_core::DurationLiteral;
 
 /// Watch this host, and Kubernetes clusters if asked, in one process: collect, store, query, draw.
@@ -31,6 +32,23 @@ pub(crate) struct Args {
     #[arg(long = "container-label", value_name = "NAME")]
     pub(crate) container_labels: Vec<String>,
 
+    /// How rows of containers are laid out. `wide` has few measurements with many fields: container_cpu, container_memory and
+    /// so on. `cadvisor` has those of cAdvisor's InfluxDB driver, for dashboards made for it: a measurement for each value, as
+    /// cpu_usage_total and memory_usage, with the field `value`, the tags `machine` and `container_name`, and all labels of the
+    /// container as tags. The page of cgroups is drawn from `wide` alone
+    #[arg(long, value_name = "LAYOUT", value_enum, default_value_t = StorageLayout::Wide)]
+    pub(crate) storage_driver_layout: StorageLayout,
+
+    /// Docker's socket, as /var/run/docker.sock: it is asked about containers of which its files tell nothing. Without it no
+    /// daemon is asked
+    #[arg(long, value_name = "SOCKET", value_parser = socket)]
+    pub(crate) docker: Option<PathBuf>,
+
+    /// containerd's socket, as /run/containerd/containerd.sock, or /run/k3s/containerd/containerd.sock with k3s: it is asked
+    /// for the labels of containers, which are in no file, and for what its files do not tell
+    #[arg(long, value_name = "SOCKET", value_parser = socket)]
+    pub(crate) containerd: Option<PathBuf>,
+
     /// How long samples are kept; 0s keeps them for ever
     #[arg(long, value_name = "DURATION", default_value = "7d", value_parser = retention)]
     pub(crate) retention: DurationLiteral,
@@ -56,6 +74,15 @@ pub(crate) struct Args {
     #[arg(long = "allow-host", value_name = "NAME")]
     pub(crate) allow_hosts: Vec<String>,
 
+    /// Connections at a time; whoever comes when there are so many waits until one ends
+    #[arg(long, value_name = "NUMBER", default_value_t = 512, value_parser = clap::value_parser!(u32).range(1..=100_000))]
+    pub(crate) connections: u32,
+
+    /// How long a client may take to ask, and take nothing of its answer, before it is hung up on. The body of a request may
+    /// take twice that in all, and its next bytes a third
+    #[arg(long, value_name = "DURATION", default_value = "30s", value_parser = patience)]
+    pub(crate) patience: DurationLiteral,
+
     /// Asks everybody for a name and a password; users and their rights are made as in InfluxDB. The first statement that
     /// is answered is CREATE USER name WITH PASSWORD 'password' WITH ALL PRIVILEGES. Pages are shown to whoever may read
     /// what they show
@@ -68,6 +95,31 @@ pub(crate) struct Args {
     pub(crate) auth_secret: Option<PathBuf>,
 }
 
+/// The value of `--storage-driver-layout`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum StorageLayout {
+    Wide,
+    Cadvisor,
+}
+
+impl From<StorageLayout> for Layout {
+    fn from(layout: StorageLayout) -> Self {
+        match layout {
+            StorageLayout::Wide => Layout::Wide,
+            StorageLayout::Cadvisor => Layout::Cadvisor,
+        }
+    }
+}
+
+/// The path of a socket, with or without the scheme that cAdvisor's options have.
+fn socket(text: &str) -> Result<PathBuf, String> {
+    let path = PathBuf::from(text.strip_prefix("unix://").unwrap_or(text));
+    match path.is_absolute() {
+        true => Ok(path),
+        false => Err(format!("expected the path of a socket, found {text}")),
+    }
+}
+
 fn duration(text: &str) -> Result<DurationLiteral, String> {
     text.parse::<DurationLiteral>().map_err(|error| error.to_string())
 }
@@ -78,6 +130,14 @@ fn interval(text: &str) -> Result<DurationLiteral, String> {
         return Err(format!("expected at least 100ms, found {text}"));
     }
     Ok(interval)
+}
+
+fn patience(text: &str) -> Result<DurationLiteral, String> {
+    let patience = duration(text)?;
+    if patience.nanos() < 1_000_000 {
+        return Err(format!("expected at least 1ms, found {text}"));
+    }
+    Ok(patience)
 }
 
 /// A number of bytes: kB, MB, GB, TB are powers of 1000, KiB, MiB, GiB, TiB of 1024.

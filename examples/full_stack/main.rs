@@ -41,7 +41,11 @@ fn run(args: &Args) -> Result<(), Box<dyn Error>> {
             "warning: whoever can reach {address} can read and write; --auth asks for a password"
         );
     }
-    server::serve(listener, &stack)?;
+    let manners = server::Manners {
+        connections: args.connections as usize,
+        patience: args.patience.to_std(),
+    };
+    server::serve(listener, &stack, manners)?;
     println!("stopping: writing out what is in memory");
     stack.stop()?;
     println!("stopped; the history is in {}", args.data.display());

@@ -21,10 +21,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
+use hyper::Request;
+use hyper::body::Incoming;
 use hyper::server::conn::http1;
+use hyper::service::{Service, service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::graceful::GracefulShutdown;
 use hyper_util::service::TowerToHyperService;
+use stripchart_query::http::ClientAddress;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::Semaphore;
 
@@ -32,10 +36,28 @@ use crate::stack::Stack;
 use answer::Shared;
 use patience::Patient;
 
-/// Connections at a time; others wait to be accepted.
-const CONNECTIONS_MAX: usize = 512;
-/// How long the head of a request may take, and how long a connection may be idle between two requests.
-const HEAD_PATIENCE: Duration = Duration::from_secs(30);
+/// What clients may cost.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Manners {
+    /// Connections at a time; others wait to be accepted.
+    pub(crate) connections: usize,
+    /// How long the head of a request may take, how long a connection may be idle between two requests, and how long a client
+    /// may take nothing of its answer.
+    pub(crate) patience: Duration,
+}
+
+impl Manners {
+    /// How long the next bytes of a body may take.
+    fn next_bytes(self) -> Duration {
+        self.patience / 3
+    }
+
+    /// How long all of a body may take.
+    fn body(self) -> Duration {
+        self.patience * 2
+    }
+}
+
 /// Lines of a head.
 const HEADERS_MAX: usize = 64;
 /// Bytes of a head, and of what is buffered of an answer.
@@ -92,7 +114,7 @@ pub(crate) fn bind(address: SocketAddr) -> Result<TcpListener, BindError> {
 }
 
 /// Serves until SIGINT or SIGTERM, then lets answers under way finish.
-pub(crate) fn serve(listener: TcpListener, stack: &Arc<Stack>) -> io::Result<()> {
+pub(crate) fn serve(listener: TcpListener, stack: &Arc<Stack>, manners: Manners) -> io::Result<()> {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .thread_name("http-answer")
@@ -100,10 +122,10 @@ pub(crate) fn serve(listener: TcpListener, stack: &Arc<Stack>) -> io::Result<()>
         .build()?;
     let served = runtime.block_on(async {
         let listener = tokio::net::TcpListener::from_std(listener)?;
-        let app = Router::new().fallback(answer::answer).with_state(Shared::new(stack));
+        let app = Router::new().fallback(answer::answer).with_state(Shared::new(stack, manners));
         let connections = GracefulShutdown::new();
         {
-            let mut accepting = pin!(accept(&listener, &app, &connections));
+            let mut accepting = pin!(accept(&listener, &app, &connections, manners));
             let mut stop_asked = pin!(asked_to_stop());
             let mut warn = tokio::time::interval(WARN_EVERY);
             loop {
@@ -129,26 +151,35 @@ pub(crate) fn serve(listener: TcpListener, stack: &Arc<Stack>) -> io::Result<()>
 }
 
 /// Accepts connections for ever.
-async fn accept(listener: &tokio::net::TcpListener, app: &Router, connections: &GracefulShutdown) {
+async fn accept(
+    listener: &tokio::net::TcpListener,
+    app: &Router,
+    connections: &GracefulShutdown,
+    manners: Manners,
+) {
     let mut server = http1::Builder::new();
     server
         .timer(TokioTimer::new())
-        .header_read_timeout(HEAD_PATIENCE)
+        .header_read_timeout(manners.patience)
         .max_headers(HEADERS_MAX)
         .max_buf_size(BUFFER_BYTES);
-    let places = Arc::new(Semaphore::new(CONNECTIONS_MAX));
+    let places = Arc::new(Semaphore::new(manners.connections));
     loop {
         let Ok(place) = Arc::clone(&places).acquire_owned().await else { return };
-        let stream = match listener.accept().await {
-            Ok((stream, _)) => stream,
+        let (stream, client) = match listener.accept().await {
+            Ok((stream, client)) => (stream, ClientAddress(client.ip())),
             Err(_gone_or_no_descriptors) => {
                 tokio::time::sleep(ACCEPT_PAUSE).await;
                 continue;
             }
         };
         let _ = stream.set_nodelay(true);
-        let io = TokioIo::new(Patient::new(stream));
-        let service = TowerToHyperService::new(app.clone());
+        let io = TokioIo::new(Patient::new(stream, manners.patience));
+        let app = TowerToHyperService::new(app.clone());
+        let service = service_fn(move |mut request: Request<Incoming>| {
+            request.extensions_mut().insert(client);
+            app.call(request)
+        });
         let connection = connections.watch(server.serve_connection(io, service));
         tokio::spawn(async move {
             // Its end concerns nobody but the client, who sees it.

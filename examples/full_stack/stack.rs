@@ -70,10 +70,7 @@ impl Stack {
             true => {
                 let sink = Arc::new(db.writer(HOST_DATABASE, None)?);
                 let node = Arc::new(Node::new());
-                let sampler = Sampler::builder()
-                    .interval(args.interval.to_std())
-                    .node(Arc::clone(&node))
-                    .build();
+                let sampler = host_sampler(args, &node);
                 let guard = sampler.spawn(sink, Arc::clone(&clock))?;
                 let apis = NodeApis::new(&node, guard.handle(), args);
                 (Some(guard), Some(apis))
@@ -234,6 +231,21 @@ impl Stack {
         self.db.close()?;
         Ok(())
     }
+}
+
+/// What samples this host.
+fn host_sampler(args: &Args, node: &Arc<Node>) -> Sampler {
+    let mut sampler = Sampler::builder()
+        .interval(args.interval.to_std())
+        .layout(args.storage_driver_layout.into())
+        .node(Arc::clone(node));
+    if let Some(socket) = &args.docker {
+        sampler = sampler.docker_socket(socket);
+    }
+    if let Some(socket) = &args.containerd {
+        sampler = sampler.containerd_socket(socket);
+    }
+    sampler.build()
 }
 
 /// Makes `database` exist and keep its rows as long as asked for, however long it kept them before.

@@ -43,6 +43,36 @@ fn this_host_is_collected_stored_queried_and_drawn() {
 }
 
 #[test]
+fn containers_are_kept_in_cadvisors_layout_if_asked_for() {
+    let data = tempdir().unwrap();
+    let server =
+        Server::start(data.path(), &["--interval", "100ms", "--storage-driver-layout=cadvisor"]);
+    ask_until(&server, "stripchart", "SHOW MEASUREMENTS", "[\"mem\"]");
+    let known: serde_json::Value =
+        serde_json::from_str(&server.get("/api/v1.3/containers/").body).unwrap();
+    if known["spec"]["has_memory"] != true {
+        return println!("skipped: no cgroup of memory is mounted");
+    }
+    let usage = "SELECT value FROM memory_usage WHERE container_name = '/' LIMIT 1";
+    let row: serde_json::Value =
+        serde_json::from_str(&ask_until(&server, "stripchart", usage, "values")).unwrap();
+    let series = &row["results"][0]["series"][0];
+    assert_eq!(series["columns"], serde_json::json!(["time", "value"]));
+    assert!(series["values"][0][1].as_u64().is_some_and(|bytes| bytes > 0), "{row}");
+    for measurement in ["memory_usage", "memory_working_set", "cpu_usage_total"] {
+        let keys = format!("SHOW TAG KEYS FROM {measurement}");
+        let keys = ask_until(&server, "stripchart", &keys, "values");
+        assert!(keys.contains("[\"container_name\"],[\"machine\"]"), "{measurement}: {keys}");
+    }
+    let all = server.query("stripchart", "SHOW MEASUREMENTS");
+    assert!(!all.contains("container_cpu") && !all.contains("container_memory"), "{all}");
+
+    let output = command(data.path()).args(["--storage-driver-layout", "tall"]).output().unwrap();
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(said.contains("wide") && said.contains("cadvisor"), "{said}");
+}
+
+#[test]
 fn the_history_is_there_after_a_clean_stop() {
     let data = tempdir().unwrap();
     let server = Server::start(
@@ -176,6 +206,8 @@ fn mistakes_are_told_in_a_sentence() {
 
     let source = said(&["--source", "nonsense"], other.path());
     assert!(source.contains("nonsense") && source.contains("summary:"), "{source}");
+    let socket = said(&["--containerd", "containerd.sock"], other.path());
+    assert!(socket.contains("--containerd") && socket.contains("path of a socket"), "{socket}");
     for (size, wanted) in [("1MB", "at least 16MiB"), ("much", "10GB"), ("99999999999TB", "10GB")] {
         let refused = said(&["--max-disk", size], other.path());
         assert!(refused.contains("--max-disk") && refused.contains(wanted), "{refused}");

@@ -6,14 +6,24 @@
 //! ```
 //!
 //! The answer has InfluxDB's shape, one column `QUERY PLAN` and a line of text in each row, and its words where it has
-//! some (`EXPRESSION`, `AUXILIARY FIELDS`, `NUMBER OF SERIES`, `NUMBER OF BLOCKS`, `SIZE OF BLOCKS`); the rest is said in
-//! the same form.
+//! some, told for each measurement:
+//!
+//! ```text
+//! NUMBER OF SHARDS   with rows inside the time range of series that are read; SHARDS PRUNED are the policy's others
+//! NUMBER OF SERIES   that are read; SERIES PRUNED are the measurement's others
+//! CACHED VALUES      in memory, of the fields, inside the time range
+//! NUMBER OF FILES    sealed ones that are read, each once however many series it has (InfluxDB counts it for each)
+//! NUMBER OF BLOCKS   of the fields in those files, at most; an answer from statistics decodes fewer
+//! SIZE OF BLOCKS     their bytes
+//! ```
+//!
+//! The rest is said in the same form.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use stripchart_core::{Column, Frame, Timestamp, Values};
-use stripchart_storage::Reads;
+use stripchart_storage::{Reads, Touched};
 
 use crate::ast::Select;
 use crate::exec::{Execution, Way, ways};
@@ -130,6 +140,26 @@ impl Lines {
         Ok(())
     }
 
+    /// The shards that are read, one by one up to a number that can still be looked through.
+    fn shards(&mut self, touched: &Touched) {
+        const LISTED: usize = 10;
+        let read = touched.shards.len();
+        self.says(0, "NUMBER OF SHARDS", read);
+        self.says(0, "SHARDS PRUNED", touched.shards_there.saturating_sub(read as u64));
+        for shard in touched.shards.iter().take(LISTED) {
+            let span = span(shard.range.start.nanos(), shard.range.end.nanos());
+            let what = match shard.files {
+                0 => "in memory".to_owned(),
+                1 => format!("1 file of {} bytes", shard.bytes),
+                files => format!("{files} files of {} bytes", shard.bytes),
+            };
+            self.says(0, "SHARD", format!("{span}, {what}"));
+        }
+        if read > LISTED {
+            self.says(0, "SHARD", format!("and {} more", read - LISTED));
+        }
+    }
+
     fn measurement(
         &mut self,
         plan: &Plan,
@@ -139,15 +169,19 @@ impl Lines {
         let PlannedSource::Measurement { view, name, .. } = source else { return Ok(()) };
         let of = ways(plan, source, budget)?;
         let all = view.series_count(name).map_err(QueryError::storage)?;
+        let names: Vec<&str> = of.fields.iter().map(String::as_str).collect();
+        let range = crate::exec::inclusive(plan.read_start, plan.last);
+        let touched = view.touched(&of.series, &names, range).map_err(QueryError::storage)?;
+        self.shards(&touched);
         self.says(0, "NUMBER OF SERIES", of.series.len());
         self.says(0, "SERIES PRUNED", all.saturating_sub(of.series.len() as u64));
         self.says(0, "NUMBER OF GROUPS", of.groups);
         if of.filtered > 0 {
             self.says(0, "SERIES WHOSE ROWS ARE TESTED", of.filtered);
         }
-        let mut names: Vec<&str> = of.fields.iter().map(String::as_str).collect();
-        names.dedup();
-        let range = crate::exec::inclusive(plan.read_start, plan.last);
+        self.says(0, "CACHED VALUES", touched.values_in_memory);
+        self.says(0, "NUMBER OF FILES", touched.files());
+        self.says(0, "FILES PRUNED", touched.files_there.saturating_sub(touched.files()));
         let cost = view.cost(&of.series, &names, range).map_err(QueryError::storage)?;
         self.says(0, "NUMBER OF BLOCKS", cost.blocks);
         self.says(0, "ROWS OF BLOCKS", cost.rows);

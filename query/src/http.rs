@@ -33,6 +33,7 @@
 //! | `/api/v2/write` | POST, OPTIONS | the same for clients of 2.x; `bucket` is `database/policy` |
 //! | `/api/v2/query` | POST | that Flux is not spoken, as 1.8 does by default |
 //! | `/debug/vars` | GET | figures about the server |
+//! | `/debug/requests` | GET | who asked and wrote how often in the last `seconds` |
 //!
 //! The version told is 1.8.10, for clients choose by it how to speak. Texts and status codes are InfluxDB 1.8's; where
 //! this knows more, as with a line's position, that follows InfluxDB's sentence.
@@ -58,6 +59,7 @@
 //! - `async=true` answers when the work is done, since nothing here runs by itself.
 //! - `Access-Control-Allow-Origin` is sent only to origins that a [`Guard`] admits.
 //! - A statement that changes something is not taken by GET from a browser, see [`Guard`].
+//! - `/debug/requests` tells of the seconds before it was asked, and at once; InfluxDB waits and tells of those after.
 //! - `/debug/vars` asks who is there, where other paths do, for it names all databases.
 
 mod auth;
@@ -75,6 +77,7 @@ mod local;
 mod msgpack;
 mod query;
 mod reply;
+mod requests;
 #[cfg(test)]
 mod tests;
 mod vars;
@@ -95,10 +98,12 @@ use backend::Backend;
 use form::Form;
 use local::Local;
 use reply::Reply;
+use requests::{Kind, Requests};
 use vars::Counters;
 
 pub use body::Body;
 pub use guard::Guard;
+pub use requests::ClientAddress;
 
 /// The version of InfluxDB that clients are told.
 pub const VERSION: &str = "1.8.10";
@@ -109,7 +114,7 @@ const DEFAULT_MAX_BODY_BYTES: usize = 25_000_000;
 /// What clients of 2.x that speak Flux are told.
 const FLUX_DISABLED: &str = "Flux query service disabled. Verify flux-enabled=true in the [http] section of the InfluxDB config.";
 
-/// Answers InfluxDB's paths. Make one and share it; it keeps no state but counters.
+/// Answers InfluxDB's paths. Make one and share it; it keeps no state but counts of what was asked.
 pub struct InfluxDb {
     backend: Arc<dyn Backend>,
     guard: Option<Guard>,
@@ -117,6 +122,7 @@ pub struct InfluxDb {
     limits: Limits,
     max_body_bytes: usize,
     counters: Counters,
+    requests: Requests,
 }
 
 impl fmt::Debug for InfluxDb {
@@ -207,6 +213,7 @@ impl InfluxDb {
             limits: Limits::default(),
             max_body_bytes: DEFAULT_MAX_BODY_BYTES,
             counters: Counters::default(),
+            requests: Requests::default(),
         }
     }
 
@@ -245,7 +252,7 @@ impl InfluxDb {
             "/query" => &[Method::GET, Method::POST, Method::OPTIONS],
             "/write" | "/api/v2/write" => &[Method::POST, Method::OPTIONS],
             "/api/v2/query" => &[Method::POST],
-            "/debug/vars" => &[Method::GET],
+            "/debug/vars" | "/debug/requests" => &[Method::GET],
             _ => return None,
         };
         if let Some(guard) = &self.guard
@@ -287,9 +294,19 @@ impl InfluxDb {
         gone: &Cancel,
     ) -> Result<Reply, Reply> {
         Ok(match path {
-            "/query" => self.query(request, self.user(request, now)?, now, gone),
-            "/write" => self.write(request, self.user(request, now)?.as_ref(), now),
-            "/api/v2/write" => self.write_v2(request, self.user(request, now)?.as_ref(), now),
+            "/query" => {
+                let user = self.user(request, now)?;
+                self.track(request, user.as_ref(), now, Kind::Query);
+                self.query(request, user, now, gone)
+            }
+            "/write" | "/api/v2/write" => {
+                let user = self.user(request, now)?;
+                self.track(request, user.as_ref(), now, Kind::Write);
+                match path {
+                    "/write" => self.write(request, user.as_ref(), now),
+                    _ => self.write_v2(request, user.as_ref(), now),
+                }
+            }
             "/api/v2/query" => {
                 self.counters.flux_queries.add(1);
                 Reply::plain(StatusCode::FORBIDDEN, FLUX_DISABLED)
@@ -297,6 +314,10 @@ impl InfluxDb {
             "/debug/vars" => {
                 self.user(request, now)?;
                 self.vars(now)
+            }
+            "/debug/requests" => {
+                self.user(request, now)?;
+                self.recent_requests(request, now)
             }
             "/health" => self.health(request),
             "/status" => {

@@ -6,7 +6,7 @@
 mod cardinality;
 mod diagnostics;
 mod measurements;
-mod stats;
+pub(crate) mod stats;
 
 use std::collections::{BTreeMap, BTreeSet};
 

@@ -178,7 +178,7 @@ fn engine() -> (tempfile::TempDir, Engine) {
 fn any_select_is_answered_or_refused() {
     let (_folder, engine) = engine();
     let config =
-        ProptestConfig { cases: 1000, failure_persistence: None, ..ProptestConfig::default() };
+        ProptestConfig { cases: 2000, failure_persistence: None, ..ProptestConfig::default() };
     let mut runner = proptest::test_runner::TestRunner::new(config);
     let mut options = ExecuteOptions::new(Timestamp::from_secs(1000)).database("db");
     options.limits.max_memory_bytes = Some(1 << 20);

@@ -135,3 +135,33 @@ fn a_closed_database_asks_to_be_written_to_later() {
     let (status, body) = server.write("", "m v=1");
     assert_eq!(status, 503, "{body}");
 }
+
+/// Telegraf's input `influxdb` makes a point of each object with a name, tags and numbers, and reads `system` for itself.
+#[test]
+fn figures_as_telegraf_reads_them() {
+    let server = Server::new();
+    server.query("CREATE DATABASE d");
+    server.write("", "m,h=a v=1 1\nm,h=b v=2 2");
+    let vars = server.send("GET", "/debug/vars", "");
+    let vars: serde_json::Value = serde_json::from_slice(vars.body()).unwrap();
+    let object = vars.as_object().unwrap();
+    for member in ["currentTime", "started", "uptime"] {
+        assert!(object["system"].get(member).is_some(), "{member}");
+    }
+    let mut names: Vec<&str> = Vec::new();
+    for (key, figures) in object.iter().filter(|(key, _)| *key != "system") {
+        names.push(figures["name"].as_str().unwrap());
+        assert!(figures["tags"].as_object().unwrap().values().all(|tag| tag.is_string()), "{key}");
+        let values = figures["values"].as_object().unwrap();
+        assert!(!values.is_empty() && values.values().all(|value| value.is_number()), "{key}");
+    }
+    names.dedup();
+    let want =
+        ["cq", "database", "httpd", "queryExecutor", "shard", "storage", "subscriber", "write"];
+    assert_eq!(names, want);
+    let figure = |key: &str, name: &str| vars[key]["values"][name].as_u64();
+    assert_eq!(figure("database:d", "numSeries"), Some(2));
+    assert_eq!(figure("write", "pointReq"), Some(2));
+    assert_eq!(figure("queryExecutor", "queriesFinished"), Some(1));
+    assert_eq!(figure("httpd", "pointsWrittenOK"), Some(2));
+}

@@ -116,6 +116,8 @@ fn who_asks_is_asked_who_they_are() {
         ("/api/v2/write?bucket=d", "Token eve", 401, unreadable),
         ("/debug/vars", "", 401, unreadable),
         ("/debug/vars", "Token bob:b:b", 200, "\"database:d\""),
+        ("/debug/requests", "", 401, unreadable),
+        ("/debug/requests", "Token bob:b:b", 200, "\"eve\": {\"writes\":3,\"queries\":0}"),
         ("/ping", "", 204, ""),
         ("/health", "", 200, "pass"),
     ];

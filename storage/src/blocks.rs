@@ -26,7 +26,7 @@ use crate::rows::{Rows, Wanted, gather_into, pad, refill};
 use crate::scan::{CELLS, Direction, Open, PieceRows, Portion, clusters};
 use crate::segment::derive::BlockAt;
 use crate::segment::open::{OpenTable, Place};
-use crate::segment::page::Stored;
+use crate::segment::page::{Compared, Stored};
 use crate::segment::times::SharedTimes;
 use crate::segment::{PAGE, Run};
 use crate::view::{Series, View, ViewInner};
@@ -374,12 +374,13 @@ impl<'v> Blocks<'v> {
         let open = &mut self.tables[table];
         let segment = open.segment;
         let (group, group_rows) = (run.group as usize, run.group_rows as usize);
-        let stored = match open.page(field, group)? {
-            None => Stored::Nothing,
+        let (stored, compared) = match open.page(field, group)? {
+            None => (Stored::Nothing, Compared::default()),
             Some(page) => {
                 let Place { bytes, blocks, .. } = page.place(group % PAGE);
                 let stored = page.page.stored_after(group % PAGE, group_rows, (bytes, blocks));
-                stored.map_err(|bad| segment.bad(0, bad))?
+                let stored = stored.map_err(|bad| segment.bad(0, bad))?;
+                (stored, page.page.compared(group % PAGE))
             }
         };
         let part = match stored {
@@ -396,7 +397,7 @@ impl<'v> Blocks<'v> {
         };
         self.reads.decoded += 1;
         self.reads.bytes += u64::from(part.len);
-        let bytes = open.fields[field].ahead.block(segment, part)?;
+        let bytes = open.fields[field].ahead.block(segment, part, compared)?;
         if run.alone()
             && *rows == (0..group_rows)
             && refill(column, |values| straight(bytes, wanted.field_type, group_rows, values))

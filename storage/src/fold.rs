@@ -353,6 +353,7 @@ impl<'v> Folder<'v> {
             }
         }
         let stored = page.page.stored_after(group, rows, (bytes, blocks));
+        let compared = page.page.compared(group);
         let part = match stored.map_err(|bad| segment.bad(0, bad))? {
             Stored::Nothing => return Ok(()),
             Stored::Constant(number) => {
@@ -372,7 +373,7 @@ impl<'v> Folder<'v> {
         plan.know_times(segment)?;
         self.reads.decoded += 1;
         self.reads.bytes += u64::from(part.len);
-        let bytes = open.fields[field].ahead.block(segment, part)?;
+        let bytes = open.fields[field].ahead.block(segment, part, compared)?;
         let bad = |bad| segment.bad(part.offset, bad);
         let shape = (into.field_type(), rows);
         let by_sums = sums_only

@@ -63,7 +63,9 @@
 //!   are refused *before* the disk is full, and taken again by themselves once there is some ([`DbBuilder::min_free_bytes`]).
 //! - Everything read from disk is checked against a checksum. Damage is an error that names file and offset, never a wrong number and
 //!   never a panic. A file that is damaged is set aside, never deleted, and the rest is served: [`Db::health`] tells, [`Db::verify`]
-//!   looks for it, [`DbBuilder::strict`] refuses instead. A folder that is not opened is left as it was.
+//!   looks for it, [`DbBuilder::strict`] refuses instead. A folder that is not opened is left as it was. Folds and lent blocks compare
+//!   the checksum of a block when it is read for the first time since its file was opened: of bytes that a device gets wrong later,
+//!   scans, merging, export and [`Db::verify`] tell.
 //! - No input panics. Nothing runs by itself: see [`Db::step`] and [`Db::spawn`].
 //!
 //! A segment that someone truncates while it is open, or that a failing device cannot read, is an error. Values are never read through
@@ -194,6 +196,8 @@ mod spans;
 #[cfg(feature = "engine")]
 mod tombstone;
 #[cfg(feature = "engine")]
+mod touch;
+#[cfg(feature = "engine")]
 mod verify;
 #[cfg(feature = "engine")]
 pub mod vfs;
@@ -233,6 +237,7 @@ pub use crate::{
     sealed::{FileInfo, FileKind, LogFileInfo, MeasurementInfo, Sealed, SegmentInfo},
     shards::Shard,
     snapshot::{SnapshotReport, restore},
+    touch::{Touched, TouchedShard},
     verify::{Problem, VerifyProgress, VerifyReport, verify_folder},
     view::{Series, SeriesId, View},
     writer::{LinesReport, Writer},

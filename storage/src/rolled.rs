@@ -7,7 +7,7 @@ use stripchart_core::{FieldType, KeyRef, SeriesKey, TimeRange, Timestamp, ValueR
 use crate::partials::{NumericStats, Stats};
 use crate::rollup::{Kept, Rollup, kept_type};
 use crate::spans::{union, without};
-use crate::{Db, DbError, Direction, Number, Partials, ReadError, Series, TagFilter, View};
+use crate::{Db, DbError, Direction, Number, Partials, ReadError, Reads, Series, TagFilter, View};
 
 /// A snapshot of a retention policy and of the policies that it is rolled up into.
 ///
@@ -112,6 +112,17 @@ impl Db {
 }
 
 impl RolledView {
+    /// The same snapshot, counting in `reads` what is read of the series listed from it, rows of rollups among the rows.
+    #[must_use]
+    pub fn counted_by(&self, reads: &Reads) -> RolledView {
+        let counted =
+            |tier: &Tier| Tier { rollup: tier.rollup.clone(), view: tier.view.counted_by(reads) };
+        RolledView {
+            raw: self.raw.counted_by(reads),
+            tiers: self.tiers.iter().map(counted).collect(),
+        }
+    }
+
     /// The series of `measurement` that `filter` accepts, sorted by key, whether raw rows or rollups have them.
     ///
     /// # Errors

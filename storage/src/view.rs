@@ -105,6 +105,13 @@ impl Series {
         SeriesId::of(self.key().as_str())
     }
 
+    /// The same in `view`, which is the series' own without segments: what of it is in memory.
+    pub(crate) fn in_memory(&self, view: &Arc<ViewInner>) -> Series {
+        let (key, heads) = (self.inner.key.clone(), self.inner.heads.clone());
+        let inner = SeriesInner { key, heads, segments: SealedPlaces::Many(Vec::new()) };
+        Series { inner: Arc::new(inner), view: Arc::clone(view) }
+    }
+
     /// Times of the first and the last row in each place that is not in a segment of rank up to `rank`.
     pub(crate) fn bounds_above(&self, rank: u64) -> Vec<(i64, i64)> {
         let segments = self.inner.segments.iter().filter_map(|(at, _, bounds)| {
@@ -161,6 +168,10 @@ impl View {
     }
 
     pub(crate) fn inner(&self) -> &ViewInner {
+        &self.inner
+    }
+
+    pub(crate) fn shared(&self) -> &Arc<ViewInner> {
         &self.inner
     }
 

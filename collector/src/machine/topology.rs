@@ -40,10 +40,7 @@ pub(super) fn read(roots: &Roots, described: &[Processor], attrs: &mut Attrs<'_>
         found = by_socket(&all, is_online, attrs);
     }
     if found.iter().all(|node| node.cores.is_empty()) {
-        // What memory the nodes have stays, wherever the processors are told of.
-        for told in from_description(described) {
-            node_of(&mut found, told.id).cores = told.cores;
-        }
+        add_described(&mut found, described);
     }
     found
 }
@@ -107,16 +104,15 @@ fn by_socket(all: &Path, is_online: impl Fn(u32) -> bool, attrs: &mut Attrs<'_>)
     nodes
 }
 
-/// One node for each socket, as `/proc/cpuinfo` tells: a processor of which no core is told is a core by itself.
-fn from_description(described: &[Processor]) -> Vec<NumaNode> {
-    let mut nodes = Vec::new();
+/// Adds the processors that `/proc/cpuinfo` tells of, those of a socket to the node of its number: a processor of which no
+/// core is told is a core by itself. What is known of memory stays.
+fn add_described(nodes: &mut Vec<NumaNode>, described: &[Processor]) {
     for processor in described {
         let socket = processor.physical_id.unwrap_or(0);
         let core = processor.core_id.unwrap_or(processor.number);
         let place = Place { core, socket, book: None, drawer: None };
-        place.add(processor.number, &mut node_of(&mut nodes, socket).cores);
+        place.add(processor.number, &mut node_of(nodes, socket).cores);
     }
-    nodes
 }
 
 fn node_of(nodes: &mut Vec<NumaNode>, id: u32) -> &mut NumaNode {

@@ -37,8 +37,8 @@ pub(crate) use refill::Refill;
 pub use sample::{
     CgroupSample, ContainerSample, CpuSample, DeviceIo, DiskCounters, FilesystemSample,
     HugetlbSample, InterfaceSample, IoCost, IoSample, MemoryEventCounts, MemorySample, MiscSample,
-    NetworkSample, NumaMemory, NumaPages, PidsSample, ProcessesSample, RdmaSample, SchedStat,
-    TcpExtCounters, TcpStates, UdpSockets, Ulimit,
+    NetworkSample, NumaMemory, NumaPages, OperationCounts, PidsSample, ProcessesSample, RdmaSample,
+    SchedStat, SchedulerIo, TcpExtCounters, TcpStates, UdpSockets, Ulimit,
 };
 pub use spec::{ContainerSpec, CpuSpec, MemorySpec};
 

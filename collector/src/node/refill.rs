@@ -7,7 +7,7 @@
 use super::{
     ContainerSample, CpuSample, DeviceIo, FilesystemSample, HugetlbSample, InterfaceSample,
     IoSample, MemorySample, MiscSample, NetworkSample, NumaMemory, ProcessesSample, RdmaSample,
-    TcpExtCounters, Ulimit,
+    SchedulerIo, TcpExtCounters, Ulimit,
 };
 
 /// Something that can be made like another of its kind within the memory that it has.
@@ -27,7 +27,7 @@ macro_rules! plain {
     };
 }
 
-plain!(u64, DeviceIo, NumaMemory, Ulimit);
+plain!(u64, DeviceIo, NumaMemory, SchedulerIo, Ulimit);
 
 impl Refill for Box<str> {
     fn refill(&mut self, from: &Self) {
@@ -90,12 +90,12 @@ refill!(MemorySample:
     anon_thp, swap, swap_peak, zswap, zswapped, page_faults, major_page_faults, pages_scanned, pages_stolen,
     refaults_file, refaults_anon, failcnt, events_low, events_high, events_max, events_oom, oom_kills,
     local_events, swap_events_max, swap_events_fail, pressure);
-refill!(IoSample: devices; pressure, known, read_bytes, write_bytes, reads, writes);
+refill!(IoSample: devices, scheduler; pressure, known, read_bytes, write_bytes, reads, writes);
 refill!(ProcessesSample: ulimits; processes, fds, sockets);
 refill!(HugetlbSample:
-    page_size; usage, peak, failcnt, reserved, reserved_peak, reserved_failcnt);
-refill!(RdmaSample: device; hca_handles, hca_objects);
-refill!(MiscSample: resource; current, refused);
+    page_size; usage, peak, failcnt, reserved, reserved_peak, reserved_failcnt, limit);
+refill!(RdmaSample: device; hca_handles, hca_objects, hca_handles_limit, hca_objects_limit);
+refill!(MiscSample: resource; current, limit, refused);
 refill!(NetworkSample: interfaces, tcp_ext; tcp, tcp6, udp, udp6, addresses);
 refill!(InterfaceSample:
     name;

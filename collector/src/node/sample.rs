@@ -231,6 +231,46 @@ pub struct IoSample {
     pub reads: u64,
     /// See `read_bytes`.
     pub writes: u64,
+    /// Version 1: what the I/O schedulers BFQ and CFQ count, for each device; empty where neither does.
+    pub scheduler: Vec<SchedulerIo>,
+}
+
+/// What an I/O scheduler counts of one block device, the cgroups below included.
+///
+/// Looked at now and then only, as [`ContainerSample::numa`](MemorySample::numa) is.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct SchedulerIo {
+    /// The device's number.
+    pub major: u32,
+    /// The device's number.
+    pub minor: u32,
+    /// Requests that wait.
+    pub queued: Option<OperationCounts>,
+    /// Sectors of 512 bytes, read and written.
+    pub sectors: Option<u64>,
+    /// Nanoseconds from handing requests to the device until they were done.
+    pub service_ns: Option<OperationCounts>,
+    /// Nanoseconds that requests waited.
+    pub wait_ns: Option<OperationCounts>,
+    /// Requests that were joined to others.
+    pub merged: Option<OperationCounts>,
+    /// Milliseconds of the device's time.
+    pub time_ms: Option<u64>,
+}
+
+/// A count by kind of operation: each is either read, write or discard, and either sync or async.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[non_exhaustive]
+#[expect(missing_docs, reason = "the kernel's names")]
+pub struct OperationCounts {
+    pub read: u64,
+    pub write: u64,
+    pub sync: u64,
+    pub asynchronous: u64,
+    pub total: u64,
+    /// Since 4.18.
+    pub discard: Option<u64>,
 }
 
 /// One block device.
@@ -349,6 +389,8 @@ pub struct HugetlbSample {
     pub reserved_peak: Option<u64>,
     /// Times the limit of reservations was hit; version 1.
     pub reserved_failcnt: Option<u64>,
+    /// Bytes that may be used; `None` is no limit. Looked at now and then.
+    pub limit: Option<u64>,
 }
 
 /// An RDMA device.
@@ -361,6 +403,10 @@ pub struct RdmaSample {
     pub hca_handles: u64,
     /// Objects of the adapter.
     pub hca_objects: u64,
+    /// Handles that there may be; `None` is no limit.
+    pub hca_handles_limit: Option<u64>,
+    /// Objects that there may be; `None` is no limit.
+    pub hca_objects_limit: Option<u64>,
 }
 
 /// Another countable resource.
@@ -371,6 +417,8 @@ pub struct MiscSample {
     pub resource: Box<str>,
     /// In use.
     pub current: u64,
+    /// How much there may be; `None` is no limit.
+    pub limit: Option<u64>,
     /// Times the limit was hit.
     pub refused: Option<u64>,
 }

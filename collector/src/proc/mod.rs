@@ -35,7 +35,7 @@ pub use labelled_counts::LabelledCounts;
 pub use loadavg::LoadAvg;
 pub use mdstat::{MdArray, MdStat};
 pub use meminfo::MemInfo;
-#[cfg(any(feature = "cadvisor", feature = "docker"))]
+#[cfg(any(feature = "cadvisor", feature = "containerd", feature = "docker"))]
 pub(crate) use mountinfo::unescape;
 pub use mountinfo::{Mount, MountInfo};
 pub use net_dev::{NetDev, NetDevInterface};

@@ -6,13 +6,15 @@ use std::sync::Arc;
 
 use stripchart_core::Timestamp;
 
+#[cfg(feature = "containerd")]
+use super::containerd::{Asked, Containerd};
 #[cfg(feature = "docker")]
 use super::engine::Engine;
 use super::facts::Facts;
 use super::logs::{self, Logs, PodName};
-#[cfg(any(feature = "cadvisor", feature = "docker"))]
+#[cfg(any(feature = "cadvisor", feature = "containerd", feature = "docker"))]
 use super::runtime::{Mounts, Search};
-#[cfg(any(feature = "cadvisor", feature = "docker"))]
+#[cfg(any(feature = "cadvisor", feature = "containerd", feature = "docker"))]
 use super::users::Users;
 use crate::Roots;
 use crate::cgroup::{Identity, Runtime};
@@ -37,12 +39,12 @@ pub(crate) struct Directory {
     pods: HashMap<Box<str>, PodName>,
     /// When the host was booted: no cgroup is older.
     booted: Option<Timestamp>,
-    #[cfg(any(feature = "cadvisor", feature = "docker"))]
+    #[cfg(any(feature = "cadvisor", feature = "containerd", feature = "docker"))]
     runtimes: Runtimes,
 }
 
 /// What looking into the files of runtimes takes.
-#[cfg(any(feature = "cadvisor", feature = "docker"))]
+#[cfg(any(feature = "cadvisor", feature = "containerd", feature = "docker"))]
 #[derive(Debug, Default)]
 struct Runtimes {
     /// Names of variables of the environment that are wanted.
@@ -51,6 +53,8 @@ struct Runtimes {
     mounts: Mounts,
     #[cfg(feature = "docker")]
     engine: Option<Engine>,
+    #[cfg(feature = "containerd")]
+    containerd: Option<Containerd>,
 }
 
 /// What is known of a cgroup, kept by whoever follows it.
@@ -80,6 +84,9 @@ enum Found {
     All,
     /// Who it is, but not all there is to know.
     Some,
+    /// The same, and the rest is known once a daemon answers.
+    #[cfg(feature = "containerd")]
+    Later,
     Nothing,
 }
 
@@ -91,13 +98,13 @@ impl Directory {
             logs: Logs::default(),
             pods: HashMap::new(),
             booted: None,
-            #[cfg(any(feature = "cadvisor", feature = "docker"))]
+            #[cfg(any(feature = "cadvisor", feature = "containerd", feature = "docker"))]
             runtimes: Runtimes::default(),
         }
     }
 
     /// Keeps the variables with these names of the environment of containers; none otherwise.
-    #[cfg(any(feature = "cadvisor", feature = "docker"))]
+    #[cfg(any(feature = "cadvisor", feature = "containerd", feature = "docker"))]
     pub(crate) fn keep_envs(&mut self, names: &[Box<str>]) {
         self.runtimes.envs = names.to_vec();
     }
@@ -108,14 +115,24 @@ impl Directory {
         self.runtimes.engine = Some(Engine::new(socket));
     }
 
+    /// Asks containerd through `socket` for labels, and for what its files do not tell.
+    #[cfg(feature = "containerd")]
+    pub(crate) fn ask_containerd(&mut self, socket: &Path) {
+        self.runtimes.containerd = Some(Containerd::new(socket));
+    }
+
     /// Before each round of lookups: the host was booted at `booted`.
     pub(crate) fn begin(&mut self, booted: Option<Timestamp>) {
         self.booted = booted.or(self.booted);
-        #[cfg(any(feature = "cadvisor", feature = "docker"))]
+        #[cfg(any(feature = "cadvisor", feature = "containerd", feature = "docker"))]
         self.runtimes.mounts.forget();
         #[cfg(feature = "docker")]
         if let Some(engine) = &mut self.runtimes.engine {
             engine.begin();
+        }
+        #[cfg(feature = "containerd")]
+        if let Some(containerd) = &mut self.runtimes.containerd {
+            containerd.begin();
         }
     }
 
@@ -147,7 +164,7 @@ impl Directory {
         let again = match found {
             Found::All => None,
             Found::Some if tries >= DETAILS_TRIES_MAX => None,
-            Found::Some | Found::Nothing => {
+            _ => {
                 let wait = 1_000_000_000_i64.saturating_mul(1 << tries.min(30));
                 Some(now.saturating_add(wait.min(WAIT_NS_MAX)))
             }
@@ -236,12 +253,15 @@ impl Directory {
         Some((facts, Found::Some))
     }
 
-    #[cfg(any(feature = "cadvisor", feature = "docker"))]
+    #[cfg(any(feature = "cadvisor", feature = "containerd", feature = "docker"))]
     fn ask_runtime(
         &mut self,
         id: &str,
         identity: &Identity<'_>,
-        #[cfg_attr(not(feature = "docker"), expect(unused_variables, reason = "for the socket"))]
+        #[cfg_attr(
+            not(any(feature = "containerd", feature = "docker")),
+            expect(unused_variables, reason = "for the sockets")
+        )]
         now: Timestamp,
         warnings: &mut Warnings,
     ) -> Option<(Facts, Found)> {
@@ -250,8 +270,21 @@ impl Directory {
         let home = user.map(|user| &*user.home);
         let (envs, mounts) = (&*runtimes.envs, &mut runtimes.mounts);
         let mut search = Search { roots: &self.roots, id, identity, home, envs, mounts, warnings };
-        if let Some(facts) = search.find() {
-            return Some((facts, Found::All));
+        let found = search.find().map(|facts| (facts, Found::All));
+        #[cfg(feature = "containerd")]
+        let found = match &mut runtimes.containerd {
+            Some(daemon) if may_be_containerds(identity, found.as_ref().map(|(f, _)| f)) => {
+                match (daemon.ask(&mut search, now), found) {
+                    (Asked::Told(told), Some((facts, _))) => Some((told.or(facts), Found::All)),
+                    (Asked::Told(told), None) => Some((*told, Found::All)),
+                    (Asked::Later, Some((facts, _))) => Some((facts, Found::Later)),
+                    (_, found) => found,
+                }
+            }
+            _ => found,
+        };
+        if found.is_some() {
+            return found;
         }
         #[cfg(feature = "docker")]
         if matches!(identity.runtime, None | Some(Runtime::Docker))
@@ -264,7 +297,7 @@ impl Directory {
     }
 
     /// Runtimes' files are JSON, which this build cannot read.
-    #[cfg(not(any(feature = "cadvisor", feature = "docker")))]
+    #[cfg(not(any(feature = "cadvisor", feature = "containerd", feature = "docker")))]
     #[expect(clippy::unused_self, reason = "what the other build has")]
     fn ask_runtime(
         &self,
@@ -292,6 +325,16 @@ impl Directory {
             (Found::All, None) => Found::Some,
             (found, _) => found,
         }
+    }
+}
+
+/// Whether containerd is to be asked about a container of which files tell `facts`. Of Docker's own containers those tell
+/// more.
+#[cfg(feature = "containerd")]
+fn may_be_containerds(identity: &Identity<'_>, facts: Option<&Facts>) -> bool {
+    match facts {
+        Some(facts) => facts.runtime == Some(Runtime::Containerd),
+        None => !matches!(identity.runtime, Some(Runtime::Crio | Runtime::Podman)),
     }
 }
 

@@ -12,9 +12,8 @@
 
 use std::collections::{BTreeMap, HashMap};
 use std::io::{self, Read, Write};
-use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
@@ -22,6 +21,7 @@ use stripchart_core::Timestamp;
 
 use super::facts::Facts;
 use super::runtime::{Inspected, Search};
+use super::socket::{Socket, malformed};
 use crate::cgroup::Runtime;
 use crate::warnings::Warnings;
 
@@ -148,22 +148,15 @@ impl Listed {
 
 /// The body of the answer to `GET path`; `None` if it is that there is no such thing.
 fn get(socket: &Path, path: &str) -> io::Result<Option<Vec<u8>>> {
-    let begun = Instant::now();
-    let mut stream = UnixStream::connect(socket)?;
-    stream.set_write_timeout(Some(DEADLINE))?;
+    let mut stream = Socket::connect(socket, DEADLINE)?;
     write!(stream, "GET {path} HTTP/1.1\r\nHost: docker\r\nConnection: close\r\n\r\n")?;
     let mut answer = Vec::new();
     let mut piece = vec![0; 16 << 10];
     loop {
-        let left = DEADLINE.checked_sub(begun.elapsed()).filter(|left| !left.is_zero());
-        stream.set_read_timeout(Some(left.ok_or(io::ErrorKind::TimedOut)?))?;
         match stream.read(&mut piece) {
             Ok(0) => break,
             Ok(read) => answer.extend_from_slice(&piece[..read]),
             Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
-                return Err(io::ErrorKind::TimedOut.into());
-            }
             Err(error) => return Err(error),
         }
         if answer.len() > ANSWER_BYTES_MAX {
@@ -174,10 +167,6 @@ fn get(socket: &Path, path: &str) -> io::Result<Option<Vec<u8>>> {
         }
     }
     body(&answer)
-}
-
-fn malformed(expected: &'static str) -> io::Error {
-    io::Error::new(io::ErrorKind::InvalidData, format!("expected {expected}"))
 }
 
 /// Where the head of `answer` ends and its body begins.

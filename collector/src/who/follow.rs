@@ -76,15 +76,19 @@ impl Who {
     pub(crate) fn new(settings: &Settings) -> Self {
         let (roots, sets) = (&settings.roots, settings.metrics);
         #[cfg_attr(
-            not(any(feature = "cadvisor", feature = "docker")),
+            not(any(feature = "cadvisor", feature = "containerd", feature = "docker")),
             expect(unused_mut, reason = "for runtimes")
         )]
         let mut directory = Directory::new(roots);
-        #[cfg(any(feature = "cadvisor", feature = "docker"))]
+        #[cfg(any(feature = "cadvisor", feature = "containerd", feature = "docker"))]
         directory.keep_envs(&settings.container_envs);
         #[cfg(feature = "docker")]
         if let Some(socket) = &settings.docker_socket {
             directory.ask_docker(socket);
+        }
+        #[cfg(feature = "containerd")]
+        if let Some(socket) = &settings.containerd_socket {
+            directory.ask_containerd(socket);
         }
         let wanted = network::Wanted {
             interfaces: sets.has(MetricSet::Network),

@@ -26,13 +26,13 @@ pub(crate) fn deleted(
     events.add(now, Arc::clone(path), EventKind::Deleted { exit_code: exit_code(roots, about) });
 }
 
-#[cfg(any(feature = "cadvisor", feature = "docker"))]
+#[cfg(any(feature = "cadvisor", feature = "containerd", feature = "docker"))]
 fn exit_code(roots: &Roots, about: &About) -> Option<i32> {
     super::runtime::exit_code(&roots.rootfs, about.container_id.as_deref()?, about.runtime)
 }
 
 /// Runtimes' files are JSON for the most part, which this build cannot read.
-#[cfg(not(any(feature = "cadvisor", feature = "docker")))]
+#[cfg(not(any(feature = "cadvisor", feature = "containerd", feature = "docker")))]
 const fn exit_code(_: &Roots, _: &About) -> Option<i32> {
     None
 }

@@ -17,6 +17,7 @@ use tokio::sync::{Semaphore, SemaphorePermit};
 use tokio::task::{JoinHandle, spawn_blocking};
 use tokio::time::{Instant, Sleep, sleep, timeout_at};
 
+use super::Manners;
 use super::bodies::Bodies;
 use crate::body::Body;
 use crate::stack::Stack;
@@ -27,9 +28,6 @@ const BODY_BYTES_MAX: usize = 25_000_000;
 const LARGE_BODY_BYTES: usize = 256 << 10;
 /// Large bodies at a time; the others wait before they are read on.
 const LARGE_BODIES: usize = 8;
-/// How long the next bytes of a body may take, and all of it.
-const NEXT_BYTES_PATIENCE: Duration = Duration::from_secs(10);
-const BODY_PATIENCE: Duration = Duration::from_secs(60);
 /// How often streams are looked at for something new.
 const STREAM_PAUSE: Duration = Duration::from_millis(200);
 
@@ -39,12 +37,13 @@ pub(crate) struct Shared {
     stack: Arc<Stack>,
     large_bodies: Arc<Semaphore>,
     bodies: Bodies,
+    manners: Manners,
 }
 
 impl Shared {
-    pub(crate) fn new(stack: &Arc<Stack>) -> Self {
+    pub(crate) fn new(stack: &Arc<Stack>, manners: Manners) -> Self {
         let large_bodies = Arc::new(Semaphore::new(LARGE_BODIES));
-        Shared { stack: Arc::clone(stack), large_bodies, bodies: Bodies::default() }
+        Shared { stack: Arc::clone(stack), large_bodies, bodies: Bodies::default(), manners }
     }
 }
 
@@ -87,12 +86,12 @@ async fn received(
     if body.size_hint().lower() > BODY_BYTES_MAX as u64 {
         return Err(StatusCode::PAYLOAD_TOO_LARGE);
     }
-    let until = Instant::now() + BODY_PATIENCE;
+    let until = Instant::now() + shared.manners.body();
     let mut permit = None;
     let mut all = shared.bodies.begin(body.size_hint().lower());
     loop {
         let next = poll_fn(|context| Pin::new(&mut body).poll_frame(context));
-        let frame = timeout_at(until.min(Instant::now() + NEXT_BYTES_PATIENCE), next).await;
+        let frame = timeout_at(until.min(Instant::now() + shared.manners.next_bytes()), next).await;
         let Some(frame) = frame.map_err(|_late| StatusCode::REQUEST_TIMEOUT)? else { break };
         let frame = frame.map_err(|_broken| StatusCode::BAD_REQUEST)?;
         let Ok(bytes) = frame.into_data() else { continue }; // trailers

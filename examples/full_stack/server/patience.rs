@@ -10,20 +10,19 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 use tokio::time::Sleep;
 
-/// How long a client may take nothing of its answer.
-const WRITE_PATIENCE: Duration = Duration::from_secs(30);
-
-/// A stream whose writes fail once nothing could be written for [`WRITE_PATIENCE`]. Reading is as patient as ever: while
+/// A stream whose writes fail once nothing could be written for so long. Reading is as patient as ever: while
 /// an answer is computed the client has nothing to send.
 pub(crate) struct Patient {
     stream: TcpStream,
+    /// How long a client may take nothing of its answer.
+    patience: Duration,
     /// Runs while a write waits.
     waiting: Option<Pin<Box<Sleep>>>,
 }
 
 impl Patient {
-    pub(crate) fn new(stream: TcpStream) -> Self {
-        Patient { stream, waiting: None }
+    pub(crate) fn new(stream: TcpStream, patience: Duration) -> Self {
+        Patient { stream, patience, waiting: None }
     }
 
     /// Passes on how a write went, or fails it if it has waited for too long.
@@ -36,8 +35,8 @@ impl Patient {
             self.waiting = None;
             return wrote;
         }
-        let waiting =
-            self.waiting.get_or_insert_with(|| Box::pin(tokio::time::sleep(WRITE_PATIENCE)));
+        let patience = self.patience;
+        let waiting = self.waiting.get_or_insert_with(|| Box::pin(tokio::time::sleep(patience)));
         ready!(waiting.as_mut().poll(context));
         Poll::Ready(Err(io::ErrorKind::TimedOut.into()))
     }

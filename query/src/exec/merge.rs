@@ -115,6 +115,7 @@ impl Merge {
         if !self.started {
             self.start(budget)?;
         } else if let Some((current, rows)) = self.current.take() {
+            self.turn(current, rows - 1);
             let more = self.readers[current].skip(rows, budget)?;
             self.put_back(current, more);
         }
@@ -164,6 +165,22 @@ impl Merge {
             let entry = self.entry(current);
             self.heap.push(entry);
             self.rise(self.heap.len() - 1);
+        }
+    }
+
+    /// Puts a reader back and takes it off again so many times, as Go's heap does where rows of one reader are handed out together: it
+    /// goes first each time, and its equals-to-be change places below it. How many rows come together depends on blocks; the
+    /// order of equals must not.
+    fn turn(&mut self, reader: usize, times: usize) {
+        // No order can change where there is none, or where at most one other is left.
+        if self.total || self.heap.len() < 2 {
+            return;
+        }
+        let entry = self.entry(reader);
+        for _ in 0..times {
+            self.heap.push(entry);
+            self.rise(self.heap.len() - 1);
+            self.top();
         }
     }
 

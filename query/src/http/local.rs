@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use serde_json::{Map, Value};
-use stripchart_core::SinkError;
+use stripchart_core::{Frame, SinkError, ValueRef};
 use stripchart_storage::line_protocol::ParseError;
 use stripchart_storage::{Database, Db, DbError};
 
@@ -16,6 +16,7 @@ use super::body::Pieces;
 use super::msgpack::Documents;
 use super::wanted::Format;
 use crate::ast::Query;
+use crate::show::stats;
 use crate::{AuthError, Engine, StreamOptions, TextFormat, User};
 
 /// Engine and database.
@@ -92,6 +93,11 @@ impl Backend for Local {
         let catalog = db.catalog();
         let mut figures: Vec<Figures> = catalog.databases().map(|of| database(db, of)).collect();
         figures.push(storage(db));
+        for module in ["queryExecutor", "write", "shard", "subscriber", "cq"] {
+            // What cannot be told is left out: the rest is still worth having.
+            let frames = stats::show(&self.engine, Some(module)).unwrap_or_default();
+            figures.extend(frames.iter().map(|frame| shown(module, frame)));
+        }
         figures
     }
 
@@ -160,6 +166,16 @@ fn storage(db: &Db) -> Figures {
         ("damaged", stats.damaged),
     ]);
     Figures { name: "storage", tags: Map::new(), values }
+}
+
+/// A row of `SHOW STATS`.
+fn shown(name: &'static str, frame: &Frame) -> Figures {
+    let tags = frame.tags.iter().map(|(key, value)| (key.clone(), value.as_str().into()));
+    let values = frame.columns.iter().filter_map(|column| match column.get(0) {
+        Some(ValueRef::Integer(value)) => Some((column.name.clone(), value.into())),
+        _ => None,
+    });
+    Figures { name, tags: tags.collect(), values: values.collect() }
 }
 
 fn values<const N: usize>(figures: [(&str, u64); N]) -> Map<String, Value> {

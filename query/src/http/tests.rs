@@ -584,6 +584,41 @@ fn figures_are_json_by_name() {
 }
 
 #[test]
+fn who_asked_lately_is_told_by_name_and_address() {
+    let api = api();
+    let from = |address: [u8; 4], request: Builder, body: &'static str| {
+        let mut request = request.body(Bytes::from_static(body.as_bytes())).unwrap();
+        request.extensions_mut().insert(ClientAddress(std::net::IpAddr::from(address)));
+        api.respond(&request, NOW).unwrap()
+    };
+    from([10, 0, 0, 7], Request::post("/write?db=db"), "m v=1");
+    from([10, 0, 0, 7], Request::get("/query?q=SHOW+DATABASES"), "");
+    from([10, 0, 0, 8], Request::get("/query"), "");
+    from([10, 0, 0, 8], Request::get("/ping"), "");
+    send(&api, Request::post("/api/v2/write?bucket=db"), "m v=1");
+    let told = send(&api, Request::get("/debug/requests?seconds=1"), "");
+    assert_eq!(header(&told, "content-type"), "application/json; charset=utf-8");
+    assert_eq!(
+        text(&told),
+        "{\n\"10.0.0.7\": {\"writes\":1,\"queries\":1},\n\
+         \"10.0.0.8\": {\"writes\":0,\"queries\":1},\n\
+         \"unknown\": {\"writes\":1,\"queries\":0}\n}\n"
+    );
+    assert_eq!(text(&send(&api, Request::get("/debug/requests?seconds=0"), "")), "{\n}\n");
+    for (seconds, why) in [
+        ("ten", "seconds: expected a number, found \"ten\""),
+        ("21601", "exceeded maximum interval time: 21601s > 6h"),
+    ] {
+        let path = format!("/debug/requests?seconds={seconds}");
+        let refused = send(&api, Request::get(path), "");
+        assert_eq!(refused.status(), 400);
+        let why = serde_json::json!({ "error": why });
+        assert_eq!(serde_json::from_str::<serde_json::Value>(text(&refused)).unwrap(), why);
+    }
+    assert_eq!(send(&api, Request::post("/debug/requests"), "").status(), 405);
+}
+
+#[test]
 fn a_path_that_is_nobody_s() {
     let api = api();
     let request = Request::get("/nosuch").body(Bytes::new()).unwrap();

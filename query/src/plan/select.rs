@@ -114,7 +114,10 @@ impl<'a> Planner<'a> {
         if found.is_none_or(|policy| policy.rollups.is_empty()) {
             return Ok(None);
         }
-        let view = self.db.rolled_view(name, policy).map_err(QueryError::from_db)?;
+        let mut view = self.db.rolled_view(name, policy).map_err(QueryError::from_db)?;
+        if let Some(reads) = &self.reads {
+            view = view.counted_by(reads);
+        }
         Ok(Some(Arc::new(view)))
     }
 

@@ -15,7 +15,7 @@ use std::sync::Arc;
 
 use stripchart_core::{Bitmap, Column, Frame, Precision, Strings, Values};
 
-use super::chunk::{Cells, Chunk, Head, TagTexts};
+use super::chunk::{Cells, Chunk, ColumnHead, Head, TagTexts};
 use super::digits::{Instants, write_float, write_i64, write_u64};
 use super::{FormatOptions, Message, StatementResult, same_series};
 use crate::Zone;
@@ -128,6 +128,8 @@ pub(crate) struct JsonText {
     /// The column of frames whose texts are lists, written in JSON already.
     lists: Option<&'static str>,
     fragments: Fragments,
+    /// The `columns` of the last chunk as text, and whose they are.
+    columns: Option<(Arc<[ColumnHead]>, Vec<u8>)>,
 }
 
 /// A series that more rows may join.
@@ -151,6 +153,7 @@ impl JsonText {
             open_partial: false,
             lists: None,
             fragments: Fragments::default(),
+            columns: None,
         }
     }
 
@@ -192,7 +195,8 @@ impl JsonText {
             self.close_series();
             let tags = frame.tags.iter().map(|(key, value)| (key.as_str(), value.as_str()));
             let names = frame.columns.iter().map(|column| column.name.as_str());
-            self.open_series(&frame.name, tags, names);
+            self.open_series(&frame.name, tags);
+            self.column_names(names);
             let columns =
                 frame.columns.iter().map(|c| Column::new(&*c.name, Values::Float(Vec::new())));
             self.open = Some(Open::Frame(Frame {
@@ -221,8 +225,8 @@ impl JsonText {
         if !joins {
             self.close_series();
             let head = &chunk.head;
-            let names = head.columns.iter().map(|column| column.name.as_str());
-            self.open_series(&head.name, head.tags(), names);
+            self.open_series(&head.name, head.tags());
+            self.columns_of(&head.columns);
             self.open = Some(Open::Head(Arc::clone(head)));
         }
         let pieces = self.pieces(chunk);
@@ -289,12 +293,7 @@ impl JsonText {
         self.any_result = false;
     }
 
-    fn open_series<'t>(
-        &mut self,
-        name: &str,
-        tags: impl Iterator<Item = (&'t str, &'t str)>,
-        columns: impl Iterator<Item = &'t str>,
-    ) {
+    fn open_series<'t>(&mut self, name: &str, tags: impl Iterator<Item = (&'t str, &'t str)>) {
         let json = &mut self.json;
         if !self.any_series {
             json.key("series");
@@ -319,14 +318,34 @@ impl JsonText {
             }
             json.close(b'}');
         }
+        self.open_values = false;
+    }
+
+    fn column_names<'t>(&mut self, names: impl Iterator<Item = &'t str>) {
+        let json = &mut self.json;
         json.key("columns");
         json.open(b'[');
-        for name in columns {
+        for name in names {
             json.item();
             json.string(name);
         }
         json.close(b']');
-        self.open_values = false;
+    }
+
+    /// The names of a chunk's columns. An answer may have a thousand series of one row and the same columns, whose names are
+    /// then most of it: they are written once and copied.
+    fn columns_of(&mut self, columns: &Arc<[ColumnHead]>) {
+        // Without a name and tags before it, no comma comes first.
+        let usual = !self.json.empty;
+        match &self.columns {
+            Some((of, text)) if usual && Arc::ptr_eq(of, columns) => self.json.raw(text),
+            _ => {
+                let start = self.json.out.len();
+                self.column_names(columns.iter().map(|column| column.name.as_str()));
+                self.columns =
+                    usual.then(|| (Arc::clone(columns), self.json.out[start..].to_vec()));
+            }
+        }
     }
 
     fn rows(&mut self, rows: Range<usize>, pieces: &[Piece<'_>], series: &[u32]) {

@@ -8,7 +8,7 @@ use stripchart_storage::Db;
 use crate::{Engine, QueryError};
 
 /// The modules called `wanted`, or all.
-pub(super) fn show(engine: &Engine, wanted: Option<&str>) -> Result<Vec<Frame>, QueryError> {
+pub(crate) fn show(engine: &Engine, wanted: Option<&str>) -> Result<Vec<Frame>, QueryError> {
     let is_wanted = |name: &str| wanted.is_none_or(|wanted| wanted == name);
     let mut frames = Vec::new();
     if is_wanted("queryExecutor") {

@@ -9,7 +9,11 @@
 //! 1st read     [-----]
 //! 2nd                [-------------------------------]         it begins where the first ended: 32 KiB
 //! ```
+//!
+//! The checksum of a block is compared when it is read for the first time since its segment was opened, which is noted by a bit. Whatever
+//! looks at files for their own sake (`verify`, merging, export) compares it every time, as reading single rows does.
 
+use super::page::Compared;
 use super::{Part, Segment};
 use crate::ReadError;
 
@@ -38,8 +42,13 @@ impl Ahead {
         Ahead { window, ..Ahead::default() }
     }
 
-    /// The bytes of a block, which have its checksum. All blocks asked for are of one segment.
-    pub(crate) fn block(&mut self, segment: &Segment, part: Part) -> Result<&[u8], ReadError> {
+    /// The bytes of a block, which have its checksum unless they had it before. All blocks asked for are of one segment.
+    pub(crate) fn block(
+        &mut self,
+        segment: &Segment,
+        part: Part,
+        compared: Compared<'_>,
+    ) -> Result<&[u8], ReadError> {
         let end = part.offset.saturating_add(u64::from(part.len));
         let known = self.from..=self.from.saturating_add(self.bytes.len() as u64);
         if !(known.contains(&part.offset) && known.contains(&end)) {
@@ -48,8 +57,12 @@ impl Ahead {
         self.next = end;
         let at = usize::try_from(part.offset - self.from).unwrap_or(usize::MAX);
         let bytes = self.bytes.get(at..).and_then(|rest| rest.get(..part.len as usize));
-        segment.checked(part, bytes.unwrap_or_default(), "a block of values")?;
-        Ok(bytes.unwrap_or_default())
+        let bytes = bytes.unwrap_or_default();
+        if !compared.already() {
+            segment.checked(part, bytes, "a block of values")?;
+            compared.note();
+        }
+        Ok(bytes)
     }
 
     fn fill(&mut self, segment: &Segment, part: Part) -> Result<(), ReadError> {
@@ -69,6 +82,7 @@ impl Ahead {
 #[cfg(test)]
 mod tests {
     use std::sync::Arc;
+    use std::sync::atomic::AtomicU64;
 
     use super::*;
     use crate::segment::tests::segment_of;
@@ -100,15 +114,34 @@ mod tests {
             (199_999, 1),
         ]);
         for (offset, len) in places {
-            let got = ahead.block(segment, part(offset, len)).unwrap();
+            let got = ahead.block(segment, part(offset, len), Compared::default()).unwrap();
             assert!(got == &content[offset..offset + len], "{offset} {len}");
         }
         let wrong = Part { crc: 1, ..part(10, 10) };
-        assert!(matches!(ahead.block(segment, wrong), Err(ReadError::Corrupt { .. })));
+        let mut block = |part| ahead.block(segment, part, Compared::default()).map(<[u8]>::to_vec);
+        assert!(matches!(block(wrong), Err(ReadError::Corrupt { .. })));
         let outside = Part { offset: 199_999, len: 2, crc: 0 };
-        assert!(matches!(ahead.block(segment, outside), Err(ReadError::Corrupt { .. })));
-        assert!(ahead.block(segment, part(10, 10)).is_ok(), "an error leaves nothing behind");
+        assert!(matches!(block(outside), Err(ReadError::Corrupt { .. })));
+        assert!(block(part(10, 10)).is_ok(), "an error leaves nothing behind");
         let far = Part { offset: u64::MAX, len: u32::MAX, crc: 0 };
-        assert!(ahead.block(segment, far).is_err());
+        assert!(block(far).is_err());
+    }
+
+    #[test]
+    fn a_checksum_is_compared_until_it_was_right_once() {
+        let content = vec![5; 100];
+        let segment = segment_of(Arc::new(content.clone()));
+        let right = Part { offset: 10, len: 20, crc: crc32c::crc32c(&content[10..30]) };
+        let wrong = Part { crc: right.crc ^ 1, ..right };
+        let (bits, mut ahead) = (AtomicU64::new(0), Ahead::new(0));
+        let (this, other) = (Compared::new(&bits, 67), Compared::new(&bits, 4));
+        for _ in 0..2 {
+            // What was wrong is looked at again.
+            assert!(matches!(ahead.block(&segment, wrong, this), Err(ReadError::Corrupt { .. })));
+        }
+        assert_eq!(ahead.block(&segment, right, this).unwrap(), &content[10..30]);
+        assert!(ahead.block(&segment, wrong, this).is_ok(), "not compared any more");
+        assert!(ahead.block(&segment, wrong, other).is_err(), "another block");
+        assert_eq!(bits.into_inner(), 1 << 3);
     }
 }

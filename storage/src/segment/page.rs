@@ -22,6 +22,7 @@
 //! has a value and the sums are integers.
 
 use std::sync::OnceLock;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use stripchart_core::FieldType;
 
@@ -240,7 +241,7 @@ pub(crate) struct FieldPage<'a> {
     columns: [Packed<'a>; COLUMNS],
     /// What comes after the columns.
     rest: &'a [u8],
-    marks: Option<&'a OnceLock<Marks>>,
+    known: Option<&'a Known>,
 }
 
 /// Groups between two marks.
@@ -248,7 +249,39 @@ const A_MARK: usize = 16;
 
 /// Bytes and number of the blocks before every so many groups of a page: who reads a row at random would add up lengths half the time.
 #[derive(Debug)]
-pub(crate) struct Marks(Box<[(u64, usize)]>);
+struct Marks(Box<[(u64, usize)]>);
+
+/// What readers find out about a page and the next need not, for as long as its segment is open.
+#[derive(Debug, Default)]
+pub(crate) struct Known {
+    /// Filled once somebody asks for a block at random.
+    marks: OnceLock<Marks>,
+    /// A bit for each group whose block was read and had its checksum.
+    compared: [AtomicU64; PAGE / 64],
+}
+
+/// Whether the checksum of a block was compared since its segment was opened; by default it was not, and noting it is for nothing.
+///
+/// The bits guard no other memory: two readers that both compare do the same work twice, so the order of what they see does not matter.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Compared<'a>(Option<(&'a AtomicU64, u64)>);
+
+impl<'a> Compared<'a> {
+    /// Bit number `at` of `word`.
+    pub(super) const fn new(word: &'a AtomicU64, at: usize) -> Self {
+        Compared(Some((word, 1 << (at % 64))))
+    }
+
+    pub(super) fn already(self) -> bool {
+        self.0.is_some_and(|(word, bit)| word.load(Ordering::Relaxed) & bit != 0)
+    }
+
+    pub(super) fn note(self) {
+        if let Some((word, bit)) = self.0 {
+            word.fetch_or(bit, Ordering::Relaxed);
+        }
+    }
+}
 
 /// Where the values of one field in one group are.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -273,19 +306,25 @@ impl<'a> FieldPage<'a> {
         }
         let columns = take_columns(&mut reader, groups)?;
         let rest = bytes.get(reader.offset()..).unwrap_or_default();
-        Ok(FieldPage { kind, offset, groups, columns, rest, marks: None })
+        Ok(FieldPage { kind, offset, groups, columns, rest, known: None })
     }
 
-    /// The same page, noting in `marks` where its blocks are once somebody asks for one at random.
-    pub(crate) const fn with_marks(mut self, marks: &'a OnceLock<Marks>) -> Self {
-        self.marks = Some(marks);
+    /// The same page, noting in `known` what is found out about its blocks.
+    pub(crate) const fn with(mut self, known: &'a Known) -> Self {
+        self.known = Some(known);
         self
+    }
+
+    /// Whether the checksum of a group's block was compared, and where to note that.
+    pub(crate) fn compared(&self, group: usize) -> Compared<'a> {
+        let word = self.known.and_then(|known| known.compared.get(group / 64));
+        word.map_or_else(Compared::default, |word| Compared::new(word, group))
     }
 
     /// Bytes and number of the blocks before a group.
     fn before(&self, group: usize) -> (u64, usize) {
         let mark = group / A_MARK;
-        let marks = self.marks.map(|marks| marks.get_or_init(|| self.new_marks()));
+        let marks = self.known.map(|known| known.marks.get_or_init(|| self.new_marks()));
         let Some((bytes, blocks)) = marks.and_then(|marks| marks.0.get(mark)) else {
             return self.columns[0].sum_before(group);
         };

@@ -22,12 +22,11 @@
 //! and within a series of time. Tables of up to 256 runs, as most tables of a scraped host are, have everything in the record.
 
 use std::ops::Range;
-use std::sync::OnceLock;
 
 use stripchart_core::FieldType;
 
 use super::packed::{Packed, packed_len, take_columns};
-use super::page::{FieldPage, Marks};
+use super::page::{FieldPage, Known};
 use super::section::Section;
 use super::{MAX_GROUP_ROWS, PAGE, Part, Segment};
 use crate::ReadError;
@@ -57,11 +56,11 @@ pub(crate) struct Table {
     field_pages: Vec<Vec<FieldPageRef>>,
 }
 
-/// A page of a field, and where some of its blocks are once somebody asked.
+/// A page of a field, and what readers found out about its blocks.
 #[derive(Debug)]
 struct FieldPageRef {
     page: PageRef,
-    marks: OnceLock<Marks>,
+    known: Known,
 }
 
 /// The values of a tag key in a table.
@@ -275,8 +274,8 @@ impl Table {
         table.run_pages = pages.pages(runs)?;
         for _ in 0..table.fields.len() {
             let pages = pages.pages(groups)?.into_iter();
-            let marked = pages.map(|page| FieldPageRef { page, marks: OnceLock::new() });
-            table.field_pages.push(marked.collect());
+            let pages = pages.map(|page| FieldPageRef { page, known: Known::default() });
+            table.field_pages.push(pages.collect());
         }
         if own {
             let firsts = (0..table.group_pages.len()).map(|_| reader.count(series));
@@ -455,7 +454,7 @@ impl Table {
         let groups = self.page_groups(page);
         self.read(segment, found.map(|field| &field.page), |bytes| {
             let page = FieldPage::new(bytes, field_type, groups)?;
-            Ok(found.map_or(page, |field| page.with_marks(&field.marks)))
+            Ok(found.map_or(page, |field| page.with(&field.known)))
         })
     }
 

@@ -19,6 +19,7 @@ mod cpu;
 mod io;
 mod memory;
 mod other;
+mod scheduler;
 mod spec;
 
 use super::files::{FileId, GroupReader, UNIFIED};
@@ -156,6 +157,9 @@ pub(crate) fn read(
     }
     if depth == Depth::All {
         other::read(reader, versions, sample, machine);
+        if versions.io_v1 {
+            scheduler::read(reader, &mut sample.io);
+        }
         spec::rest(reader, versions, spec);
     }
     let still = quiet && written == (sample.io.read_bytes, sample.io.write_bytes);

@@ -3,8 +3,8 @@
 use std::path::Path;
 
 use super::super::files::{FileAt, FileId, GroupReader, Keep, Reader, UNIFIED};
-use super::super::v2::{CgroupEvents, CgroupStat, MaxEvents, Misc, Rdma};
-use super::super::{Controller, Value};
+use super::super::v2::{CgroupEvents, CgroupStat, MaxEvents, Misc, MiscLimits, Rdma};
+use super::super::{Controller, Limit, Value};
 use super::{Machine, Versions, memory, value};
 use crate::Roots;
 use crate::node::{ContainerSample, HugetlbSample, MiscSample, RdmaSample};
@@ -16,10 +16,10 @@ const PARTS_MAX: usize = 256;
 #[derive(Debug, Clone)]
 pub(crate) struct HugePageFiles {
     size: Box<str>,
-    /// Version 1: usage, peak, failcnt, and the same of reservations.
-    v1: [FileAt; 6],
-    /// Version 2: usage, events, reservations.
-    v2: [FileAt; 3],
+    /// Version 1: usage, peak, failcnt, and the same of reservations; limit.
+    v1: [FileAt; 7],
+    /// Version 2: usage, events, reservations, limit.
+    v2: [FileAt; 4],
 }
 
 impl HugePageFiles {
@@ -40,9 +40,10 @@ impl HugePageFiles {
             v1("rsvd.usage_in_bytes"),
             v1("rsvd.max_usage_in_bytes"),
             v1("rsvd.failcnt"),
+            v1("limit_in_bytes"),
         ];
         let mut v2 = |file: &str| reader.add(UNIFIED, format!("hugetlb.{size}.{file}"));
-        let v2 = [v2("current"), v2("events"), v2("rsvd.current")];
+        let v2 = [v2("current"), v2("events"), v2("rsvd.current"), v2("max")];
         HugePageFiles { size: size.into(), v1, v2 }
     }
 }
@@ -96,6 +97,7 @@ pub(super) fn read(
 ) {
     memory::numa(reader, versions, &mut sample.memory, machine);
     hugetlb(reader, sample, machine);
+    hugetlb_limits(reader, sample, machine);
     rdma(reader, sample);
     misc(reader, sample);
     sample.cpuset_memory_migrate = value(reader, FileId::V1MemoryMigrate);
@@ -139,6 +141,7 @@ pub(super) fn hugetlb(
         let place: &mut HugetlbSample = place_at(&mut sample.hugetlb, found);
         if *place.page_size != *pages.size {
             place.page_size.clone_from(&pages.size);
+            place.limit = None;
         }
         (place.usage, place.peak, place.failcnt) = (usage, peak, failcnt);
         (place.reserved, place.reserved_peak) = (reserved, reserved_peak);
@@ -148,17 +151,46 @@ pub(super) fn hugetlb(
     sample.hugetlb.truncate(found);
 }
 
+/// Limits change rarely: they are not looked at in every sample.
+fn hugetlb_limits(
+    reader: &mut GroupReader<'_>,
+    sample: &mut ContainerSample,
+    machine: Machine<'_>,
+) {
+    for place in &mut sample.hugetlb {
+        let files = machine.huge_pages.iter().find(|pages| *pages.size == *place.page_size);
+        let Some(files) = files else { continue };
+        let limit = [files.v1[6], files.v2[3]]
+            .into_iter()
+            .find_map(|at| reader.get_as(at, Keep::Never, Limit::parse));
+        place.limit = limit.and_then(Limit::limited);
+    }
+}
+
 fn rdma(reader: &mut GroupReader<'_>, sample: &mut ContainerSample) {
     let devices = &mut sample.rdma;
     let mut found = 0;
-    for file in [FileId::V1Rdma, FileId::Rdma] {
-        reader.get(file, |text| {
+    for (current, limits) in [(FileId::V1Rdma, FileId::V1RdmaMax), (FileId::Rdma, FileId::RdmaMax)]
+    {
+        reader.get(current, |text| {
             for device in Rdma::parse(text)?.iter().take(PARTS_MAX) {
                 let place: &mut RdmaSample = place_at(devices, found);
                 set_name(&mut place.device, device.device);
                 place.hca_handles = device.hca_handle.limited().unwrap_or(u64::MAX);
                 place.hca_objects = device.hca_object.limited().unwrap_or(u64::MAX);
+                (place.hca_handles_limit, place.hca_objects_limit) = (None, None);
                 found += 1;
+            }
+            Ok(())
+        });
+        reader.get(limits, |text| {
+            for limit in Rdma::parse(text)?.iter().take(PARTS_MAX) {
+                let known =
+                    devices.iter_mut().take(found).find(|known| *known.device == *limit.device);
+                if let Some(known) = known {
+                    known.hca_handles_limit = limit.hca_handle.limited();
+                    known.hca_objects_limit = limit.hca_object.limited();
+                }
             }
             Ok(())
         });
@@ -169,15 +201,25 @@ fn rdma(reader: &mut GroupReader<'_>, sample: &mut ContainerSample) {
 fn misc(reader: &mut GroupReader<'_>, sample: &mut ContainerSample) {
     let resources = &mut sample.misc;
     let mut found = 0;
-    for (current, events) in
-        [(FileId::V1Misc, FileId::V1MiscEvents), (FileId::Misc, FileId::MiscEvents)]
-    {
+    for (current, limits, events) in [
+        (FileId::V1Misc, FileId::V1MiscMax, FileId::V1MiscEvents),
+        (FileId::Misc, FileId::MiscMax, FileId::MiscEvents),
+    ] {
         reader.get(current, |text| {
             for (name, count) in Misc::parse(text)?.iter().take(PARTS_MAX) {
                 let place: &mut MiscSample = place_at(resources, found);
                 set_name(&mut place.resource, name);
-                (place.current, place.refused) = (count, None);
+                (place.current, place.limit, place.refused) = (count, None, None);
                 found += 1;
+            }
+            Ok(())
+        });
+        reader.get(limits, |text| {
+            for (name, limit) in MiscLimits::parse(text)?.iter().take(PARTS_MAX) {
+                let known = resources.iter_mut().take(found).find(|known| *known.resource == *name);
+                if let Some(known) = known {
+                    known.limit = limit.limited();
+                }
             }
             Ok(())
         });

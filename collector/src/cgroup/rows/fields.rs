@@ -6,7 +6,7 @@ use super::Facts;
 use super::table::{Table, float, level, pressure, total};
 use crate::host::percent;
 use crate::node::{
-    CpuSpec, DeviceIo, HugetlbSample, MemorySpec, MiscSample, NumaMemory, RdmaSample,
+    CpuSpec, DeviceIo, HugetlbSample, MemorySpec, MiscSample, NumaMemory, RdmaSample, SchedulerIo,
 };
 use crate::proc::Pressure;
 
@@ -175,6 +175,19 @@ pub(crate) static DEVICE: Table<DeviceIo> = Table {
 };
 
 #[rustfmt::skip]
+pub(crate) static SCHEDULER: Table<SchedulerIo> = Table {
+    name: "container_io_scheduler",
+    fields: &[&[
+        total("device_time_milliseconds_total", Unit::Milliseconds, "time of the device that the scheduler gave", |s| s.time_ms),
+        total("merged_total", Unit::Count, "requests that were joined to others", |s| Some(s.merged?.total)),
+        level("queued", Unit::Count, "requests that wait", |s| Some(s.queued?.total)),
+        total("sectors_total", Unit::Count, "sectors of 512 bytes read and written", |s| s.sectors),
+        total("service_nanoseconds_total", Unit::Nanoseconds, "time that the device worked on requests", |s| Some(s.service_ns?.total)),
+        total("wait_nanoseconds_total", Unit::Nanoseconds, "time that requests waited for the scheduler", |s| Some(s.wait_ns?.total)),
+    ]],
+};
+
+#[rustfmt::skip]
 pub(crate) static PIDS: Table<Facts> = Table {
     name: "container_pids",
     fields: &[&[
@@ -203,6 +216,7 @@ pub(crate) static CGROUP: Table<Facts> = Table {
 pub(crate) static HUGETLB: Table<HugetlbSample> = Table {
     name: "container_hugetlb",
     fields: &[&[
+        level("limit_bytes", Unit::Bytes, "huge pages that may be used; absent without limit", |h| h.limit),
         total("limit_hits_total", Unit::Count, "times that the limit was hit", |h| Some(h.failcnt)),
         level("peak_bytes", Unit::Bytes, "highest usage so far", |h| h.peak),
         level("reserved_bytes", Unit::Bytes, "huge pages reserved, used or not", |h| h.reserved),
@@ -217,7 +231,9 @@ pub(crate) static RDMA: Table<RdmaSample> = Table {
     name: "container_rdma",
     fields: &[&[
         level("hca_handles", Unit::Count, "handles of the adapter", |r| Some(r.hca_handles)),
+        level("hca_handles_limit", Unit::Count, "handles that there may be; absent without limit", |r| r.hca_handles_limit),
         level("hca_objects", Unit::Count, "objects of the adapter", |r| Some(r.hca_objects)),
+        level("hca_objects_limit", Unit::Count, "objects that there may be; absent without limit", |r| r.hca_objects_limit),
     ]],
 };
 
@@ -226,6 +242,7 @@ pub(crate) static MISC: Table<MiscSample> = Table {
     name: "container_misc",
     fields: &[&[
         level("current", Unit::Count, "how much of the resource is in use", |m| Some(m.current)),
+        level("limit", Unit::Count, "how much of the resource there may be; absent without limit", |m| m.limit),
         total("limit_hits_total", Unit::Count, "times that the limit was hit", |m| m.refused),
     ]],
 };

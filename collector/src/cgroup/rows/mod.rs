@@ -4,6 +4,7 @@
 //! container_cpu, container_memory, container_io, container_pids, container_cgroup     one row each
 //! container_io_device     one for each device     tag device      8:16
 //! container_hugetlb       one for each size       tag page_size   2MB
+//! container_io_scheduler  one for each device     tag device      8:16
 //! container_rdma          one for each adapter    tag device      mlx5_0
 //! container_misc          one for each resource   tag resource    sev
 //! container_memory_numa   one for each node       tag node        0        if asked for
@@ -99,6 +100,7 @@ pub(crate) struct Layouts {
     numa: RowLayout,
     io: RowLayout,
     device: RowLayout,
+    scheduler: RowLayout,
     pids: RowLayout,
     cgroup: RowLayout,
     hugetlb: RowLayout,
@@ -119,6 +121,7 @@ impl Layouts {
             numa: fields::NUMA.layout(batch),
             io: fields::IO.layout(batch),
             device: fields::DEVICE.layout(batch),
+            scheduler: fields::SCHEDULER.layout(batch),
             pids: fields::PIDS.layout(batch),
             cgroup: fields::CGROUP.layout(batch),
             hugetlb: fields::HUGETLB.layout(batch),
@@ -138,6 +141,7 @@ pub(crate) fn descriptors() -> impl Iterator<Item = FieldDescriptor> {
         .chain(fields::CORE.descriptors())
         .chain(fields::MEMORY.descriptors())
         .chain(fields::NUMA.descriptors())
+        .chain(fields::SCHEDULER.descriptors())
         .chain(fields::IO.descriptors())
         .chain(fields::DEVICE.descriptors())
         .chain(fields::PIDS.descriptors())
@@ -215,6 +219,7 @@ pub(crate) struct WideSeries {
     cores: Vec<BatchSeries>,
     nodes: Vec<(u32, BatchSeries)>,
     devices: Vec<((u32, u32), BatchSeries)>,
+    scheduled: Vec<((u32, u32), BatchSeries)>,
     huge_pages: Vec<(Box<str>, BatchSeries)>,
     rdma: Vec<(Box<str>, BatchSeries)>,
     misc: Vec<(Box<str>, BatchSeries)>,
@@ -249,6 +254,7 @@ impl WideSeries {
             cores: Vec::new(),
             nodes: Vec::new(),
             devices: Vec::new(),
+            scheduled: Vec::new(),
             huge_pages: Vec::new(),
             rdma: Vec::new(),
             misc: Vec::new(),
@@ -331,6 +337,16 @@ fn add_parts(
             || Ok((key, owner.series(batch, &fields::DEVICE, ("device", &tag()))?)),
         )?;
         fields::DEVICE.add(batch, found, layouts.device, at, device);
+    }
+    for device in &sample.io.scheduler {
+        let key = (device.major, device.minor);
+        let tag = || format!("{}:{}", key.0, key.1);
+        let found = known(
+            &mut series.scheduled,
+            |known| *known == key,
+            || Ok((key, owner.series(batch, &fields::SCHEDULER, ("device", &tag()))?)),
+        )?;
+        fields::SCHEDULER.add(batch, found, layouts.scheduler, at, device);
     }
     for pages in &sample.hugetlb {
         let name = &pages.page_size;

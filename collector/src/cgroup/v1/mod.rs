@@ -2,6 +2,7 @@
 //!
 //! Kernel documentation: Documentation/admin-guide/cgroup-v1/.
 
+mod blkio_device;
 mod blkio_throttle;
 mod cpu_stat;
 mod cpuacct_stat;
@@ -10,6 +11,7 @@ mod memory_numa_stat;
 mod memory_oom_control;
 mod memory_stat;
 
+pub use blkio_device::BlkioDevice;
 pub use blkio_throttle::{BlkioEntry, BlkioThrottle};
 pub use cpu_stat::CpuStat;
 pub use cpuacct_stat::CpuacctStat;

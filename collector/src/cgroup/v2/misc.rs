@@ -1,8 +1,8 @@
-//! `misc.current` and `misc.events`: countable resources without a controller of their own.
+//! `misc.current`, `misc.events` and `misc.max`: countable resources without a controller of their own.
 //!
 //! ```text
-//! misc.current   res_a 3        misc.events   res_a.max 0
-//!                res_b 0                      res_b.max 7
+//! misc.current   res_a 3        misc.events   res_a.max 0        misc.max   res_a max
+//!                res_b 0                      res_b.max 7                   res_b 10
 //! ```
 //!
 //! Since 5.13, events since 5.16. Which resources there are is up to the machine: `sev` and `sev_es` count guests with
@@ -11,9 +11,10 @@
 //! Kernel documentation: Documentation/admin-guide/cgroup-v2.rst, "Misc".
 
 use crate::ParseError;
-use crate::text::Lines;
+use crate::cgroup::Limit;
+use crate::text::{Line, Lines};
 
-/// Either of the files, checked.
+/// `misc.current` or `misc.events`, checked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Misc<'a>(&'a [u8]);
 
@@ -46,4 +47,43 @@ impl<'a> Misc<'a> {
             Some((fields.str("").ok()?, fields.count("").ok()?))
         })
     }
+}
+
+/// `misc.max`, checked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct MiscLimits<'a>(&'a [u8]);
+
+impl<'a> MiscLimits<'a> {
+    /// Parses the file.
+    ///
+    /// # Errors
+    ///
+    /// [`ParseError`] if a line is not a name and a count or `max`.
+    ///
+    /// ```
+    /// use stripchart_collector::cgroup::{Limit, v2::MiscLimits};
+    /// let limits = MiscLimits::parse(b"res_a max\nres_b 10\n")?;
+    /// let expected = [("res_a", Limit::Unlimited), ("res_b", Limit::At(10))];
+    /// assert_eq!(limits.iter().collect::<Vec<_>>(), expected);
+    /// # Ok::<(), stripchart_collector::ParseError>(())
+    /// ```
+    pub fn parse(text: &'a [u8]) -> Result<Self, ParseError> {
+        for line in Lines::new(text)? {
+            limit(line)?;
+        }
+        Ok(MiscLimits(text))
+    }
+
+    /// Resources with their limits.
+    pub fn iter(&self) -> impl Iterator<Item = (&'a str, Limit)> + use<'a> {
+        Lines::numbered(self.0, 1).filter_map(|line| limit(line).ok())
+    }
+}
+
+fn limit(line: Line<'_>) -> Result<(&str, Limit), ParseError> {
+    const LIMIT: &str = "a count or \"max\"";
+    let mut fields = line.fields();
+    let name = fields.str("the name of a resource")?;
+    let word = fields.word(LIMIT)?;
+    Ok((name, Limit::of_word(word).ok_or_else(|| line.error(LIMIT, word))?))
 }

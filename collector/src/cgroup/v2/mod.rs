@@ -25,6 +25,6 @@ pub use max_events::MaxEvents;
 pub use memory_events::MemoryEvents;
 pub use memory_numa_stat::MemoryNumaStat;
 pub use memory_stat::MemoryStat;
-pub use misc::Misc;
+pub use misc::{Misc, MiscLimits};
 pub use rdma::{Rdma, RdmaDevice};
 pub use swap_events::SwapEvents;

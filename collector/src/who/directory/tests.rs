@@ -128,7 +128,7 @@ fn a_cgroup_is_as_old_as_its_folder_but_not_older_than_the_host() {
     assert_eq!(created_if(Some(1 << 33), 1 << 33), Timestamp::from_secs(1 << 33));
 }
 
-#[cfg(any(feature = "cadvisor", feature = "docker"))]
+#[cfg(any(feature = "cadvisor", feature = "containerd", feature = "docker"))]
 mod runtimes {
     use super::*;
 

@@ -49,7 +49,20 @@ pub(super) fn find(search: &mut Search<'_>) -> Option<Facts> {
     let bundle = bundle(search, search.id, &["k8s.io", "default"])?;
     let path = search.at(&bundle).join("config.json");
     let spec: Spec = search.json(&path, Shape::Object)?;
-    let cri = |key: &str| spec.annotation(&format!("io.kubernetes.cri.{key}")).map(Box::from);
+    let mut facts = Facts {
+        created: modified(&path),
+        started: modified(&search.at(&bundle).join("init.pid")),
+        host_network: is_on_host_network(search, &spec),
+        writable_layer: layer(search, &bundle, &spec),
+        ..of_spec(search, &spec)
+    };
+    labels(&mut facts);
+    Some(facts)
+}
+
+/// What the specification tells by itself, wherever it is from.
+pub(super) fn of_spec(search: &Search<'_>, spec: &Spec) -> Facts {
+    let cri = |key: &str| cri(spec, key).map(Box::from);
     let mut facts = Facts {
         runtime: Some(Runtime::Containerd),
         name: spec.annotation("nerdctl/name").map(Box::from),
@@ -59,10 +72,6 @@ pub(super) fn find(search: &mut Search<'_>) -> Option<Facts> {
         pod_name: cri("sandbox-name"),
         pod_namespace: cri("sandbox-namespace"),
         sandbox: cri("container-type").as_deref() == Some("sandbox"),
-        created: modified(&path),
-        started: modified(&search.at(&bundle).join("init.pid")),
-        host_network: is_on_host_network(search, &spec, cri("sandbox-id").as_deref()),
-        writable_layer: layer(search, &bundle, &spec),
         ..Facts::default()
     };
     if !facts.sandbox {
@@ -75,8 +84,12 @@ pub(super) fn find(search: &mut Search<'_>) -> Option<Facts> {
             .and_then(|uri| uri.strip_prefix("file://"))
             .map(Box::from),
     };
-    labels(&mut facts);
-    Some(facts)
+    facts
+}
+
+/// An annotation of those that containerd makes for the kubelet.
+fn cri<'a>(spec: &'a Spec, key: &str) -> Option<&'a str> {
+    spec.annotation(&format!("io.kubernetes.cri.{key}"))
 }
 
 /// The labels that the kubelet and containerd give every container of a pod.
@@ -101,13 +114,14 @@ fn labels(facts: &mut Facts) {
 
 /// A container of a pod joins the network namespace of the sandbox's process, whichever that is; so it is the sandbox's
 /// specification that tells.
-fn is_on_host_network(search: &mut Search<'_>, spec: &Spec, sandbox_id: Option<&str>) -> bool {
+fn is_on_host_network(search: &mut Search<'_>, spec: &Spec) -> bool {
     if let Some(on_host) = spec.is_on_host_network()
         && on_host
     {
         return true;
     }
     let joins = spec.joined_network().is_some_and(|path| path.starts_with("/proc/"));
+    let sandbox_id = cri(spec, "sandbox-id");
     let Some(sandbox_id) = sandbox_id.filter(|id| joins && is_file_name(id) && *id != search.id)
     else {
         return false;

@@ -14,6 +14,8 @@ mod docker;
 mod mounts;
 mod oci;
 mod storage;
+#[cfg(feature = "containerd")]
+mod told;
 
 use std::collections::BTreeMap;
 use std::fs::File;
@@ -33,6 +35,8 @@ use crate::warnings::{Warnings, left_out};
 #[cfg(feature = "docker")]
 pub(crate) use docker::Inspected;
 pub(crate) use mounts::Mounts;
+#[cfg(feature = "containerd")]
+pub(crate) use told::Told;
 
 /// A container's own file is larger than this only if something is wrong with it; real ones have up to 100 KiB.
 const FILE_BYTES_MAX: u64 = 4 << 20;
