@@ -2,8 +2,10 @@
 //!
 //! In order of measurement as a sample has them, and of field. A test holds this table against what is sampled.
 
+mod filesystems;
 mod machine;
 mod network;
+mod parts;
 
 use std::sync::LazyLock;
 
@@ -11,6 +13,7 @@ use stripchart_core::FieldType::{Float, Integer};
 use stripchart_core::MetricKind::{Cumulative, Gauge};
 use stripchart_core::{FieldDescriptor, FieldType, MetricKind, Unit};
 
+pub(crate) use filesystems::{XFS, ZFS};
 pub(crate) use network::{NSTAT, SOCKSTAT};
 
 /// Field, type, kind, unit and meaning.
@@ -282,7 +285,7 @@ const PROCESS_TOP: [Row; 4] = [
 ];
 
 /// Every measurement of the host with its fields; those of cgroups are beside their rows.
-const MEASUREMENTS: [(&str, &[Row]); 34] = [
+const MEASUREMENTS: [(&str, &[Row]); 54] = [
     ("cpu", &CPU),
     ("kernel", &KERNEL),
     ("kernel_vmstat", &KERNEL_VMSTAT),
@@ -316,6 +319,26 @@ const MEASUREMENTS: [(&str, &[Row]); 34] = [
     ("arp", &network::ARP),
     ("udp_queues", &network::UDP_QUEUES),
     ("net_link", &network::NET_LINK),
+    ("bonding", &parts::BONDING),
+    ("bonding_slave", &parts::BONDING_SLAVE),
+    ("nfs", &parts::NFS),
+    ("nfs_requests", &parts::NFS_REQUESTS),
+    ("nfsd", &parts::NFSD),
+    ("nfsd_requests", &parts::NFS_REQUESTS),
+    ("ipvs", &parts::IPVS),
+    ("ipvs_backend", &parts::IPVS_BACKEND),
+    ("power_supply", &parts::POWER_SUPPLY),
+    ("rapl", &parts::RAPL),
+    ("nvme", &parts::NVME),
+    ("infiniband", &parts::INFINIBAND),
+    ("infiniband_link", &parts::INFINIBAND_LINK),
+    ("xfs", &filesystems::XFS),
+    ("zfs", &filesystems::ZFS),
+    ("btrfs", &filesystems::BTRFS),
+    ("btrfs_allocation", &filesystems::BTRFS_ALLOCATION),
+    ("btrfs_profile", &filesystems::BTRFS_PROFILE),
+    ("btrfs_device", &filesystems::BTRFS_DEVICE),
+    ("btrfs_device_errors", &filesystems::BTRFS_DEVICE_ERRORS),
     ("process_top", &PROCESS_TOP),
 ];
 

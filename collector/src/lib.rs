@@ -60,6 +60,14 @@
 //! | `numa`, `hugepages_per_node`, `hugepages_root` * | `node`, `size_kb` | `/sys/devices/system/node`, `/sys/kernel/mm/hugepages` |
 //! | `temp`, `thermal_zone`, `cooling_device` * | `sensor`, `device`, `input`; `zone`, `type`; `name`, `type` | `/sys/class/{hwmon,thermal}` |
 //! | `linux_cpu`, `edac`, `mdstat` * | `cpu`; `controller`; `Name`, `ActivityState` | `/sys/devices/system/{cpu,edac}`, `/proc/mdstat` |
+//! | `bonding`, `bonding_slave` ** | `master`, `interface` | `/sys/class/net` |
+//! | `nfs`, `nfs_requests`, `nfsd`, `nfsd_requests` ** | `proto`, `method` | `/proc/net/rpc/{nfs,nfsd}` |
+//! | `ipvs`, `ipvs_backend` ** | `local_address`, `local_port`, `local_mark`, `proto`, `remote_address`, `remote_port` | `/proc/net/{ip_vs,ip_vs_stats}` |
+//! | `power_supply`, `rapl` ** | `power_supply`, `type`; `zone`, `name` | `/sys/class/{power_supply,powercap}` |
+//! | `nvme` ** | `device`, `model`, `serial`, `firmware_revision` | `/sys/class/nvme` |
+//! | `infiniband`, `infiniband_link` ** | `device`, `port` | `/sys/class/infiniband` |
+//! | `xfs`, `zfs` ** | `device` | `/sys/fs/xfs`, `/proc/spl/kstat/zfs/arcstats` |
+//! | `btrfs`, `btrfs_allocation`, `btrfs_profile`, `btrfs_device`, `btrfs_device_errors` ** | `uuid`, `label`; `block_group_type`, `mode`; `device`; `devid` | `/sys/fs/btrfs` |
 //! | `timex`, `uname` * | ; `sysname`, `release`, `version`, `machine` | adjtimex, `/proc/sys/kernel` |
 //! | `container_cpu`, `container_memory`, `container_io`, `container_pids`, `container_cgroup` | `cgroup`, `container`, `container_id`, `namespace`, `pod`, `pod_uid`, `runtime`, `unit` | cgroup files |
 //! | `container_io_device`, `container_io_scheduler`, `container_rdma` | those and `device` (`8:0`, `mlx5_0`) | the same |
@@ -69,7 +77,10 @@
 //! | `container_disk`; `container_netstat` if asked for | those | the layer and logs of a container; `/proc/PID/net/tcp`, ... |
 //! | `process_top` if asked for | `order` (`cpu`, `memory`), `rank` | `/proc/PID/stat` |
 //!
-//! Those with an asterisk are read every ten seconds at most, states of processes every minute
+//! Those with two asterisks are of parts that most hosts lack: whether one is there is looked at once a minute, and one that
+//! is not costs nothing else.
+//!
+//! Those with an asterisk or two are read every ten seconds at most, states of processes every minute
 //! ([`SamplerBuilder::process_states`]): they are long, or ask hardware. [`machine::read`] tells what seldom changes.
 //!
 //! Names of the host's measurements and fields are Telegraf's where it has one. [`Sampler::descriptors`] has the unit and meaning of every

@@ -16,7 +16,7 @@ use stripchart_collector::{Sampler, Warning};
 /// A file, whether its absence is worth a warning, and the measurements that have something from it.
 type Source = (&'static str, bool, &'static [&'static str]);
 
-const SOURCES: [Source; 41] = [
+const SOURCES: [Source; 66] = [
     ("proc/stat", true, &["cpu", "kernel", "processes", "system"]),
     ("proc/sys/kernel/random/entropy_avail", true, &["kernel"]),
     ("proc/sys/kernel/random/poolsize", false, &["kernel"]),
@@ -58,6 +58,31 @@ const SOURCES: [Source; 41] = [
     ("sys/class/hwmon/hwmon0/temp1_label", false, &["temp"]),
     ("sys/class/thermal/thermal_zone0/temp", false, &["thermal_zone"]),
     ("sys/class/net/eth0/mtu", false, &["net_link"]),
+    ("sys/class/net/bonding_masters", false, &["bonding", "bonding_slave"]),
+    ("sys/class/net/bond0/bonding/slaves", false, &["bonding", "bonding_slave"]),
+    ("sys/class/net/eth0/bonding_slave/mii_status", false, &["bonding", "bonding_slave"]),
+    ("sys/class/net/eth0/bonding_slave/link_failure_count", false, &["bonding_slave"]),
+    ("proc/1/net/rpc/nfs", false, &["nfs", "nfs_requests"]),
+    ("proc/1/net/rpc/nfsd", false, &["nfsd", "nfsd_requests"]),
+    ("proc/1/net/ip_vs", false, &["ipvs", "ipvs_backend"]),
+    ("proc/1/net/ip_vs_stats", false, &["ipvs"]),
+    ("sys/class/power_supply/BAT0/uevent", false, &["power_supply"]),
+    ("sys/class/power_supply/BAT0/type", false, &["power_supply"]),
+    ("sys/class/powercap/intel-rapl:0/energy_uj", false, &["rapl"]),
+    ("sys/class/powercap/intel-rapl:0/name", false, &["rapl"]),
+    ("sys/class/nvme/nvme0/model", false, &["nvme"]),
+    ("sys/class/nvme/nvme0/state", false, &["nvme"]),
+    ("sys/class/infiniband/mlx5_0/ports/1/state", false, &["infiniband_link"]),
+    ("sys/class/infiniband/mlx5_0/ports/1/rate", false, &["infiniband_link"]),
+    ("sys/class/infiniband/mlx5_0/ports/1/counters/port_rcv_data", false, &["infiniband"]),
+    ("sys/fs/xfs/sda1/stats/stats", false, &["xfs"]),
+    ("sys/fs/btrfs/1b2c-77/label", false, &["btrfs"]),
+    ("sys/fs/btrfs/1b2c-77/allocation/global_rsv_size", false, &["btrfs"]),
+    ("sys/fs/btrfs/1b2c-77/allocation/data/bytes_used", false, &["btrfs_allocation"]),
+    ("sys/fs/btrfs/1b2c-77/allocation/data/raid1/total_bytes", false, &["btrfs_profile"]),
+    ("sys/fs/btrfs/1b2c-77/devices/sdb/size", false, &["btrfs_device"]),
+    ("sys/fs/btrfs/1b2c-77/devinfo/1/error_stats", false, &["btrfs_device_errors"]),
+    ("proc/spl/kstat/zfs/arcstats", false, &["zfs"]),
 ];
 
 /// A way to break the file at a path that has a content.
@@ -110,7 +135,7 @@ fn digits(text: &str, by: &str) -> String {
 }
 
 fn host() -> Host {
-    let host = Host::new(&["host"]);
+    let host = Host::new(&["host", "parts"]);
     host.write("proc/1/mountinfo", "27 1 259:1 / / rw,relatime - ext4 /dev/nvme0n1p1 rw\n");
     host
 }
@@ -214,9 +239,14 @@ fn a_folder_that_leads_back_to_itself_is_not_followed() {
         "sys/devices/system/cpu",
         "sys/devices/system/edac/mc",
         "sys/kernel/mm/hugepages",
+        "sys/class/power_supply",
+        "sys/class/powercap",
+        "sys/class/infiniband",
+        "sys/class/infiniband/mlx5_0/ports",
+        "sys/fs/btrfs",
     ] {
         let folder = host.path().join(folder);
-        for name in ["hwmon7", "thermal_zone7", "node7", "cpu7", "mc7", "hugepages-7kB"] {
+        for name in ["hwmon7", "thermal_zone7", "node7", "cpu7", "mc7", "hugepages-7kB", "zone:7"] {
             std::os::unix::fs::symlink(&folder, folder.join(name)).unwrap();
         }
     }

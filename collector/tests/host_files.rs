@@ -6,10 +6,10 @@
 mod table;
 
 use stripchart_collector::proc::{
-    CpuInfo, FileNr, Interrupts, IrqPressure, MdStat, NfConntrack, SchedStats, SockStat,
-    SoftnetStat,
+    CpuInfo, FileNr, Interrupts, IpVs, IpVsStats, IrqPressure, KStat, LabelledCounts, MdStat,
+    NfConntrack, SchedStats, SockStat, SoftnetStat,
 };
-use stripchart_collector::sysfs::{CpuList, NodeMemInfo, NumaStat};
+use stripchart_collector::sysfs::{CpuList, NodeMemInfo, NumaStat, Uevent};
 use table::check;
 
 #[test]
@@ -183,6 +183,115 @@ fn processors_and_nodes() {
             ("empty-line", Ok((0, false, false))),
             ("bad-order", Err("line 1: expected a number or a range FIRST-LAST, found \"3-1\"")),
             ("bad-word", Err("line 1: expected a number or a range FIRST-LAST, found \"0-a\"")),
+        ],
+    );
+}
+
+#[test]
+fn parts_that_most_hosts_lack() {
+    check(
+        "labelled_counts",
+        |text| {
+            let stat = LabelledCounts::parse(text)?;
+            Ok(["rpc", "th", "no"].map(|label| stat.of(label).collect::<Vec<_>>()))
+        },
+        &[
+            ("nfsd", Ok([vec![184, 2, 1, 1, 0], vec![8, 0], vec![]])),
+            ("crlf", Ok([vec![1, 2], vec![8], vec![]])),
+            ("bad-empty", Err("line 1: expected a label and counts, found end of file")),
+            ("bad-21-digits", Err("line 2: expected a count, found \"184467440737095516160\"")),
+            ("bad-two-points", Err("line 1: expected a count, found \"0.0.0\"")),
+            ("bad-negative", Err("line 1: expected a count, found \"-1\"")),
+        ],
+    );
+    check(
+        "kstat",
+        |text| {
+            let table = KStat::parse(text)?;
+            Ok(table.iter().map(|(name, value)| (name.to_owned(), value)).collect::<Vec<_>>())
+        },
+        &[
+            (
+                "arcstats",
+                Ok(vec![
+                    ("hits".to_owned(), 8_772_612),
+                    ("misses".to_owned(), 604_635),
+                    ("c_max".to_owned(), 8 << 30),
+                    ("size".to_owned(), 1_603_939_792),
+                ]),
+            ),
+            (
+                "bad-no-heading",
+                Err("line 2: expected a heading \"name type data\", found \"hits 4 1\""),
+            ),
+            ("bad-count", Err("line 3: expected a count, found \"-1\"")),
+            ("bad-no-value", Err("line 3: expected a value, found end of line")),
+            ("bad-empty", Err("line 2: expected a heading \"name type data\", found end of file")),
+        ],
+    );
+    check(
+        "uevent",
+        |text| {
+            let event = Uevent::parse(text)?;
+            let get = |key| event.get(key).map(str::to_owned);
+            Ok([get("POWER_SUPPLY_CAPACITY"), get("POWER_SUPPLY_MODEL_NAME"), get("CAPACITY")])
+        },
+        &[
+            ("battery", Ok([Some("85".to_owned()), Some("two words".to_owned()), None])),
+            ("bad-no-value", Err("line 2: expected KEY=VALUE, found \"B\"")),
+            ("bad-nul", Err("line 1: expected KEY=VALUE, found \"A=\\0\"")),
+            ("bad-cut", Err("line 2: expected a line end, found end of file")),
+        ],
+    );
+}
+
+#[test]
+fn the_load_balancer() {
+    check(
+        "ip_vs",
+        |text| {
+            let list = IpVs::parse(text)?;
+            Ok(list.iter().map(|b| (b.remote.to_string(), b.active)).collect::<Vec<_>>())
+        },
+        &[
+            (
+                "two-families-and-a-mark",
+                Ok(vec![
+                    ("10.10.0.5".to_owned(), 12),
+                    ("10.10.0.6".to_owned(), 0),
+                    ("2001:db8::14".to_owned(), 0),
+                    ("10.10.0.7".to_owned(), 4),
+                ]),
+            ),
+            ("no-service", Ok(vec![])),
+            (
+                "bad-no-headings",
+                Err("line 1: expected three headings, found \"TCP  0A600001:01BB rr\""),
+            ),
+            (
+                "bad-server-first",
+                Err(
+                    "line 4: expected a service before its servers, found \"-> 0A0A0005:192B      Masq    1      12         3\"",
+                ),
+            ),
+            (
+                "bad-address",
+                Err("line 4: expected an address and a port, found \"0A60000101:01BB\""),
+            ),
+            ("bad-port", Err("line 4: expected an address and a port, found \"0A600001:F01BB\"")),
+            ("bad-mark", Err("line 4: expected a hexadecimal mark, found \"x\"")),
+            ("bad-weight", Err("line 5: expected a weight, found \"-1\"")),
+            ("bad-empty", Err("line 1: expected three headings, found end of file")),
+        ],
+    );
+    check(
+        "ip_vs_stats",
+        |text| IpVsStats::parse(text).map(|s| (s.connections, s.incoming_bytes)),
+        &[
+            ("five-totals", Ok((42, 0x10_000f))),
+            ("bad-four-totals", Err("line 3: expected a hexadecimal number, found end of line")),
+            ("bad-empty", Err("line 3: expected totals, found end of file")),
+            ("bad-not-hex", Err("line 3: expected a hexadecimal number, found \"G\"")),
         ],
     );
 }

@@ -8,15 +8,23 @@ use std::path::{Path, PathBuf};
 use stripchart_collector::ParseError;
 use stripchart_collector::cgroup::{Identity, Limit, NumberList, Value, v1, v2};
 use stripchart_collector::proc::{
-    CpuInfo, DiskStats, FileNr, Interrupts, IrqPressure, LoadAvg, MdStat, MemInfo, MountInfo,
-    NetDev, NfConntrack, Pressure, SchedStats, SockStat, SoftnetStat, Stat, Uptime, VmStat,
+    CpuInfo, DiskStats, FileNr, Interrupts, IpVs, IpVsStats, IrqPressure, KStat, LabelledCounts,
+    LoadAvg, MdStat, MemInfo, MountInfo, NetDev, NfConntrack, Pressure, SchedStats, SockStat,
+    SoftnetStat, Stat, Uptime, VmStat,
 };
-use stripchart_collector::sysfs::{CpuList, NodeMemInfo, NumaStat};
+use stripchart_collector::sysfs::{CpuList, NodeMemInfo, NumaStat, Uevent};
 
 type Parser = (&'static str, fn(&[u8]) -> Result<(), ParseError>);
 
 /// Every parser, by the folder of its fixtures; those that hand out rows are made to.
-const PARSERS: [Parser; 45] = [
+const PARSERS: [Parser; 50] = [
+    ("labelled_counts", |text| {
+        LabelledCounts::parse(text).map(|stat| stat.of("rpc").for_each(drop))
+    }),
+    ("ip_vs", |text| IpVs::parse(text).map(|list| list.iter().for_each(drop))),
+    ("ip_vs_stats", |text| IpVsStats::parse(text).map(drop)),
+    ("kstat", |text| KStat::parse(text).map(|table| table.iter().for_each(drop))),
+    ("uevent", |text| Uevent::parse(text).map(|event| _ = event.get("POWER_SUPPLY_NAME"))),
     ("sockstat", |text| SockStat::parse(text).map(|stat| stat.iter().for_each(drop))),
     ("softnet_stat", |text| SoftnetStat::parse(text).map(|stat| stat.iter().for_each(drop))),
     ("nf_conntrack", |text| NfConntrack::parse(text).map(drop)),

@@ -6,7 +6,7 @@
 mod common;
 
 use common::{Host, secs};
-use stripchart_collector::node::{CacheInfo, HugePages, MachineInfo};
+use stripchart_collector::node::{CacheInfo, CoreInfo, HugePages, MachineInfo};
 use stripchart_collector::{Roots, machine};
 
 fn host() -> Host {
@@ -97,6 +97,43 @@ fn a_cache_that_some_cores_share_is_told_with_each_of_them() {
     let node = &read(&host).nodes[0];
     assert!(node.caches.is_empty());
     assert!(node.cores.iter().all(|core| core.uncore_caches[0].size_bytes == 8 << 20));
+}
+
+#[test]
+fn two_sockets_without_nodes() {
+    let host = host();
+    host.write("sys/devices/system/cpu/online", "0-4,6-7\n");
+    for cpu in 0..8 {
+        let (socket, core) = (cpu / 2 % 2, cpu % 2);
+        add_cpu(&host, None, cpu, core as i32, socket as i32);
+        add_cache(&host, cpu, 0, (1, "Data", "48K"), &format!("{},{}", cpu % 4, cpu % 4 + 4));
+        add_cache(&host, cpu, 3, (3, "Unified", "24M"), ["0-1,4", "2-3,6-7"][socket as usize]);
+    }
+    let machine = read(&host);
+    assert_eq!((machine.cores, machine.physical_cores, machine.sockets), (7, 4, 2));
+    let [first, second] = &machine.nodes[..] else { panic!("{:#?}", machine.nodes) };
+    assert_eq!((first.id, second.id), (0, 1), "one for each socket");
+    let threads = |cores: &[CoreInfo]| -> Vec<_> {
+        cores.iter().map(|core| (core.id, core.socket, core.threads.clone())).collect()
+    };
+    assert_eq!(threads(&first.cores), [(0, 0, vec![0, 4]), (1, 0, vec![1])]);
+    assert_eq!(threads(&second.cores), [(0, 1, vec![2, 6]), (1, 1, vec![3, 7])]);
+    for node in [first, second] {
+        assert_eq!((node.memory_bytes, node.caches.len()), (0, 1));
+        assert_eq!(node.caches[0].size_bytes, 24 << 20);
+        assert!(node.huge_pages.is_empty() && node.distances.is_empty());
+    }
+}
+
+#[test]
+fn a_processor_of_which_no_socket_is_told_is_in_the_first() {
+    let host = host();
+    add_cpu(&host, None, 0, 0, 0);
+    host.write("sys/devices/system/cpu/cpu1/topology/core_id", "1\n");
+    // A processor that is switched off has no topology.
+    host.write("sys/devices/system/cpu/cpu2/online", "0\n");
+    let machine = read(&host);
+    assert_eq!((machine.cores, machine.physical_cores, machine.sockets), (2, 2, 1));
 }
 
 #[test]

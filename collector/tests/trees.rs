@@ -61,7 +61,7 @@ fn cgroups_of_both_versions() {
 #[test]
 fn every_field_is_described_with_its_type() {
     for tree in ["v1", "v2", "hybrid"] {
-        let host = Host::new(&["host", tree]);
+        let host = Host::new(&["host", "parts", tree]);
         let mut sampler = host.sampler().build();
         sampler.sample(secs(100));
         host.change("host-10s-later");

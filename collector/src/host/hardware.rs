@@ -48,10 +48,10 @@ impl Hardware {
 
     fn memory_nodes(&self, cx: &mut Context<'_>) {
         let folder = self.system.join("node");
-        for number in attrs(cx).numbered(&folder, "node").into_iter().take(ROWS_MAX) {
+        for number in cx.attrs().numbered(&folder, "node").into_iter().take(ROWS_MAX) {
             let folder = folder.join(format!("node{number}"));
-            let mem = attrs(cx).parsed(&folder.join("meminfo"), NodeMemInfo::parse);
-            let stat = attrs(cx).parsed(&folder.join("numastat"), NumaStat::parse);
+            let mem = cx.attrs().parsed(&folder.join("meminfo"), NodeMemInfo::parse);
+            let stat = cx.attrs().parsed(&folder.join("numastat"), NumaStat::parse);
             let tag = format!("node{number}");
             if let Some(mut row) = cx.row("numa", &[("node", &tag)]) {
                 add_counts(
@@ -67,14 +67,14 @@ impl Hardware {
     fn sensors(&self, cx: &mut Context<'_>) {
         let folder = self.class.join("hwmon");
         let mut rows = 0;
-        for device in attrs(cx).names(&folder) {
+        for device in cx.attrs().names(&folder) {
             // Old drivers keep their files one folder deeper.
             let chip = [folder.join(&device), folder.join(&device).join("device")];
             let Some(chip) = chip.into_iter().find(|chip| chip.join("name").exists()) else {
                 continue;
             };
-            let name = attrs(cx).text(&chip.join("name")).unwrap_or_default();
-            for file in attrs(cx).names(&chip) {
+            let name = cx.attrs().text(&chip.join("name")).unwrap_or_default();
+            for file in cx.attrs().names(&chip) {
                 let Some(sensor) = file.strip_suffix("_input") else { continue };
                 if !sensor.starts_with("temp") || rows >= ROWS_MAX {
                     continue;
@@ -86,10 +86,10 @@ impl Hardware {
 
     fn thermal_zones(&self, cx: &mut Context<'_>) {
         let folder = self.class.join("thermal");
-        for number in attrs(cx).numbered(&folder, "thermal_zone").into_iter().take(ROWS_MAX) {
+        for number in cx.attrs().numbered(&folder, "thermal_zone").into_iter().take(ROWS_MAX) {
             let folder = folder.join(format!("thermal_zone{number}"));
-            let kind = attrs(cx).text(&folder.join("type")).unwrap_or_default();
-            let Some(temp) = attrs(cx).signed(&folder.join("temp")) else { continue };
+            let kind = cx.attrs().text(&folder.join("type")).unwrap_or_default();
+            let Some(temp) = cx.attrs().signed(&folder.join("temp")) else { continue };
             let zone = number.to_string();
             if let Some(mut row) = cx.row("thermal_zone", &[("type", &kind), ("zone", &zone)]) {
                 row.field("temp", degrees(temp));
@@ -99,11 +99,11 @@ impl Hardware {
 
     fn cooling_devices(&self, cx: &mut Context<'_>) {
         let folder = self.class.join("thermal");
-        for number in attrs(cx).numbered(&folder, "cooling_device").into_iter().take(ROWS_MAX) {
+        for number in cx.attrs().numbered(&folder, "cooling_device").into_iter().take(ROWS_MAX) {
             let folder = folder.join(format!("cooling_device{number}"));
-            let kind = attrs(cx).text(&folder.join("type")).unwrap_or_default();
-            let now = attrs(cx).signed(&folder.join("cur_state"));
-            let max = attrs(cx).signed(&folder.join("max_state"));
+            let kind = cx.attrs().text(&folder.join("type")).unwrap_or_default();
+            let now = cx.attrs().signed(&folder.join("cur_state"));
+            let max = cx.attrs().signed(&folder.join("max_state"));
             if now.is_none() && max.is_none() {
                 continue;
             }
@@ -129,10 +129,10 @@ impl Hardware {
             ("package_throttle_count", "package_throttle_count"),
         ];
         let folder = self.system.join("cpu");
-        for number in attrs(cx).numbered(&folder, "cpu").into_iter().take(ROWS_MAX) {
+        for number in cx.attrs().numbered(&folder, "cpu").into_iter().take(ROWS_MAX) {
             let cpu = folder.join(format!("cpu{number}"));
             let mut values = [("", None); FREQUENCIES.len() + THROTTLES.len()];
-            let mut attrs = attrs(cx);
+            let mut attrs = cx.attrs();
             let frequencies = FREQUENCIES.iter().map(|name| ("cpufreq", *name, *name));
             let throttles = THROTTLES.iter().map(|(file, name)| ("thermal_throttle", *file, *name));
             for (slot, (below, file, name)) in values.iter_mut().zip(frequencies.chain(throttles)) {
@@ -156,10 +156,11 @@ impl Hardware {
             ("ue_noinfo_count", "uncorrectable_errors_noinfo"),
         ];
         let folder = self.system.join("edac/mc");
-        for number in attrs(cx).numbered(&folder, "mc").into_iter().take(ROWS_MAX) {
+        for number in cx.attrs().numbered(&folder, "mc").into_iter().take(ROWS_MAX) {
             let name = format!("mc{number}");
             let controller = folder.join(&name);
-            let counts = COUNTS.map(|(file, name)| (name, attrs(cx).count(&controller.join(file))));
+            let counts =
+                COUNTS.map(|(file, name)| (name, cx.attrs().count(&controller.join(file))));
             if counts.iter().all(|(_, count)| count.is_none()) {
                 continue;
             }
@@ -202,10 +203,14 @@ impl Hardware {
             "tx_queue_len",
         ];
         let folder = self.class.join("net");
-        for name in attrs(cx).names(&folder).into_iter().take(ROWS_MAX) {
+        for name in cx.attrs().names(&folder).into_iter().take(ROWS_MAX) {
+            // A list of bonds among the interfaces.
+            if name == "bonding_masters" {
+                continue;
+            }
             let link = folder.join(&name);
-            let state = attrs(cx).text(&link.join("operstate"));
-            let numbers = NUMBERS.map(|name| (name, attrs(cx).signed(&link.join(name))));
+            let state = cx.attrs().text(&link.join("operstate"));
+            let numbers = NUMBERS.map(|name| (name, cx.attrs().signed(&link.join(name))));
             if state.is_none() && numbers.iter().all(|(_, number)| number.is_none()) {
                 continue;
             }
@@ -216,10 +221,6 @@ impl Hardware {
             state.into_iter().for_each(|state| row.field("up", i64::from(state == "up")));
         }
     }
-}
-
-fn attrs<'c>(cx: &'c mut Context<'_>) -> Attrs<'c> {
-    Attrs::new(cx.buffer, cx.warnings)
 }
 
 /// Thousandths of a degree as degrees.
@@ -235,9 +236,9 @@ fn temperature(
     name: &str,
     sensor: &str,
 ) -> Option<()> {
-    let mut read = |kind: &str| attrs(cx).signed(&chip.join(format!("{sensor}_{kind}")));
+    let mut read = |kind: &str| cx.attrs().signed(&chip.join(format!("{sensor}_{kind}")));
     let (now, high, critical) = (read("input")?, read("max"), read("crit"));
-    let label = attrs(cx).text(&chip.join(format!("{sensor}_label"))).unwrap_or_default();
+    let label = cx.attrs().text(&chip.join(format!("{sensor}_label"))).unwrap_or_default();
     let label = label.to_lowercase().split_whitespace().collect::<Vec<_>>().join("_");
     let tag = if label.is_empty() { name.to_owned() } else { format!("{name}_{label}") };
     // Two chips of a kind have the same names: the device tells them apart.
@@ -257,11 +258,11 @@ fn pools(cx: &mut Context<'_>, folder: &Path, measurement: &str, node: Option<&s
         ("resv_hugepages", "reserved"),
         ("surplus_hugepages", "surplus"),
     ];
-    for pool in attrs(cx).names(folder) {
+    for pool in cx.attrs().names(folder) {
         let size = pool.strip_prefix("hugepages-").and_then(|rest| rest.strip_suffix("kB"));
         let Some(size) = size else { continue };
         let pool = folder.join(&pool);
-        let counts = COUNTS.map(|(file, name)| (name, attrs(cx).count(&pool.join(file))));
+        let counts = COUNTS.map(|(file, name)| (name, cx.attrs().count(&pool.join(file))));
         let tags = [("size_kb", size), ("node", node.unwrap_or_default())];
         let tags = if node.is_some() { &tags[..] } else { &tags[..1] };
         if counts.iter().all(|(_, count)| count.is_none()) {

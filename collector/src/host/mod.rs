@@ -9,6 +9,7 @@ mod kernel;
 mod mem;
 mod net;
 mod packets;
+mod parts;
 mod pressure;
 mod protocols;
 mod system;
@@ -19,6 +20,7 @@ use std::time::Duration;
 use stripchart_core::{Batch, KeyError, RowWriter, Timestamp};
 
 use crate::Roots;
+use crate::attr::Attrs;
 use crate::file::Buffer;
 use crate::node::ContainerSample;
 use crate::proc::MountInfo;
@@ -45,6 +47,11 @@ pub(crate) struct Context<'a> {
 }
 
 impl Context<'_> {
+    /// A reader of small files.
+    pub(crate) const fn attrs(&mut self) -> Attrs<'_> {
+        Attrs::new(self.buffer, self.warnings)
+    }
+
     /// Begins a row; `None` if the tags make no key, which a NUL or a very long name in a tag can bring about.
     pub(crate) fn row(
         &mut self,
@@ -100,6 +107,7 @@ pub(crate) struct Host {
     packets: packets::Packets,
     kernel: kernel::Kernel,
     hardware: hardware::Hardware,
+    parts: parts::Parts,
     slow: Cycle,
     states: Option<Cycle>,
 }
@@ -147,6 +155,7 @@ impl Host {
             packets: packets::Packets::new(roots, settings.per_cpu),
             kernel: kernel::Kernel::new(roots, settings.per_cpu),
             hardware: hardware::Hardware::new(roots, settings.per_cpu),
+            parts: parts::Parts::new(roots),
             slow: Cycle::new(SLOW),
             states: settings.process_states_every.map(Cycle::new),
         }
@@ -167,6 +176,7 @@ impl Host {
             self.packets.collect_slow(cx);
             self.kernel.collect_slow(cx);
             self.hardware.collect_slow(cx);
+            self.parts.collect_slow(cx);
         }
         if self.states.as_mut().is_some_and(|cycle| cycle.is_due(cx.at)) {
             self.kernel.process_states(cx);

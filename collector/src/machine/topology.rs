@@ -64,7 +64,7 @@ impl Place {
         };
         Some(Place {
             core: id("core_id")?.unwrap_or(0),
-            socket: id("physical_package_id")?.unwrap_or(0),
+            socket: id("physical_package_id").flatten().unwrap_or(0),
             book: id("book_id").flatten(),
             drawer: id("drawer_id").flatten(),
         })

@@ -3,7 +3,9 @@
 mod cpu_list;
 mod node_meminfo;
 mod numastat;
+mod uevent;
 
 pub use cpu_list::CpuList;
 pub use node_meminfo::NodeMemInfo;
 pub use numastat::NumaStat;
+pub use uevent::Uevent;
