@@ -1,8 +1,8 @@
 //! The system calls that the standard library does not offer.
 //!
 //! The only module of this crate with `unsafe` code. The argument: each block calls one C function whose arguments are
-//! plain integers, a NUL-terminated path that outlives the call, or a zeroed structure that the function fills; nothing
-//! that C returns by pointer is kept.
+//! plain integers, a NUL-terminated path that outlives the call, or a structure of ours, with its size, that the function reads or
+//! fills; nothing that C returns by pointer is kept.
 #![allow(unsafe_code)]
 
 use std::ffi::CString;
@@ -138,6 +138,50 @@ pub fn clock_discipline() -> io::Result<ClockDiscipline> {
     })
 }
 
+/// Connects to the Unix socket at `path`, at once or not at all.
+///
+/// A daemon that hangs leaves everybody in its queue who gave up on it, and once that is full whoever comes waits without limit.
+///
+/// # Errors
+///
+/// What the system says: [`io::ErrorKind::WouldBlock`] if the queue is full. A path that is too long for a socket is
+/// [`io::ErrorKind::InvalidInput`].
+#[cfg(any(feature = "containerd", feature = "docker"))]
+pub(crate) fn connect_unix(path: &Path) -> io::Result<std::os::unix::net::UnixStream> {
+    use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
+
+    let mut address = libc::sockaddr_un {
+        sun_family: libc::sa_family_t::try_from(libc::AF_UNIX).map_err(io::Error::other)?,
+        sun_path: [0; 108],
+    };
+    let bytes = path.as_os_str().as_bytes();
+    // The last byte stays 0.
+    if bytes.len() >= address.sun_path.len() || bytes.contains(&0) {
+        let what = format!("expected a path of less than {} bytes", address.sun_path.len());
+        return Err(io::Error::new(io::ErrorKind::InvalidInput, what));
+    }
+    for (to, from) in address.sun_path.iter_mut().zip(bytes) {
+        *to = libc::c_char::from_le_bytes([*from]);
+    }
+    let kind = libc::SOCK_STREAM | libc::SOCK_CLOEXEC | libc::SOCK_NONBLOCK;
+    // SAFETY: takes and returns integers.
+    let number = unsafe { libc::socket(libc::AF_UNIX, kind, 0) };
+    if number < 0 {
+        return Err(io::Error::last_os_error());
+    }
+    // SAFETY: the call above opened it, and nobody else knows of it.
+    let socket = unsafe { OwnedFd::from_raw_fd(number) };
+    let length = libc::socklen_t::try_from(size_of_val(&address)).map_err(io::Error::other)?;
+    // SAFETY: `address` is ours and alive during the call, and `length` is its size.
+    let status = unsafe { libc::connect(socket.as_raw_fd(), (&raw const address).cast(), length) };
+    if status != 0 {
+        return Err(io::Error::last_os_error());
+    }
+    let stream = std::os::unix::net::UnixStream::from(socket);
+    stream.set_nonblocking(false)?;
+    Ok(stream)
+}
+
 /// How many files this process may have open, the soft limit.
 #[must_use]
 pub fn open_files_max() -> u64 {
@@ -161,5 +205,18 @@ mod tests {
         assert!(clock.tick_usec > 0 && (0.99..1.01).contains(&clock.frequency_ratio), "{clock:?}");
         assert!(clock_ticks_per_sec() > 0 && open_files_max() > 0);
         assert!(page_size_bytes().is_power_of_two());
+    }
+
+    #[cfg(any(feature = "containerd", feature = "docker"))]
+    #[test]
+    fn a_daemon_that_takes_nobody_is_an_error_and_no_wait() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("daemon.sock");
+        assert_eq!(connect_unix(&path).unwrap_err().kind(), io::ErrorKind::NotFound);
+        let _daemon = std::os::unix::net::UnixListener::bind(&path).unwrap();
+        let refused = (0..100_000).find_map(|_| connect_unix(&path).err());
+        assert_eq!(refused.map(|error| error.kind()), Some(io::ErrorKind::WouldBlock));
+        let long = folder.path().join("x".repeat(200));
+        assert_eq!(connect_unix(&long).unwrap_err().kind(), io::ErrorKind::InvalidInput);
     }
 }

@@ -5,6 +5,8 @@ use std::os::unix::net::UnixStream;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
+use crate::sys::connect_unix;
+
 /// A connection through a Unix socket. Reading and writing fail once its time is up.
 #[derive(Debug)]
 pub(crate) struct Socket {
@@ -16,7 +18,8 @@ impl Socket {
     /// A connection to `path` that may take `limit` in all.
     pub(crate) fn connect(path: &Path, limit: Duration) -> io::Result<Self> {
         let until = Instant::now() + limit;
-        Ok(Socket { stream: UnixStream::connect(path)?, until })
+        let stream = connect_unix(path).map_err(late)?;
+        Ok(Socket { stream, until })
     }
 
     /// Gives it `limit` from now on.
