@@ -237,7 +237,7 @@ pub struct IoSample {
 
 /// What an I/O scheduler counts of one block device, the cgroups below included.
 ///
-/// Looked at now and then only, as [`ContainerSample::numa`](MemorySample::numa) is.
+/// Looked at with what seldom changes, as [NUMA](MemorySample::numa) is.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct SchedulerIo {
