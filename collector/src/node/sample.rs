@@ -237,7 +237,7 @@ pub struct IoSample {
 
 /// What an I/O scheduler counts of one block device, the cgroups below included.
 ///
-/// Looked at with what seldom changes, as [NUMA](MemorySample::numa) is.
+/// Looked at when the cgroup is read whole, once a minute by default.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct SchedulerIo {

@@ -150,6 +150,9 @@ pub(crate) fn read(
         io::version_1(reader, &mut sample.io, io_source, depth == Depth::All, machine);
     }
     if depth >= Depth::Counts {
+        if versions.io_v1 {
+            scheduler::read(reader, &mut sample.io);
+        }
         spec::main(reader, versions, sample, spec);
         if active || depth == Depth::All {
             other::events(reader, versions, sample);
@@ -157,9 +160,6 @@ pub(crate) fn read(
     }
     if depth == Depth::All {
         other::read(reader, versions, sample, machine);
-        if versions.io_v1 {
-            scheduler::read(reader, &mut sample.io);
-        }
         spec::rest(reader, versions, spec);
     }
     let still = quiet && written == (sample.io.read_bytes, sample.io.write_bytes);

@@ -1,7 +1,7 @@
 //! What the I/O schedulers BFQ and CFQ count of a cgroup of version 1, beyond bytes and requests.
 //!
 //! CFQ went with 5.0, and BFQ counts this in kernels that are built to debug it: few hosts have any of these files, and those that
-//! have are not slowed by six more of them in every sample. They are looked at now and then, as NUMA is.
+//! have are not slowed by six more of them in every sample. They are looked at when a cgroup is read whole.
 
 use super::super::files::{FileId, GroupReader};
 use super::super::v1::{BlkioDevice, BlkioThrottle};
