@@ -1,9 +1,11 @@
 //! `EXPLAIN` names what a query leaves alone: shards, files, series and blocks, by figures that can be checked by hand.
 
+mod common;
+
 use std::sync::Arc;
 
 use stripchart_core::{Precision, Timestamp};
-use stripchart_query::{Engine, ExecuteOptions};
+use stripchart_query::Engine;
 use stripchart_storage::vfs::sim::SimVfs;
 use stripchart_storage::{Db, PolicySpec};
 
@@ -46,12 +48,7 @@ fn engine() -> Engine {
 
 /// The lines of an answer, without the spaces before them.
 fn lines(engine: &Engine, query: &str) -> Vec<String> {
-    let options = ExecuteOptions::new(NOW).database("db");
-    let results = engine.query(query, &options).expect("it parses");
-    assert!(results[0].error.is_none(), "{query}: {:?}", results[0].error);
-    let column = &results[0].frames[0].columns[0];
-    assert_eq!(column.name, "QUERY PLAN");
-    (0..column.len()).filter_map(|row| Some(column.get(row)?.as_str()?.trim().to_owned())).collect()
+    common::explained(engine, query, NOW)
 }
 
 /// What is told of `what`, each time it is.

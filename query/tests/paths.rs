@@ -1,6 +1,8 @@
 //! The same question answered in two ways gives the same answer: by statistics and by decoding every row, whole and in
 //! part, from descriptions of blocks and from the blocks.
 
+mod common;
+
 use std::sync::{Arc, OnceLock};
 
 use proptest::prelude::*;
@@ -266,12 +268,7 @@ proptest! {
 
 /// The lines of an explanation.
 fn explained(engine: &Engine, query: &str) -> Vec<String> {
-    let options = ExecuteOptions::new(NOW).database("db");
-    let results = engine.query(query, &options).expect("it parses");
-    assert!(results[0].error.is_none(), "{query}: {:?}", results[0].error);
-    let column = &results[0].frames[0].columns[0];
-    assert_eq!(column.name, "QUERY PLAN");
-    (0..column.len()).filter_map(|row| Some(column.get(row)?.as_str()?.trim().to_owned())).collect()
+    common::explained(engine, query, NOW)
 }
 
 #[test]
