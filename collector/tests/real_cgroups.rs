@@ -150,7 +150,11 @@ fn throttling_kills_and_limits_are_as_the_kernel_says() {
     assert_eq!(slow.pids.limit, Some(17));
 
     let small = latest(&node, "/small");
-    assert_eq!(small.oom_kills, Some(1), "{:?}", small.memory);
+    // Mostly one; a second one if the reader asks for memory before what the killed had is free.
+    let control = fs::read_to_string(host.folder("memory").join("small/memory.oom_control"));
+    let kills =
+        control.unwrap().lines().find_map(|line| line.strip_prefix("oom_kill ")?.parse().ok());
+    assert!(small.oom_kills >= Some(1) && small.oom_kills == kills, "{:?}", small.memory);
     assert!(small.memory.failcnt > Some(0) && small.memory.peak == Some(32 << 20));
     assert_eq!(small.memory.failcnt, Some(read("memory", "small/memory.failcnt")));
     let spec = node.containers()["/small"].spec.clone();
