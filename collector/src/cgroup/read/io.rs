@@ -76,7 +76,7 @@ fn add(text: &[u8], devices: &mut Vec<DeviceIo>, bytes: bool) -> Result<(), Pars
     for entry in BlkioThrottle::parse(text)?.iter() {
         let (value, number) = (entry.value, entry.device);
         // A device that was never used has lines of zeros.
-        let Some(device) = device_of(devices, number, value > 0) else { continue };
+        let Some(device) = device_io(devices, number, value > 0) else { continue };
         let pair = |pair: &mut Option<(u64, u64)>| {
             let pair = pair.get_or_insert_default();
             *(if bytes { &mut pair.0 } else { &mut pair.1 }) = value;
@@ -97,18 +97,29 @@ fn add(text: &[u8], devices: &mut Vec<DeviceIo>, bytes: bool) -> Result<(), Pars
     Ok(())
 }
 
-/// The entry of the device, entered if new and `wanted`; `None` otherwise, or if it has no number that a device can have.
-fn device_of(
+fn device_io(
     devices: &mut Vec<DeviceIo>,
-    (major, minor): (u64, u64),
+    numbers: (u64, u64),
     wanted: bool,
 ) -> Option<&mut DeviceIo> {
-    let (major, minor) = (u32::try_from(major).ok()?, u32::try_from(minor).ok()?);
-    let known = devices.iter().rposition(|known| (known.major, known.minor) == (major, minor));
-    let at = match known {
+    let new = |(major, minor)| DeviceIo { major, minor, ..DeviceIo::default() };
+    device_of(devices, numbers, wanted, |known| (known.major, known.minor), new)
+}
+
+/// The entry of the device, made by `new` if there is none and it is `wanted`; `None` otherwise, or if it has no number that a device
+/// can have.
+pub(super) fn device_of<D>(
+    devices: &mut Vec<D>,
+    (major, minor): (u64, u64),
+    wanted: bool,
+    numbers: impl Fn(&D) -> (u32, u32),
+    new: impl Fn((u32, u32)) -> D,
+) -> Option<&mut D> {
+    let device = (u32::try_from(major).ok()?, u32::try_from(minor).ok()?);
+    let at = match devices.iter().rposition(|known| numbers(known) == device) {
         Some(at) => at,
         None if wanted && devices.len() < DEVICES_MAX => {
-            devices.push(DeviceIo { major, minor, ..DeviceIo::default() });
+            devices.push(new(device));
             devices.len() - 1
         }
         None => return None,
@@ -125,7 +136,7 @@ pub(super) fn version_2(reader: &mut GroupReader<'_>, io: &mut IoSample, machine
                 [entry.rbytes, entry.wbytes, entry.rios, entry.wios, entry.dbytes, entry.dios];
             let used = counts != [0; 6];
             // A device that is listed twice counts once: with what is said of it last.
-            let Some(device) = device_of(devices, entry.device, used) else { continue };
+            let Some(device) = device_io(devices, entry.device, used) else { continue };
             *device = DeviceIo {
                 major: device.major,
                 minor: device.minor,

@@ -5,80 +5,51 @@
 
 use super::super::files::{FileId, GroupReader};
 use super::super::v1::{BlkioDevice, BlkioThrottle};
+use super::io::device_of;
 use crate::node::{IoSample, OperationCounts, SchedulerIo};
 
-/// Devices of one cgroup that are kept apart.
-const DEVICES_MAX: usize = 256;
+/// What the files of a scheduler that have one count for each device tell.
+const PLAIN: [fn(&mut SchedulerIo) -> &mut Option<u64>; 2] =
+    [|io| &mut io.sectors, |io| &mut io.time_ms];
 
-/// Sums that have no operation, and where they go.
-type Plain = (FileId, fn(&mut SchedulerIo) -> &mut Option<u64>);
+/// What those tell that have a count for each kind of operation.
+const BY_OPERATION: [fn(&mut SchedulerIo) -> &mut Option<OperationCounts>; 4] =
+    [|io| &mut io.queued, |io| &mut io.service_ns, |io| &mut io.wait_ns, |io| &mut io.merged];
 
-/// Counts by operation, and where they go.
-type ByOperation = (FileId, fn(&mut SchedulerIo) -> &mut Option<OperationCounts>);
-
-/// The files of one scheduler.
-struct Scheduler {
-    plain: [Plain; 2],
-    by_operation: [ByOperation; 4],
-}
-
-const SCHEDULERS: [Scheduler; 2] = [
-    Scheduler {
-        plain: [
-            (FileId::V1BfqSectors, |io| &mut io.sectors),
-            (FileId::V1BfqTime, |io| &mut io.time_ms),
-        ],
-        by_operation: [
-            (FileId::V1BfqQueued, |io| &mut io.queued),
-            (FileId::V1BfqServiceTime, |io| &mut io.service_ns),
-            (FileId::V1BfqWaitTime, |io| &mut io.wait_ns),
-            (FileId::V1BfqMerged, |io| &mut io.merged),
-        ],
-    },
-    Scheduler {
-        plain: [
-            (FileId::V1CfqSectors, |io| &mut io.sectors),
-            (FileId::V1CfqTime, |io| &mut io.time_ms),
-        ],
-        by_operation: [
-            (FileId::V1CfqQueued, |io| &mut io.queued),
-            (FileId::V1CfqServiceTime, |io| &mut io.service_ns),
-            (FileId::V1CfqWaitTime, |io| &mut io.wait_ns),
-            (FileId::V1CfqMerged, |io| &mut io.merged),
-        ],
-    },
+/// The files of each scheduler, in the order of [`PLAIN`] and [`BY_OPERATION`].
+const SCHEDULERS: [([FileId; 2], [FileId; 4]); 2] = [
+    (
+        [FileId::V1BfqSectors, FileId::V1BfqTime],
+        [FileId::V1BfqQueued, FileId::V1BfqServiceTime, FileId::V1BfqWaitTime, FileId::V1BfqMerged],
+    ),
+    (
+        [FileId::V1CfqSectors, FileId::V1CfqTime],
+        [FileId::V1CfqQueued, FileId::V1CfqServiceTime, FileId::V1CfqWaitTime, FileId::V1CfqMerged],
+    ),
 ];
 
 /// Reads what the first scheduler that counts a device has.
 pub(super) fn read(reader: &mut GroupReader<'_>, io: &mut IoSample) {
     let devices = &mut io.scheduler;
     devices.clear();
-    for scheduler in &SCHEDULERS {
-        for (file, place) in scheduler.plain {
+    for (plain, by_operation) in SCHEDULERS {
+        for (file, place) in plain.into_iter().zip(PLAIN) {
             reader.get(file, |text| {
                 for (number, value) in BlkioDevice::parse(text)?.iter() {
-                    if let Some(device) = device_of(devices, number) {
+                    if let Some(device) = scheduled(devices, number) {
                         *place(device) = Some(value);
                     }
                 }
                 Ok(())
             });
         }
-        for (file, place) in scheduler.by_operation {
+        for (file, place) in by_operation.into_iter().zip(BY_OPERATION) {
             reader.get(file, |text| {
                 for entry in BlkioThrottle::parse(text)?.iter() {
-                    let Some(device) = device_of(devices, entry.device) else { continue };
-                    let counts = place(device).get_or_insert_default();
-                    let slot = match entry.operation {
-                        b"Read" => &mut counts.read,
-                        b"Write" => &mut counts.write,
-                        b"Sync" => &mut counts.sync,
-                        b"Async" => &mut counts.asynchronous,
-                        b"Total" => &mut counts.total,
-                        b"Discard" => counts.discard.get_or_insert_default(),
-                        _ => continue,
-                    };
-                    *slot = entry.value;
+                    if let Some(device) = scheduled(devices, entry.device) {
+                        let counts = place(device).get_or_insert_default();
+                        count(counts, entry.operation, entry.value);
+                    }
                 }
                 Ok(())
             });
@@ -89,20 +60,19 @@ pub(super) fn read(reader: &mut GroupReader<'_>, io: &mut IoSample) {
     }
 }
 
-/// The entry of a device, entered if new; `None` if it has no number that a device can have, or if there are too many.
-fn device_of(
-    devices: &mut Vec<SchedulerIo>,
-    (major, minor): (u64, u64),
-) -> Option<&mut SchedulerIo> {
-    let (major, minor) = (u32::try_from(major).ok()?, u32::try_from(minor).ok()?);
-    let known = devices.iter().position(|known| (known.major, known.minor) == (major, minor));
-    let at = match known {
-        Some(at) => at,
-        None if devices.len() < DEVICES_MAX => {
-            devices.push(SchedulerIo { major, minor, ..SchedulerIo::default() });
-            devices.len() - 1
-        }
-        None => return None,
-    };
-    devices.get_mut(at)
+fn count(counts: &mut OperationCounts, operation: &[u8], value: u64) {
+    match operation {
+        b"Read" => counts.read = value,
+        b"Write" => counts.write = value,
+        b"Sync" => counts.sync = value,
+        b"Async" => counts.asynchronous = value,
+        b"Total" => counts.total = value,
+        b"Discard" => counts.discard = Some(value),
+        _ => {}
+    }
+}
+
+fn scheduled(devices: &mut Vec<SchedulerIo>, numbers: (u64, u64)) -> Option<&mut SchedulerIo> {
+    let new = |(major, minor)| SchedulerIo { major, minor, ..SchedulerIo::default() };
+    device_of(devices, numbers, true, |known| (known.major, known.minor), new)
 }
