@@ -17,8 +17,7 @@ const MAX_NAP: Duration = Duration::from_secs(60);
 /// The shortest, so that a failing disk is not asked in a tight loop.
 const MIN_NAP: Duration = Duration::from_millis(10);
 
-/// How much the thread steps back behind others of the host, as `nice` counts. Sealing and merging may wait where a question may not:
-/// on a busy machine of two processors the slowest of a hundred questions took a quarter longer beside a thread that did not step back.
+/// How much the thread steps back behind others of the host, as `nice` counts: sealing and merging may wait where a question may not.
 #[cfg(target_os = "linux")]
 const NICENESS: i32 = 10;
 
