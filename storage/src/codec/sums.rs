@@ -12,7 +12,7 @@
 //! before it. Exceptions add what is above their packed bits times the rows from their place to the mark. All of it is arithmetic modulo
 //! 2^64, in which order does not matter: every build, and decoding, comes to the same.
 
-use super::bits::{get, unpack};
+use super::bits::{mask, unpack};
 use super::frame::{Frame, LARGE, SMALL, SOME, Span};
 use super::lanes::{self, GROUP, ROWS, Row};
 use crate::dispatch::{self, Kernel};
@@ -65,10 +65,12 @@ impl Kernel for Sums<'_, '_> {
             packed = rest;
             walk.tile::<1>(tile, width);
         }
-        if walk.at < last {
-            let mut rest = [0; SMALL];
-            let rest = &mut rest[..last - walk.at];
-            unpack(packed, 0, width, rest);
+        let mut bit = 0;
+        while walk.at < last {
+            let mut rest = [0; SOME];
+            let rest = &mut rest[..(last - walk.at).min(SOME)];
+            unpack(packed, bit, width, rest);
+            bit += rest.len() * width as usize;
             walk.values(rest);
         }
         walk.end();
@@ -310,9 +312,11 @@ fn value<const G: usize>(packed: &[u8], width: u32, lane: usize, row: usize) -> 
     let plane = |bytes: &[u8], width: u32| {
         let (words, _) = bytes.as_chunks::<4>();
         let bit = row * width as usize;
-        let word = |at: usize| words.get(at * G * GROUP + lane).copied().unwrap_or_default();
-        let ([a, b, c, d], [e, f, g, h]) = (word(bit / 32), word(bit / 32 + 1));
-        get(&[a, b, c, d, e, f, g, h], bit % 32, width)
+        let word = |at: usize| {
+            let word = words.get(at * G * GROUP + lane).copied().unwrap_or_default();
+            u64::from(u32::from_le_bytes(word))
+        };
+        (word(bit / 32) | word(bit / 32 + 1) << 32) >> (bit % 32) & mask(width)
     };
     let low = plane(packed, width.min(32));
     match width.checked_sub(32) {
