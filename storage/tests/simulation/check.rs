@@ -16,6 +16,7 @@
 //! of actions, at least those promised and at most those begun.
 
 use std::collections::{BTreeMap, HashMap};
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -301,16 +302,50 @@ fn differing<'a>(whole: &'a Files, files: &Files) -> Vec<&'a Path> {
     whole.iter().filter(differs).map(|(path, _)| path.as_path()).collect()
 }
 
-/// Whether damage in a file may be taken for a torn end: in the last file of the log, where nothing follows that says that
-/// what was damaged had been durable. Two kilobytes have a whole record in every workload.
+/// Whether damage in a file may be taken for a torn end: in the last file of the log, if no whole record behind the first damaged one
+/// says that that one was on the device. See `docs/format/log.md`.
 fn may_shorten(path: &Path, whole: &Files, files: &Files) -> bool {
     let is_log = |path: &&PathBuf| path.extension().is_some_and(|e| e == "log");
     if whole.keys().rfind(is_log).is_none_or(|last| last != path) {
         return !is_log(&&path.to_owned()) && (path.ends_with("LOCK") || is_left(path));
     }
     let (before, after) = (&whole[path], &files[path]);
-    let last = before.iter().zip(after).rposition(|(a, b)| a != b).unwrap_or(0);
-    before.len() - last < 2048
+    let is_whole = |place: &Range<usize>| before.get(place.clone()) == after.get(place.clone());
+    let records = records(before);
+    if !is_whole(&(0..LOG_HEADER.min(before.len()))) {
+        return records.is_empty();
+    }
+    let Some(damaged) = records.iter().find(|record| !is_whole(&record.place)) else { return true };
+    let behind = records.iter().filter(|record| record.number > damaged.number);
+    !behind
+        .filter(|record| is_whole(&record.place))
+        .any(|record| damaged.number < record.number - u64::from(record.unknown))
+}
+
+const LOG_HEADER: usize = 36;
+/// Bytes of a record beside its payload.
+const RECORD_HEADER: usize = 21;
+
+/// A record of the log.
+struct LogRecord {
+    place: Range<usize>,
+    number: u64,
+    /// How many of those before it were not known to be on the device.
+    unknown: u32,
+}
+
+/// The records of a file of the log that is not damaged.
+fn records(bytes: &[u8]) -> Vec<LogRecord> {
+    let mut records = Vec::new();
+    let mut at = LOG_HEADER;
+    while let Some(header) = bytes.get(at..at + RECORD_HEADER) {
+        let word = |at: usize| u32::from_le_bytes(header[at..at + 4].try_into().unwrap());
+        let number = u64::from(word(8)) | u64::from(word(12)) << 32;
+        let end = at + RECORD_HEADER + word(0) as usize;
+        records.push(LogRecord { place: at..end, number, unknown: word(16) });
+        at = end;
+    }
+    records
 }
 
 /// Whether a file is one that was being written. That of the catalog is always the same one, and harmless.
