@@ -28,7 +28,7 @@ use std::time::{Duration, Instant};
 use benches::Rounds;
 use benches::tsbs::{FIELDS, Hosts, Values};
 use stripchart_core::{Precision, Timestamp};
-use stripchart_query::{Engine, ExecuteOptions};
+use stripchart_query::{Engine, ExecuteOptions, parse_query};
 use stripchart_storage::line_protocol::lines;
 use stripchart_storage::{Db, SyncPolicy};
 
@@ -150,15 +150,11 @@ fn embedded(folder: &Path, statements: impl BufRead) -> Outcome {
     for statement in statements.lines() {
         let statement = statement?;
         let start = Instant::now();
-        let results = engine.query(&statement, &options)?;
+        let parsed = parse_query(&statement)?.statements.pop().ok_or("no statement")?;
+        let answer = engine.gather(parsed, &options);
         let took = start.elapsed();
-        let mut rows = 0;
-        for result in &results {
-            if let Some(error) = &result.error {
-                return Err(format!("{statement}: {error}").into());
-            }
-            rows += result.frames.iter().map(stripchart_core::Frame::row_count).sum::<usize>();
-        }
+        let answer = answer.map_err(|error| format!("{statement}: {error}"))?;
+        let rows: usize = answer.iter().map(stripchart_core::Frames::row_count).sum();
         println!("{:.4} {rows}", took.as_secs_f64() * 1e3);
     }
     Ok(())

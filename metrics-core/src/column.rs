@@ -1,6 +1,6 @@
 //! A column of values of one type, with the rows that have none marked.
 
-use crate::{FieldType, Timestamp, Unit, ValueRef};
+use crate::{FieldType, Strings, Timestamp, Unit, ValueRef};
 
 /// A named column: values of one type, some rows possibly without.
 ///
@@ -249,7 +249,7 @@ impl Values {
             Values::Integer(v) | Values::Time(v) => v.resize(len, 0),
             Values::Unsigned(v) => v.resize(len, 0),
             Values::Boolean(v) => v.resize(len, false),
-            Values::String(v) => v.ends.resize(len, v.text_len()),
+            Values::String(v) => v.pad(len),
         }
     }
 
@@ -261,73 +261,6 @@ impl Values {
             Values::Boolean(v) => v.clear(),
             Values::String(v) => v.clear(),
         }
-    }
-}
-
-/// Many short texts in one.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Strings {
-    /// Where each ends in `text`; it begins where the one before ends.
-    ends: Vec<u32>,
-    text: String,
-}
-
-impl Strings {
-    /// How many.
-    #[must_use]
-    pub fn len(&self) -> usize {
-        self.ends.len()
-    }
-
-    /// Whether there are none.
-    #[must_use]
-    pub fn is_empty(&self) -> bool {
-        self.ends.is_empty()
-    }
-
-    /// The text at `row`.
-    #[must_use]
-    pub fn get(&self, row: usize) -> Option<&str> {
-        let end = *self.ends.get(row)?;
-        let start = row.checked_sub(1).map_or(0, |before| self.ends[before]);
-        self.text.get(start as usize..end as usize)
-    }
-
-    /// All, in order.
-    pub fn iter(&self) -> impl Iterator<Item = &str> {
-        (0..self.len()).filter_map(|row| self.get(row))
-    }
-
-    /// Appends `text`.
-    ///
-    /// # Panics
-    ///
-    /// If the column would exceed 4 GiB of text.
-    pub fn push(&mut self, text: &str) {
-        self.text.push_str(text);
-        self.ends.push(self.text_len());
-    }
-
-    fn text_len(&self) -> u32 {
-        u32::try_from(self.text.len()).expect("a column holds less than 4 GiB of text")
-    }
-
-    fn pop(&mut self) {
-        self.ends.pop();
-        self.text.truncate(self.ends.last().map_or(0, |end| *end as usize));
-    }
-
-    fn clear(&mut self) {
-        self.ends.clear();
-        self.text.clear();
-    }
-}
-
-impl<'a> FromIterator<&'a str> for Strings {
-    fn from_iter<I: IntoIterator<Item = &'a str>>(texts: I) -> Self {
-        let mut strings = Strings::default();
-        texts.into_iter().for_each(|text| strings.push(text));
-        strings
     }
 }
 

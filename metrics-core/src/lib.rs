@@ -12,7 +12,7 @@
 //! | a value | [`FieldValue`], [`ValueRef`], [`FieldType`] | f64, i64, u64, bool or string |
 //! | time | [`Timestamp`], [`TimeRange`], [`Precision`], [`DurationLiteral`] | nanoseconds since 1970, UTC; half-open ranges |
 //! | samples on their way in | [`Batch`], [`Sink`], [`Accepted`] | columns per measurement, reused without allocation |
-//! | results on their way out | [`Frame`], [`FrameSource`] | one result series, as columns |
+//! | results on their way out | [`Frame`], [`Frames`], [`FrameSource`] | one result series, or many, as columns |
 //! | what a number means | [`Unit`], [`FieldDescriptor`], [`MetricKind`] | so that a chart knows its axis |
 //! | the hour | [`Clock`], [`ManualClock`], [`NextDue`] | passed in, never asked of the system here |
 //! | text form | [`line_protocol`] | the writer for InfluxDB's line protocol |
@@ -47,26 +47,30 @@ mod clock;
 mod column;
 mod descriptor;
 mod frame;
+mod frames;
 mod layout;
 pub mod line_protocol;
 mod report;
 mod series;
 mod sink;
 mod source;
+mod strings;
 mod time;
 mod unit;
 mod value;
 
 pub use batch::{Batch, BatchIdentity, BatchSeries, RowWriter, SeriesEntry, Table};
 pub use clock::{Clock, ManualClock, NextDue};
-pub use column::{Bitmap, Column, Strings, Values};
+pub use column::{Bitmap, Column, Values};
 pub use descriptor::{FieldDescriptor, MetricKind};
 pub use frame::Frame;
+pub use frames::Frames;
 pub use layout::{LayoutRow, RowLayout};
 pub use report::error_chain;
 pub use series::{KeyError, KeyRef, MAX_KEY_LEN, SeriesKey, Tags};
 pub use sink::{Accepted, RejectReason, RejectedRow, Sink, SinkError};
 pub use source::{FrameRequest, FrameSource, SourceError};
+pub use strings::Strings;
 pub use time::{DurationError, DurationLiteral, Precision, TimeRange, Timestamp};
 pub use unit::Unit;
 pub use value::{FieldType, FieldValue, ValueRef};

@@ -3,7 +3,9 @@
 use std::ops::ControlFlow;
 use std::sync::Arc;
 
-use stripchart_core::{Column, Frame, FrameRequest, FrameSource, SourceError, Timestamp, Values};
+use stripchart_core::{
+    Column, Frame, FrameRequest, FrameSource, Frames, SourceError, Timestamp, Values,
+};
 use stripchart_storage::{Db, DbError};
 
 use crate::Cancel;
@@ -13,6 +15,7 @@ use crate::limits::{Budget, Deadline, Limits, Until};
 use crate::password::Checker;
 use crate::plan::Planner;
 use crate::records::{Records, Store};
+use crate::result::gather::Gathered;
 use crate::running::{self, Registry, RunningQuery};
 use crate::users::{self, User};
 use crate::{ParseError, QueryError, StatementResult};
@@ -231,6 +234,68 @@ impl Engine {
                 Ok(())
             }
         }
+    }
+
+    /// Runs one statement and returns its series, as many of them as may be in the same columns: the way to read answers of many
+    /// short series, which as [frames](Engine::run) would each have columns of their own.
+    ///
+    /// Series that are worked out together share columns, a thousand at a time; rows of stored points come a series at a time, and
+    /// [`ExecuteOptions::chunk_rows`] cuts them.
+    ///
+    /// # Errors
+    ///
+    /// [`QueryError`] if the statement makes no sense, reaches a limit, or storage fails.
+    ///
+    /// ```
+    /// use stripchart_core::{Batch, Sink, Timestamp};
+    /// use stripchart_query::build::{Query, mean};
+    /// use stripchart_query::{Engine, ExecuteOptions};
+    /// use stripchart_storage::Db;
+    ///
+    /// let folder = tempfile::tempdir()?;
+    /// let engine = Engine::new(Db::open(folder.path())?);
+    /// let options = ExecuteOptions::new(Timestamp::from_secs(60)).database("demo");
+    /// engine.query("CREATE DATABASE demo", &options)?;
+    /// let mut batch = Batch::new();
+    /// for (host, usage) in [("a", 1.5), ("b", 2.5)] {
+    ///     let series = batch.series("cpu", [("host", host)])?;
+    ///     batch.row(series, Timestamp::from_secs(10)).f64("usage", usage);
+    /// }
+    /// engine.db().writer("demo", None)?.write(&batch)?;
+    ///
+    /// let query = Query::from("cpu").field(mean("usage")).group_by_tag("host");
+    /// let all = engine.gather(query, &options)?;
+    /// assert_eq!((all.len(), all[0].series_count()), (1, 2));
+    /// assert_eq!(all[0].tag_value(1, "host"), Some("b"));
+    /// assert_eq!(all[0].get("mean").and_then(|column| column.get_f64(1)), Some(2.5));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn gather(
+        &self,
+        statement: impl Into<Statement>,
+        options: &ExecuteOptions<'_>,
+    ) -> Result<Vec<Frames>, QueryError> {
+        let statement = statement.into();
+        let mut gathered = Gathered::default();
+        match &statement {
+            Statement::Select(select) if select.target.is_none() => {
+                let begun = match options.running {
+                    Some(_) => None,
+                    None => Some(self.begin_statements(&[&statement], options)?),
+                };
+                let options = &with_running(options, begun.as_ref());
+                let rows = options.chunk_rows.unwrap_or(usize::MAX);
+                let mut execution = self.execution(select, options, rows)?;
+                while let Some(chunk) = execution.next()? {
+                    gathered.chunk(chunk);
+                }
+            }
+            _ => self.run(&statement, options, &mut |frame| {
+                gathered.frame(frame);
+                ControlFlow::Continue(())
+            })?,
+        }
+        Ok(gathered.finish())
     }
 
     /// Answers a statement other than a query of points; each module knows its own.

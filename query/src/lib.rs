@@ -46,7 +46,7 @@
 //! | what | type | in short |
 //! | --- | --- | --- |
 //! | the language | [`ast`], [`parse_query`], [`ParseError`] | all statements of InfluxQL; errors carry line and character |
-//! | queries in Rust | [`build`], [`Engine::fetch`], [`Engine::m4`] | the same as text, typed; and points for charts |
+//! | queries in Rust | [`build`], [`Engine::fetch`], [`Engine::gather`], [`Engine::m4`] | the same as text, typed; many series in the same columns; and points for charts |
 //! | execution | [`Engine`], [`ExecuteOptions`] | also a [`FrameSource`](stripchart_core::FrameSource), which charts ask |
 //! | users and their rights | [`Engine::authenticate`], [`Engine::authorize`], [`User`], [`AuthError`] | asked by whoever takes requests from strangers |
 //! | continuous queries | [`Engine::tick`], [`Engine::spawn_continuous`] | run on time, catching up after a stop |

@@ -7,7 +7,9 @@ use stripchart_core::{
     Batch, FieldDescriptor, FieldType, FrameRequest, FrameSource, ManualClock, MetricKind, Sink,
     Timestamp, Unit,
 };
-use stripchart_query::{Cancel, Deadline, Engine, ExecuteOptions, FormatOptions, write_json};
+use stripchart_query::{
+    Cancel, Deadline, Engine, ExecuteOptions, FormatOptions, parse_query, write_json,
+};
 use stripchart_storage::Db;
 use stripchart_storage::vfs::sim::SimVfs;
 
@@ -180,4 +182,71 @@ fn instants_are_written_in_the_zone_of_the_statement() {
     write_json(&results, &FormatOptions::default(), &mut text);
     let text = String::from_utf8_lossy(&text);
     assert!(text.contains(r#"[["1970-01-01T05:31:39+05:30",99]]"#), "{text}");
+}
+
+/// Name, tags and rows of a series, as text.
+type Told = (String, Vec<(String, String)>, Vec<String>);
+
+fn row_of(columns: &[stripchart_core::Column], row: usize) -> String {
+    let cell = |column: &stripchart_core::Column| format!("{}={:?}", column.name, column.get(row));
+    columns.iter().map(cell).collect::<Vec<_>>().join(" ")
+}
+
+#[test]
+fn series_that_share_columns_are_those_that_have_their_own() {
+    let engine = engine();
+    for query in [
+        "SELECT mean(used), max(sent) FROM net GROUP BY time(10s), host",
+        "SELECT * FROM net GROUP BY host ORDER BY time DESC LIMIT 1",
+        "SELECT * FROM net WHERE used > 90",
+        "SELECT used, host, nosuch FROM net GROUP BY host",
+        "SELECT top(used, host, 2) FROM net",
+        "SELECT derivative(mean(used)) FROM net WHERE time < 50s GROUP BY time(10s), host, none",
+        "SELECT last(used) FROM net, /n.t/ GROUP BY host",
+        "SELECT used FROM net WHERE host = 'nobody'",
+        "SHOW TAG VALUES WITH KEY = host",
+    ] {
+        let statement = parse_query(query).expect("it parses").statements.remove(0);
+        let gathered = engine.gather(statement, &options()).expect("an answer");
+        let mut told: Vec<Told> = Vec::new();
+        for frames in &gathered {
+            for series in 0..frames.series_count() {
+                let tag = |column: &stripchart_core::Column| {
+                    let value = frames.tag_value(series, &column.name).expect("a text");
+                    (column.name.clone(), value.to_owned())
+                };
+                let rows = frames.rows(series).map(|row| row_of(&frames.columns, row)).collect();
+                told.push((frames.name.clone(), frames.tags.iter().map(tag).collect(), rows));
+            }
+        }
+        let results = engine.query(query, &options()).expect("it parses");
+        let alone: Vec<Told> = results[0]
+            .frames
+            .iter()
+            .map(|frame| {
+                let rows = (0..frame.row_count()).map(|row| row_of(&frame.columns, row)).collect();
+                (frame.name.clone(), frame.tags.clone(), rows)
+            })
+            .collect();
+        assert_eq!(told, alone, "{query}");
+    }
+    let nothing = parse_query("SELECT used FROM nosuch..net").expect("it parses");
+    let refused = engine.gather(nothing.statements[0].clone(), &options());
+    assert_eq!(refused.map_err(|e| e.to_string()), Err("database not found: nosuch".to_owned()));
+}
+
+#[test]
+fn answers_about_many_series_come_in_few_columns() {
+    let engine = engine();
+    let query = "SELECT mean(used) FROM net WHERE time < 100s GROUP BY time(50s), host";
+    let statement = parse_query(query).expect("it parses").statements.remove(0);
+    let gathered = engine.gather(statement, &options()).expect("an answer");
+    let [frames] = gathered.as_slice() else { panic!("{gathered:?}") };
+    assert_eq!((frames.series_count(), frames.ends.as_slice()), (2, &[2, 4][..]));
+    assert_eq!(frames.times(), Some(&[0, 50_000_000_000, 0, 50_000_000_000][..]));
+    let options = ExecuteOptions { chunk_rows: Some(30), ..options() };
+    let rows = parse_query("SELECT used FROM net WHERE host = 'a'").expect("it parses");
+    let parts = engine.gather(rows.statements[0].clone(), &options).expect("an answer");
+    let counts: Vec<_> = parts.iter().map(|part| (part.row_count(), part.partial)).collect();
+    assert_eq!(counts, [(30, true), (30, true), (30, true), (10, false)]);
 }

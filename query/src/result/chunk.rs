@@ -1,8 +1,7 @@
 //! Rows on their way from the executor to whoever asked.
 //!
-//! A [`Frame`] owns a name for every column and a text for every tag of every row. That is what embedders want, and more
-//! than a writer needs: a series of the answer has one [`Head`], however many chunks its rows come in, and a tag that is
-//! a column is a text of the series that the row was read from, looked up by number.
+//! A [`Frame`] owns a name for every column. That is more than a writer needs: a series of the answer has one [`Head`], however
+//! many chunks its rows come in, and a tag that is a column is a text of the series that the row was read from, looked up by number.
 //!
 //! ```text
 //! chunk    head -----> name, tags, names of columns          shared by the chunks of a series
@@ -12,7 +11,7 @@
 //! ```
 
 use std::ops::Range;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use stripchart_core::{Bitmap, Column, FieldType, Frame, Strings, Unit, ValueRef, Values};
 
@@ -51,12 +50,17 @@ pub(crate) struct TagTexts {
     text: String,
     /// Series by series where each begins and ends; `None` where a series does not have the tag.
     places: Vec<Option<(usize, usize)>>,
+    /// Whether every series has all.
+    complete: bool,
+    /// All of them for columns, made when first asked for; `None` if they are too much for that.
+    shared: OnceLock<Option<Arc<Strings>>>,
 }
 
 impl TagTexts {
     /// None yet, of `width` tags for each series.
     pub(crate) fn new(width: usize) -> Self {
-        TagTexts { width, text: String::new(), places: Vec::new() }
+        let (text, places, shared) = (String::new(), Vec::new(), OnceLock::new());
+        TagTexts { width, text, places, complete: true, shared }
     }
 
     /// Appends the next tag of a series, or the first of the next series.
@@ -64,11 +68,40 @@ impl TagTexts {
         let from = self.text.len();
         self.text.push_str(tag.unwrap_or_default());
         self.places.push(tag.map(|_| (from, self.text.len())));
+        self.complete &= tag.is_some();
     }
 
     pub(crate) fn get(&self, series: u32, tag: usize) -> Option<&str> {
         let (from, to) = (*self.places.get(series as usize * self.width + tag)?)?;
         self.text.get(from..to)
+    }
+
+    /// The column of a tag, for rows of these series.
+    fn column(&self, name: &str, series: &[u32], tag: usize) -> Column {
+        let texts = self.keyed(series, tag).unwrap_or_else(|| {
+            series.iter().map(|number| self.get(*number, tag).unwrap_or_default()).collect()
+        });
+        if self.complete {
+            return Column::new(name, Values::String(texts));
+        }
+        let valid: Bitmap = series.iter().map(|number| self.get(*number, tag).is_some()).collect();
+        if valid.count_ones() == series.len() {
+            return Column::new(name, Values::String(texts));
+        }
+        Column::with_validity(name, Values::String(texts), valid)
+    }
+
+    fn keyed(&self, series: &[u32], tag: usize) -> Option<Strings> {
+        let shared = self.shared.get_or_init(|| {
+            let fit = u32::try_from(self.places.len().max(self.text.len())).is_ok();
+            let text = |place: &Option<(usize, usize)>| {
+                place.and_then(|(from, to)| self.text.get(from..to)).unwrap_or_default()
+            };
+            fit.then(|| Arc::new(self.places.iter().map(text).collect()))
+        });
+        let (width, tag) = (u32::try_from(self.width).ok()?, u32::try_from(tag).ok()?);
+        let keys = series.iter().map(|number| number.wrapping_mul(width).wrapping_add(tag));
+        Some(Strings::keyed(keys.collect(), Arc::clone(shared.as_ref()?)))
     }
 }
 
@@ -231,39 +264,48 @@ impl Chunk {
     /// The rows as a frame.
     pub(crate) fn into_frame(self) -> Frame {
         let Chunk { head, from, rows, cells, series, tags, partial } = self;
-        let cells = match Arc::try_unwrap(cells) {
-            Ok(cells) if from == 0 && cells.iter().all(|cells| cells.rows() <= rows) => cells,
-            Ok(cells) => cells.iter().map(|cells| cells.part(from, rows)).collect(),
-            Err(cells) => cells.iter().map(|cells| cells.part(from, rows)).collect(),
-        };
-        let series = series.get(from..from + rows).unwrap_or_default();
-        let columns = cells.into_iter().zip(head.columns.iter()).map(|(cells, head)| {
-            let mut column = match cells {
-                Cells::Values(values, None) => Column::new(head.name.as_str(), values),
-                Cells::Values(values, Some(valid)) => {
-                    Column::with_validity(head.name.as_str(), values, valid)
-                }
-                Cells::Tag(tag) => texts(&head.name, series, tags.as_deref(), tag),
-            };
-            column.unit = head.unit;
-            column
-        });
         Frame {
             name: head.name.as_ref().to_owned(),
             tags: head.tags().map(|(key, value)| (key.to_owned(), value.to_owned())).collect(),
-            columns: columns.collect(),
+            columns: columns(&head, cells, from..from + rows, (&series, tags.as_deref())),
             partial,
         }
     }
 }
 
-/// The column of a tag.
-fn texts(name: &str, series: &[u32], tags: Option<&TagTexts>, tag: usize) -> Column {
-    let text = |number: &u32| tags.and_then(|tags| tags.get(*number, tag));
-    let values: Strings = series.iter().map(|number| text(number).unwrap_or_default()).collect();
-    if series.iter().all(|number| text(number).is_some()) {
-        return Column::new(name, Values::String(values));
-    }
-    let valid: Bitmap = series.iter().map(|number| text(number).is_some()).collect();
-    Column::with_validity(name, Values::String(values), valid)
+/// Some rows of cells as columns: the cells themselves if those are all rows and nobody else has them.
+pub(crate) fn columns(
+    head: &Head,
+    cells: Arc<Vec<Cells>>,
+    rows: Range<usize>,
+    (series, tags): (&[u32], Option<&TagTexts>),
+) -> Vec<Column> {
+    let (from, count) = (rows.start, rows.len());
+    let cells = match Arc::try_unwrap(cells) {
+        Ok(cells) if from == 0 && cells.iter().all(|cells| cells.rows() <= count) => cells,
+        Ok(cells) => cells.iter().map(|cells| cells.part(from, count)).collect(),
+        Err(cells) => cells.iter().map(|cells| cells.part(from, count)).collect(),
+    };
+    let series = series.get(rows).unwrap_or_default();
+    let columns = cells.into_iter().zip(head.columns.iter()).map(|(cells, head)| {
+        let mut column = match cells {
+            Cells::Values(values, None) => Column::new(head.name.as_str(), values),
+            Cells::Values(values, Some(valid)) => {
+                Column::with_validity(head.name.as_str(), values, valid)
+            }
+            Cells::Tag(tag) => match tags {
+                Some(tags) => tags.column(&head.name, series, tag),
+                None => absent(&head.name, series.len()),
+            },
+        };
+        column.unit = head.unit;
+        column
+    });
+    columns.collect()
+}
+
+/// A column of texts of which no row has one.
+fn absent(name: &str, rows: usize) -> Column {
+    let texts = std::iter::repeat_n("", rows).collect();
+    Column::with_validity(name, Values::String(texts), Bitmap::filled(rows, false))
 }

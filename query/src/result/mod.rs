@@ -3,6 +3,7 @@
 pub(crate) mod chunk;
 mod csv;
 mod digits;
+pub(crate) mod gather;
 mod json;
 mod msgpack;
 
