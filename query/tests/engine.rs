@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use stripchart_core::{
     Batch, FieldDescriptor, FieldType, FrameRequest, FrameSource, ManualClock, MetricKind, Sink,
-    Timestamp, Unit,
+    Timestamp, Unit, Values,
 };
 use stripchart_query::{
     Cancel, Deadline, Engine, ExecuteOptions, FormatOptions, parse_query, write_json,
@@ -238,6 +238,21 @@ fn series_that_share_columns_are_those_that_have_their_own() {
 #[test]
 fn answers_about_many_series_come_in_few_columns() {
     let engine = engine();
+    let mut batch = Batch::new();
+    for host in ["z", "m", "b1"] {
+        let series = batch.series("late", [("host", host)]).expect("a key");
+        let at = batch.row(series, Timestamp::from_secs(20));
+        at.i64("used", i64::from(host.as_bytes()[0]));
+    }
+    engine.db().writer("db", None).expect("a writer").write(&batch).expect("writable");
+    engine.db().seal().expect("sealed");
+    let stored = "SELECT first(used) FROM late GROUP BY host";
+    let statement = parse_query(stored).expect("it parses").statements.remove(0);
+    let all = engine.gather(statement, &options()).expect("an answer");
+    let hosts: Vec<_> = (0..3).filter_map(|series| all[0].tag_value(series, "host")).collect();
+    assert_eq!(hosts, ["b1", "m", "z"]);
+    assert_eq!(all[0].get("first").map(|c| c.values()), Some(&Values::Integer(vec![98, 109, 122])));
+
     let query = "SELECT mean(used) FROM net WHERE time < 100s GROUP BY time(50s), host";
     let statement = parse_query(query).expect("it parses").statements.remove(0);
     let gathered = engine.gather(statement, &options()).expect("an answer");

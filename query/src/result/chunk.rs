@@ -133,25 +133,34 @@ impl Cells {
 
     /// A copy of some rows.
     fn part(&self, from: usize, rows: usize) -> Cells {
-        fn of<T: Clone>(values: &[T], rows: Range<usize>) -> Vec<T> {
-            values.get(rows).unwrap_or_default().to_vec()
+        self.parts(std::slice::from_ref(&(from..from + rows)), rows)
+    }
+
+    /// A copy of these rows, `rows` in all.
+    pub(crate) fn parts(&self, spans: &[Range<usize>], rows: usize) -> Cells {
+        fn of<T: Clone>(values: &[T], spans: &[Range<usize>], rows: usize) -> Vec<T> {
+            let mut all = Vec::with_capacity(rows);
+            for span in spans {
+                all.extend_from_slice(values.get(span.clone()).unwrap_or_default());
+            }
+            all
         }
-        let span = from..from + rows;
         let (values, valid) = match self {
             Cells::Tag(tag) => return Cells::Tag(*tag),
             Cells::Values(values, valid) => (values, valid),
         };
+        let each = || spans.iter().cloned().flatten();
         let values = match values {
-            Values::Float(v) => Values::Float(of(v, span.clone())),
-            Values::Integer(v) => Values::Integer(of(v, span.clone())),
-            Values::Unsigned(v) => Values::Unsigned(of(v, span.clone())),
-            Values::Boolean(v) => Values::Boolean(of(v, span.clone())),
-            Values::Time(v) => Values::Time(of(v, span.clone())),
+            Values::Float(v) => Values::Float(of(v, spans, rows)),
+            Values::Integer(v) => Values::Integer(of(v, spans, rows)),
+            Values::Unsigned(v) => Values::Unsigned(of(v, spans, rows)),
+            Values::Boolean(v) => Values::Boolean(of(v, spans, rows)),
+            Values::Time(v) => Values::Time(of(v, spans, rows)),
             Values::String(v) => {
-                Values::String(span.clone().map(|row| v.get(row).unwrap_or_default()).collect())
+                Values::String(each().map(|row| v.get(row).unwrap_or_default()).collect())
             }
         };
-        let valid = valid.as_ref().map(|valid| span.clone().map(|row| valid.get(row)).collect());
+        let valid = valid.as_ref().map(|valid| each().map(|row| valid.get(row)).collect());
         // What has gaps elsewhere only has none here.
         Cells::Values(values, valid.filter(|valid: &Bitmap| valid.count_ones() < rows))
     }

@@ -20,7 +20,8 @@ struct Open {
     /// Of the first of them.
     head: Arc<Head>,
     cells: Arc<Vec<Cells>>,
-    rows: Range<usize>,
+    /// Where in the cells each of them is.
+    spans: Vec<Range<usize>>,
     series: Arc<Vec<u32>>,
     texts: Option<Arc<TagTexts>>,
     /// A column each of the tags grouped by.
@@ -33,7 +34,7 @@ impl Gathered {
     /// Adds the next rows of the answer.
     pub(crate) fn chunk(&mut self, chunk: Chunk) {
         let Chunk { head, from, rows, cells, series, tags, partial } = chunk;
-        let begins_anew = self.open.as_ref().is_none_or(|open| !open.goes_on(&head, &cells, from));
+        let begins_anew = self.open.as_ref().is_none_or(|open| !open.goes_on(&head, &cells));
         if begins_anew {
             self.close();
         }
@@ -41,15 +42,15 @@ impl Gathered {
         let open = self.open.get_or_insert_with(|| Open {
             head: Arc::clone(&head),
             cells,
-            rows: from..from,
+            spans: Vec::new(),
             series,
             texts: tags,
             tags: vec![Strings::default(); width],
             ends: Vec::new(),
             partial: false,
         });
-        open.rows.end += rows;
-        open.ends.push(open.rows.len());
+        open.spans.push(from..from + rows);
+        open.ends.push(open.ends.last().copied().unwrap_or(0) + rows);
         open.partial = partial;
         for (texts, (_, value)) in open.tags.iter_mut().zip(head.tags()) {
             texts.push(value);
@@ -69,24 +70,30 @@ impl Gathered {
 
     fn close(&mut self) {
         let Some(open) = self.open.take() else { return };
-        let Open { head, cells, rows, series, texts, tags, ends, partial } = open;
+        let Open { head, mut cells, spans, mut series, texts, tags, ends, partial } = open;
+        let rows = ends.last().copied().unwrap_or(0);
+        let mut from = spans.first().map_or(0, |span| span.start);
+        if spans.windows(2).any(|two| two[0].end != two[1].start) {
+            // They were worked out in the order in which they are stored.
+            cells = Arc::new(cells.iter().map(|cells| cells.parts(&spans, rows)).collect());
+            let of = |span: &Range<usize>| series.get(span.clone()).unwrap_or_default();
+            series = Arc::new(spans.iter().flat_map(of).copied().collect());
+            from = 0;
+        }
         let tags = head.tag_keys.iter().zip(tags);
         self.done.push(Frames {
             name: head.name.as_ref().to_owned(),
             tags: tags.map(|(key, texts)| Column::new(key, Values::String(texts))).collect(),
             ends,
-            columns: columns(&head, cells, rows, (&series, texts.as_deref())),
+            columns: columns(&head, cells, from..from + rows, (&series, texts.as_deref())),
             partial,
         });
     }
 }
 
 impl Open {
-    /// Whether rows of `cells` from `from` on are those of the next series of the same name.
-    fn goes_on(&self, head: &Head, cells: &Arc<Vec<Cells>>, from: usize) -> bool {
-        !self.partial
-            && Arc::ptr_eq(&self.cells, cells)
-            && self.rows.end == from
-            && self.head.name == head.name
+    /// Whether rows of `cells` are those of the next series of the same name.
+    fn goes_on(&self, head: &Head, cells: &Arc<Vec<Cells>>) -> bool {
+        !self.partial && Arc::ptr_eq(&self.cells, cells) && self.head.name == head.name
     }
 }
