@@ -2,7 +2,6 @@
 
 use super::plan::Plan;
 use crate::Partials;
-use crate::partials::Run;
 use crate::segment::packed::Packed;
 use crate::segment::page::FieldPage;
 
@@ -35,12 +34,7 @@ impl<'v> Cells<'v> {
             let stored = if at < inner { self.sums.get(before as usize + at) } else { left };
             left = left.wrapping_sub(stored);
             if let Some(bucket) = bucket {
-                let sum = Some(page.cell_sum(stored, group, *rows));
-                let count = *rows as u64;
-                into.add_run(
-                    *bucket,
-                    &Run { count, sum, min: None, max: None, first: None, last: None },
-                );
+                into.add_sum(*bucket, *rows as u64, page.cell_sum(stored, group, *rows));
             }
         }
         true
