@@ -6,7 +6,7 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-use stripchart_core::{ValueRef, Values};
+use stripchart_core::{Column, FieldType, ValueRef, Values};
 use stripchart_storage::{LatestRows, Series};
 
 use super::Heads;
@@ -129,17 +129,42 @@ fn cells(
             cells.push(Cells::Tag(at));
             continue;
         }
-        let mut out = CellsBuilder::new(Values::empty(plan.refs[reference].kind.field_type()));
         let values = read[reference].and_then(|at| latest.columns.get(at));
-        for number in &groups {
-            let value = values.and_then(|column| column.get(places[*number]));
-            // What is not a number is null.
-            out.push(value.filter(|value| !matches!(value, ValueRef::Float(v) if v.is_nan())));
-        }
-        cells.push(out.finish());
+        let field_type = plan.refs[reference].kind.field_type();
+        cells.push(chosen(values, groups.iter().map(|number| places[*number]), field_type));
     }
     let number = |group| u32::try_from(group).unwrap_or(u32::MAX);
     (cells, groups.into_iter().map(number).collect())
+}
+
+/// Rows of a column of what storage knows, as values of `field_type`.
+fn chosen(
+    column: Option<&Column>,
+    rows: impl Iterator<Item = usize>,
+    field_type: FieldType,
+) -> Cells {
+    let mut out = CellsBuilder::new(Values::empty(field_type));
+    match column.map(|column| (column, column.values())) {
+        Some((column, Values::Integer(values))) if field_type == FieldType::Integer => {
+            let get = |row: usize| values.get(row).copied().filter(|_| column.is_valid(row));
+            out.extend_integers(rows.map(get));
+        }
+        Some((column, Values::Float(values))) if field_type == FieldType::Float => {
+            // What is not a number is null.
+            let get = |row: usize| {
+                let value = values.get(row).copied().filter(|value| !value.is_nan());
+                value.filter(|_| column.is_valid(row))
+            };
+            out.extend_floats(rows.map(get));
+        }
+        _ => {
+            for row in rows {
+                let value = column.and_then(|column| column.get(row));
+                out.push(value.filter(|value| !matches!(value, ValueRef::Float(v) if v.is_nan())));
+            }
+        }
+    }
+    out.finish()
 }
 
 /// Which of the names selected are tags, and their texts; `None` if none is.
@@ -151,11 +176,19 @@ fn tags_of(plan: &Plan, batch: &[Group]) -> Option<(Vec<usize>, Arc<TagTexts>)> 
     }
     let mut texts = TagTexts::new(tags.len());
     let mut found: Vec<Option<&str>> = vec![None; tags.len()];
+    // Which of `tags` each tag of a key is: mostly what it was in the series before.
+    let mut known: Vec<Option<usize>> = Vec::new();
     for group in batch {
         found.fill(None);
         // Once through the key, however many of its tags are wanted.
-        for (key, value) in source(group).into_iter().flat_map(|(_, series)| series.key().tags()) {
-            if let Some(at) = tags.iter().position(|tag| plan.refs[*tag].name == key) {
+        let key = source(group).into_iter().flat_map(|(_, series)| series.key().tags());
+        for (place, (key, value)) in key.enumerate() {
+            let is_it = |at: &usize| tags.get(*at).is_some_and(|tag| plan.refs[*tag].name == key);
+            let at = known.get(place).copied().flatten().filter(is_it);
+            let at = at.or_else(|| (0..tags.len()).find(is_it));
+            known.resize(known.len().max(place + 1), None);
+            known[place] = at;
+            if let Some(at) = at {
                 found[at] = Some(value);
             }
         }
