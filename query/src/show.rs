@@ -10,12 +10,12 @@ pub(crate) mod stats;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use stripchart_core::{Column, Frame, KeyRef, Strings, Values};
+use stripchart_core::{Column, FieldValue, Frame, KeyRef, Strings, Values};
 use stripchart_storage::{Db, TagFilter, View};
 
-use crate::ast::{KeyCondition, MeasurementName, ShowClauses, Source, Statement};
+use crate::ast::{BinaryOp, KeyCondition, MeasurementName, ShowClauses, Source, Statement};
 use crate::plan::time::{TimeBounds, mentions_time, split_condition};
-use crate::plan::{Condition, matching, means_field};
+use crate::plan::{Condition, Node, Slot, matching, means_field};
 use crate::{Engine, ExecuteOptions, QueryError, User};
 
 /// Runs a `SHOW` statement.
@@ -64,6 +64,15 @@ fn verb(statement: &Statement) -> String {
             && !["FROM", "WHERE", "ON", "FOR", "TO", "WITH"].contains(word)
     };
     text.split(' ').take_while(is_keyword).collect::<Vec<_>>().join(" ")
+}
+
+/// What series are looked for. InfluxDB lists what may fulfil a condition, and counts what does as a query of points would.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Purpose {
+    List,
+    Count,
+    /// A condition on a tag that a series does not have is false, whatever it says.
+    CountOfValues,
 }
 
 /// The database a statement is about.
@@ -137,14 +146,16 @@ impl<'a> Scope<'a> {
 
     /// Calls `each` with every series that the clauses select, measurement by measurement.
     ///
-    /// Where `missing_is_null`, a condition on a tag that a series does not have is false, whatever it says.
     fn for_each_series(
         &self,
         clauses: &ShowClauses,
-        missing_is_null: bool,
+        purpose: Purpose,
         mut each: impl FnMut(KeyRef<'_>),
     ) -> Result<(), QueryError> {
         let (condition, bounds) = self.condition(clauses)?;
+        if let (Some(condition), Purpose::List) = (&condition, purpose) {
+            refuse_order(condition.node())?;
+        }
         for (view, name) in self.measurements(&clauses.from)? {
             let fields = view.fields(&name);
             let has_field = |name: &str| fields.iter().any(|field| field.name == name);
@@ -155,11 +166,13 @@ impl<'a> Scope<'a> {
                         let variable = &condition.refs[index];
                         let is_tag = !means_field(variable, has_field(&variable.name));
                         let value = key.tag(&variable.name);
-                        is_tag.then(
-                            || if missing_is_null { value } else { Some(value.unwrap_or("")) },
-                        )
+                        let missing = (purpose != Purpose::CountOfValues).then_some("");
+                        is_tag.then_some(value.or(missing))
                     };
-                    condition.decided(&tag) == Some(true)
+                    match purpose {
+                        Purpose::List => may_fulfil(condition.node(), &tag),
+                        _ => condition.decided(&tag) == Some(true),
+                    }
                 });
                 if chosen && overlaps(view, &series, bounds) {
                     each(key);
@@ -167,6 +180,47 @@ impl<'a> Scope<'a> {
             }
         }
         Ok(())
+    }
+}
+
+/// Conditions of lists know no order.
+fn refuse_order(node: &Node) -> Result<(), QueryError> {
+    match node {
+        Node::Binary(BinaryOp::And | BinaryOp::Or, left, right) => {
+            refuse_order(left)?;
+            refuse_order(right)
+        }
+        Node::Binary(op, ..) if !matches!(op, BinaryOp::Eq | BinaryOp::NotEq) && !op.is_regex() => {
+            Err(QueryError::invalid("invalid tag comparison operator"))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Whether the rows of a series may fulfil a condition, as far as its tags tell: what compares a tag with a text or a pattern decides,
+/// what is about fields, or compares with anything else, every series may fulfil. `tag` gives `None` for what is a field.
+fn may_fulfil<'a>(node: &Node, tag: &impl Fn(usize) -> Option<Option<&'a str>>) -> bool {
+    let (op, left, right) = match node {
+        Node::Binary(op, left, right) => (*op, &**left, &**right),
+        Node::Literal(FieldValue::Boolean(value)) => return *value,
+        _ => return true,
+    };
+    let compared = |index: &usize, other: &Node| {
+        let Some(value) = tag(*index) else { return true };
+        let value = value.unwrap_or("");
+        match other {
+            Node::Literal(FieldValue::String(text)) => (value == text) == (op == BinaryOp::Eq),
+            Node::Regex(regex) => regex.is_match(value) == (op == BinaryOp::Match),
+            _ => true,
+        }
+    };
+    match (op, left, right) {
+        (BinaryOp::And, ..) => may_fulfil(left, tag) && may_fulfil(right, tag),
+        (BinaryOp::Or, ..) => may_fulfil(left, tag) || may_fulfil(right, tag),
+        (_, Node::Slot(Slot::Ref(index)), other) | (_, other, Node::Slot(Slot::Ref(index))) => {
+            compared(index, other)
+        }
+        _ => true,
     }
 }
 
@@ -297,7 +351,7 @@ fn collect_tag_keys(
 ) -> Result<ByMeasurement<String>, QueryError> {
     let test = key.map(KeyTest::new).transpose()?;
     let mut found = ByMeasurement::new();
-    scope.for_each_series(clauses, false, |series| {
+    scope.for_each_series(clauses, Purpose::List, |series| {
         let keys = series.tags().map(|(key, _)| key);
         let keys = keys.filter(|key| test.as_ref().is_none_or(|test| test.accepts(key)));
         let mut keys = keys.peekable();
@@ -315,8 +369,9 @@ fn tag_keys(
     clauses: &ShowClauses,
 ) -> Result<Vec<Frame>, QueryError> {
     let found = collect_tag_keys(scope, key, clauses)?;
-    let frames = page(found, clauses.slimit, clauses.soffset).into_iter();
-    Ok(frames
+    // Of series InfluxDB takes a limit and lists all.
+    Ok(found
+        .into_iter()
         .filter_map(|(name, keys)| {
             let keys = page(&keys, clauses.limit, clauses.offset);
             (!keys.is_empty()).then(|| {
@@ -330,11 +385,10 @@ fn collect_tag_values(
     scope: &Scope<'_>,
     key: &KeyCondition,
     clauses: &ShowClauses,
-    missing_is_null: bool,
 ) -> Result<ByMeasurement<(String, String)>, QueryError> {
     let test = KeyTest::new(key)?;
     let mut found = ByMeasurement::new();
-    scope.for_each_series(clauses, missing_is_null, |series| {
+    scope.for_each_series(clauses, Purpose::List, |series| {
         for (key, value) in series.tags().filter(|(key, _)| test.accepts(key)) {
             let of_measurement = match found.get_mut(series.measurement()) {
                 Some(known) => known,
@@ -351,7 +405,7 @@ fn tag_values(
     key: &KeyCondition,
     clauses: &ShowClauses,
 ) -> Result<Vec<Frame>, QueryError> {
-    let found = collect_tag_values(scope, key, clauses, false)?;
+    let found = collect_tag_values(scope, key, clauses)?;
     Ok(found
         .into_iter()
         .filter_map(|(name, pairs)| {
@@ -398,7 +452,7 @@ fn field_keys(scope: &Scope<'_>, clauses: &ShowClauses) -> Result<Vec<Frame>, Qu
 
 fn series(scope: &Scope<'_>, clauses: &ShowClauses) -> Result<Vec<Frame>, QueryError> {
     let mut keys = BTreeSet::new();
-    scope.for_each_series(clauses, false, |key| {
+    scope.for_each_series(clauses, Purpose::List, |key| {
         keys.insert(key.to_string());
     })?;
     let keys = page(&keys, clauses.limit, clauses.offset);

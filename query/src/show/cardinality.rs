@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use stripchart_core::{Column, Frame, KeyRef, Values};
 
-use super::{KeyTest, Scope, page, refuse_time};
+use super::{KeyTest, Purpose, Scope, page, refuse_time};
 use crate::QueryError;
 use crate::ast::{Cardinality, Expr, ShowClauses};
 
@@ -41,11 +41,11 @@ pub(super) fn show(
         return Ok(estimated(estimate(scope, what)?));
     }
     let groups = match what {
-        Cardinality::Series => count(scope, clauses, false, |key, into| {
+        Cardinality::Series => count(scope, clauses, Purpose::Count, |key, into| {
             into.insert(key.as_str().to_owned());
         })?,
         Cardinality::Measurement => {
-            let found = count(scope, clauses, false, |key, into| {
+            let found = count(scope, clauses, Purpose::Count, |key, into| {
                 into.insert(key.measurement().to_owned());
             })?;
             // Under no name: one count, or one per group.
@@ -55,12 +55,12 @@ pub(super) fn show(
             }
             all
         }
-        Cardinality::TagKey => count(scope, clauses, false, |key, into| {
+        Cardinality::TagKey => count(scope, clauses, Purpose::Count, |key, into| {
             into.extend(key.tags().map(|(key, _)| key.to_owned()));
         })?,
         Cardinality::TagValues(key) => {
             let test = KeyTest::new(key)?;
-            count(scope, clauses, true, |series, into| {
+            count(scope, clauses, Purpose::CountOfValues, |series, into| {
                 let tags = series.tags().filter(|(key, _)| test.accepts(key));
                 // No key has a line feed, so that no two pairs are taken for one.
                 into.extend(tags.map(|(key, value)| format!("{key}\n{value}")));
@@ -68,7 +68,7 @@ pub(super) fn show(
         }
         Cardinality::FieldKey => {
             let fields = super::collect_field_keys(scope, clauses)?;
-            count(scope, clauses, false, |key, into| {
+            count(scope, clauses, Purpose::Count, |key, into| {
                 let of_measurement = fields.get(key.measurement()).into_iter().flatten();
                 into.extend(of_measurement.map(|(name, _)| name.clone()));
             })?
@@ -84,12 +84,12 @@ type Groups = BTreeMap<(String, Vec<(String, String)>), BTreeSet<String>>;
 fn count(
     scope: &Scope<'_>,
     clauses: &ShowClauses,
-    missing_is_null: bool,
+    purpose: Purpose,
     mut each: impl FnMut(KeyRef<'_>, &mut BTreeSet<String>),
 ) -> Result<Groups, QueryError> {
     let grouping = Grouping::new(clauses)?;
     let mut found = Groups::new();
-    scope.for_each_series(clauses, missing_is_null, |key| {
+    scope.for_each_series(clauses, purpose, |key| {
         let place = (key.measurement().to_owned(), grouping.tags(key));
         each(key, found.entry(place).or_default());
     })?;
@@ -163,7 +163,7 @@ fn estimate(scope: &Scope<'_>, what: &Cardinality) -> Result<u64, QueryError> {
         return counts.sum::<Result<u64, _>>().map_err(QueryError::storage);
     }
     let mut keys = BTreeSet::new();
-    scope.for_each_series(&ShowClauses::default(), false, |key| {
+    scope.for_each_series(&ShowClauses::default(), Purpose::Count, |key| {
         keys.insert(key.as_str().to_owned());
     })?;
     Ok(keys.len() as u64)

@@ -89,6 +89,9 @@ fn comparison(
             let text = text.clone();
             Box::new(move |value| value == text)
         }
+        (op, _) if !matches!(op, BinaryOp::Eq | BinaryOp::NotEq) => {
+            return Err(QueryError::invalid("invalid tag comparison operator"));
+        }
         _ => {
             return Err(QueryError::invalid(format!(
                 "right side of '{op}' must be a tag value string"
