@@ -28,7 +28,31 @@ pub(crate) fn message(error: &Error, pattern: &str) -> String {
         }
         other => other,
     };
-    format!("error parsing regexp: {reason}: `{pattern}`")
+    // Of a class that never ends Go shows what begins with it.
+    let at = if reason == "missing closing ]" { open_class(pattern).unwrap_or(0) } else { 0 };
+    format!("error parsing regexp: {reason}: `{}`", pattern.get(at..).unwrap_or(pattern))
+}
+
+/// Where the class begins that never ends.
+fn open_class(pattern: &str) -> Option<usize> {
+    let mut at = 0;
+    while let Some(character) = pattern.get(at..)?.chars().next() {
+        let rest = &pattern[at..];
+        let after = match character {
+            '\\' => translate_escape(rest, false, &mut String::new()),
+            '[' => {
+                let mut class = String::new();
+                let after = translate_class(rest, &mut class);
+                if after.is_empty() && !class.ends_with(']') {
+                    return Some(at);
+                }
+                after
+            }
+            _ => &rest[character.len_utf8()..],
+        };
+        at = pattern.len() - after.len();
+    }
+    None
 }
 
 /// Rewrites Go's dialect into the `regex` crate's. A pattern that is wrong in Go stays wrong.

@@ -265,3 +265,26 @@ fn answers_about_many_series_come_in_few_columns() {
     let counts: Vec<_> = parts.iter().map(|part| (part.row_count(), part.partial)).collect();
     assert_eq!(counts, [(30, true), (30, true), (30, true), (10, false)]);
 }
+
+#[test]
+fn a_tag_that_a_subquery_is_grouped_by_is_empty_where_a_series_has_none() {
+    let engine = engine();
+    let mut batch = Batch::new();
+    for (tags, used) in [(vec![], 1), (vec![("host", "x")], 2)] {
+        let series = batch.series("part", tags).expect("a key");
+        batch.row(series, Timestamp::from_secs(used)).i64("used", used);
+    }
+    engine.db().writer("db", None).expect("a writer").write(&batch).expect("writable");
+    let hosts = |query: &str| {
+        let statement = parse_query(query).expect("it parses").statements.remove(0);
+        let answer = engine.gather(statement, &options()).expect("an answer");
+        let column = answer[0].get("host").expect("a column").clone();
+        (0..2).map(|row| column.get(row).and_then(|v| v.as_str().map(str::to_owned))).collect()
+    };
+    let grouped: Vec<Option<String>> =
+        hosts("SELECT used, host FROM (SELECT used FROM part GROUP BY host)");
+    assert_eq!(grouped, [Some(String::new()), Some("x".to_owned())]);
+    let selected: Vec<Option<String>> =
+        hosts("SELECT used, host FROM (SELECT used, host FROM part)");
+    assert_eq!(selected, [None, Some("x".to_owned())]);
+}

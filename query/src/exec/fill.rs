@@ -2,7 +2,7 @@
 
 use stripchart_core::{FieldType, FieldValue, ValueRef};
 
-use crate::functions::{Points, cast, truncate};
+use crate::functions::{Points, cast, filled, truncate};
 use crate::plan::FillMode;
 use crate::window::Windows;
 
@@ -81,7 +81,7 @@ fn filler(
     match mode {
         FillMode::None | FillMode::Null => None,
         FillMode::Value(value) => {
-            cast(value.as_ref(), points.field_type()).and_then(ValueRef::to_field_value)
+            filled(value.as_ref(), points.field_type()).and_then(ValueRef::to_field_value)
         }
         FillMode::Previous => at(previous?).and_then(ValueRef::to_field_value),
         FillMode::Linear => {

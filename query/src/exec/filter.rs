@@ -10,7 +10,7 @@ use stripchart_storage::{Compare, Direction, Number};
 
 use crate::ast::BinaryOp;
 use crate::functions::cast;
-use crate::plan::{Condition, Node, Slot};
+use crate::plan::{Condition, Node, Place, Slot};
 
 /// Where a value of the row is found.
 #[derive(Debug, Clone)]
@@ -114,8 +114,14 @@ enum Truth {
 
 impl Condition {
     /// The rows that fulfil it; `None` if all do.
-    pub(crate) fn select(&self, cells: &[Cell], columns: &[Column], rows: usize) -> Option<Mask> {
-        let over = Over { cells, columns, rows };
+    pub(crate) fn select(
+        &self,
+        cells: &[Cell],
+        columns: &[Column],
+        rows: usize,
+        place: Place,
+    ) -> Option<Mask> {
+        let over = Over { cells, columns, rows, place };
         match over.truth(self.node()) {
             Truth::Always(true) => None,
             Truth::Always(false) => Some(Mask::none(rows)),
@@ -130,6 +136,7 @@ struct Over<'a> {
     cells: &'a [Cell],
     columns: &'a [Column],
     rows: usize,
+    place: Place,
 }
 
 impl<'a> Over<'a> {
@@ -220,7 +227,7 @@ impl<'a> Over<'a> {
 
     /// Row by row.
     fn holds(self, node: &Node, row: usize) -> bool {
-        node.evaluate(&|slot| self.value(slot, row), true) == Some(ValueRef::Boolean(true))
+        node.evaluate(&|slot| self.value(slot, row), self.place) == Some(ValueRef::Boolean(true))
     }
 
     fn value(self, slot: Slot, row: usize) -> Option<ValueRef<'a>> {
@@ -525,11 +532,12 @@ mod tests {
                 "host" => Cell::Tag("a".into()),
                 _ => Cell::Null,
             }).collect();
-            let over = Over { cells: &cells, columns: &columns, rows: rows.len() };
+            let place = Place::StoredRows;
+            let over = Over { cells: &cells, columns: &columns, rows: rows.len(), place };
             let want: Vec<usize> = (0..rows.len())
                 .filter(|row| condition.holds(|index| over.value(Slot::Ref(index), *row)))
                 .collect();
-            let got = condition.select(&cells, &columns, rows.len());
+            let got = condition.select(&cells, &columns, rows.len(), place);
             let got = got.map_or_else(|| (0..rows.len()).collect(), |mask| mask.rows());
             prop_assert_eq!(got, want, "{}", text);
         }

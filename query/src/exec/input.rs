@@ -14,7 +14,7 @@ use crate::QueryError;
 use crate::ast::VarRef;
 use crate::functions::cast;
 use crate::limits::Budget;
-use crate::plan::{Condition, Reference, ReferenceKind, means_field};
+use crate::plan::{Condition, Place, Reference, ReferenceKind, means_field};
 
 /// A series of rows.
 #[derive(Debug, Clone)]
@@ -53,6 +53,16 @@ impl Input {
         match &self.source {
             InputSource::Stored { series, .. } => series.key().tag(key).unwrap_or(""),
             InputSource::Frame(frame) => frame.tag_value(key).unwrap_or(""),
+        }
+    }
+
+    /// The value of tag `key` in a column: what a series does not have is null there, and empty where a subquery was grouped by it.
+    pub(crate) fn tag_cell(&self, key: &str) -> Option<&str> {
+        match &self.source {
+            InputSource::Stored { series, .. } => {
+                series.key().tag(key).filter(|value| !value.is_empty())
+            }
+            InputSource::Frame(frame) => frame.tag_value(key),
         }
     }
 
@@ -99,6 +109,7 @@ pub(crate) struct Wanted {
 #[derive(Debug)]
 pub(crate) struct Reader {
     condition: Option<Arc<Condition>>,
+    place: Place,
     blocks: Blocks,
     /// The rows of the block that count.
     times: Vec<i64>,
@@ -174,8 +185,12 @@ impl Reader {
             };
             of.into_iter().filter_map(named).collect()
         });
+        let place = match input.source {
+            InputSource::Stored { .. } => Place::StoredRows,
+            InputSource::Frame(_) => Place::RowsOfSubquery,
+        };
         let tested: usize = match condition {
-            Some(condition) if needs_a_value(condition, &condition_cells) => names.0.len(),
+            Some(condition) if needs_a_value(condition, &condition_cells, place) => names.0.len(),
             _ => 0,
         };
         let cells = wanted
@@ -185,15 +200,15 @@ impl Reader {
                 ReferenceKind::Field(to) if input.field_type(&reference.name).is_some() => {
                     names.column(&reference.name, to)
                 }
-                ReferenceKind::Tag => match input.tag(&reference.name) {
-                    "" => Cell::Null,
-                    value => Cell::Tag(value.into()),
-                },
+                ReferenceKind::Tag => {
+                    input.tag_cell(&reference.name).map_or(Cell::Null, |v| Cell::Tag(v.into()))
+                }
                 _ => Cell::Null,
             })
             .collect();
         Reader {
             condition: condition.cloned(),
+            place,
             blocks: Blocks::new(input, names.0, tested, &demands, wanted),
             times: Vec::new(),
             columns: Vec::new(),
@@ -301,7 +316,9 @@ impl Reader {
         let rows = self.times.len();
         let mut chosen = match &self.condition {
             None => None,
-            Some(condition) => condition.select(&self.condition_cells, &self.columns, rows),
+            Some(condition) => {
+                condition.select(&self.condition_cells, &self.columns, rows, self.place)
+            }
         };
         if let Blocks::Scan { rest: Some(rest), .. } = &self.blocks {
             let all = self.times.first().copied().zip(self.times.last().copied());
@@ -397,13 +414,13 @@ fn keep(chosen: &filter::Mask, times: &mut Vec<i64>, columns: &mut [Column]) {
 
 /// Whether no row fulfils a condition in which all of the condition's fields are null, so that only rows with one of them
 /// need be looked at.
-fn needs_a_value(condition: &Condition, cells: &[Cell]) -> bool {
+fn needs_a_value(condition: &Condition, cells: &[Cell], place: Place) -> bool {
     let null = |cell: &Cell| match cell {
         Cell::Column(..) => Cell::Null,
         other => other.clone(),
     };
     let cells: Vec<Cell> = cells.iter().map(null).collect();
-    condition.select(&cells, &[], 1).is_some_and(|rows| rows.rows().is_empty())
+    condition.select(&cells, &[], 1, place).is_some_and(|rows| rows.rows().is_empty())
 }
 
 /// Bytes that rows take.

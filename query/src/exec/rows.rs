@@ -3,7 +3,7 @@
 use stripchart_core::{Column, FieldType, FieldValue, ValueRef, Values};
 
 use crate::functions::{Points, cast};
-use crate::plan::{FillMode, Plan, Slot};
+use crate::plan::{FillMode, Place, Plan, ReferenceKind, Slot};
 
 /// A column that takes whatever comes: its type is that of the first value, and becomes float where integers meet
 /// floats. NaN is null.
@@ -97,7 +97,7 @@ impl<'a> Rows<'a> {
     {
         self.times.push(at);
         for (column, output) in self.columns.iter_mut().zip(&self.plan.columns) {
-            column.push(output.node.evaluate(&value, false));
+            column.push(output.node.evaluate(&value, Place::Columns));
         }
     }
 
@@ -136,7 +136,10 @@ pub(crate) fn align(plan: &Plan, mut calls: Vec<Points>) -> Option<(Vec<i64>, Ve
             let here = points.times.get(next[index]) == Some(&at);
             let row = next[index];
             let value = points.values.get(row).filter(|_| here);
-            state.set(Slot::Call(index), value, points.field_type());
+            // What no series has is not filled with a number.
+            if value.is_some() || plan.calls[index].is_count() || has_field(plan, index) {
+                state.set(Slot::Call(index), value, points.field_type());
+            }
             for (aux, column) in points.aux.iter().enumerate() {
                 let field_type = column.values().field_type().unwrap_or(FieldType::Float);
                 state.set(Slot::Ref(aux), column.get(row).filter(|_| here), field_type);
@@ -152,6 +155,11 @@ fn next_time(calls: &[Points], next: &[usize], ascending: bool) -> Option<i64> {
     let times =
         calls.iter().zip(next).filter_map(|(points, next)| points.times.get(*next).copied());
     if ascending { times.min() } else { times.max() }
+}
+
+/// Whether the field of a function is one that some source has.
+fn has_field(plan: &Plan, call: usize) -> bool {
+    plan.calls[call].field().kind != ReferenceKind::Unknown
 }
 
 /// The columns of a single function, where each is the function's values or its companions' as they are.

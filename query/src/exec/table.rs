@@ -7,7 +7,7 @@ use stripchart_core::{FieldType, FieldValue, ValueRef, Values};
 use stripchart_storage::{Number, Partials};
 
 use super::aggregate::folded;
-use crate::functions::{Aggregate, cast};
+use crate::functions::{Aggregate, filled};
 use crate::plan::FillMode;
 use crate::result::chunk::{Cells, CellsBuilder};
 
@@ -51,7 +51,7 @@ impl Table {
             FillMode::Null if windowed && f == Aggregate::Count && any(partials) => Some(&zero),
             _ => None,
         };
-        let missing = missing.and_then(|value| cast(value.as_ref(), to));
+        let missing = missing.and_then(|value| filled(value.as_ref(), to));
         match (f, to) {
             (Aggregate::Count, _) => {
                 let missing = missing.and_then(integer);

@@ -1,8 +1,8 @@
 //! What is computed within a row: operators and the mathematical functions.
 //!
-//! The rules are InfluxDB's: division by zero is zero; integers wrap; an integer beside a float becomes one; two
-//! integers divide to a float in a select list and to an integer in a condition; what cannot be compared is unequal
-//! *and* not unequal, that is, every comparison with it is false.
+//! The rules are InfluxDB's: division by zero is zero, what it leaves of integers too, and of floats no number; integers wrap; an
+//! integer beside a float becomes one; two integers divide to a float in a select list and to an integer in a condition; what cannot be
+//! compared is unequal *and* not unequal, that is, every comparison with it is false.
 
 use std::cmp::Ordering;
 
@@ -25,6 +25,11 @@ pub(crate) fn binary<'a>(
         (None, Some(Boolean(b))) => booleans(op, false, b),
         (Some(Boolean(a)), None) => booleans(op, a, false),
         (Some(Boolean(a)), Some(Boolean(b))) => booleans(op, a, b),
+        (Some(Boolean(_)), Some(_))
+            if matches!(op, BinaryOp::BitAnd | BinaryOp::BitOr | BinaryOp::BitXor) =>
+        {
+            Some(Boolean(false))
+        }
         (Some(String(a)), Some(String(b))) => compared(
             op,
             match op {
@@ -123,7 +128,7 @@ fn floats(op: BinaryOp, a: f64, b: f64) -> Option<ValueRef<'static>> {
         BinaryOp::Add => a + b,
         BinaryOp::Sub => a - b,
         BinaryOp::Mul => a * b,
-        BinaryOp::Div | BinaryOp::Mod if b == 0.0 => 0.0,
+        BinaryOp::Div if b == 0.0 => 0.0,
         BinaryOp::Div => a / b,
         BinaryOp::Mod => a % b,
         BinaryOp::NotEq => return Some(ValueRef::Boolean(a != b)),
@@ -252,6 +257,7 @@ mod tests {
             (Div, Some(Integer(1)), Some(Integer(0)), Some(Float(0.0))),
             (Div, Some(Float(1.0)), Some(Integer(0)), Some(Float(0.0))),
             (Mod, Some(Integer(1)), Some(Integer(0)), Some(Integer(0))),
+            (Mod, Some(Float(5.5)), Some(Integer(2)), Some(Float(1.5))),
             (Add, Some(Integer(i64::MAX)), Some(Integer(1)), Some(Integer(i64::MIN))),
             (Add, Some(Integer(1)), Some(Float(0.5)), Some(Float(1.5))),
             (Add, None, Some(Integer(1)), None),
@@ -264,6 +270,8 @@ mod tests {
             (NotEq, Some(ValueRef::Unsigned(u64::MAX)), Some(Integer(-1)), Some(Boolean(true))),
             (Add, Some(ValueRef::Unsigned(1)), Some(Integer(2)), Some(ValueRef::Unsigned(3))),
             (Eq, None, Some(Boolean(false)), Some(Boolean(true))),
+            (BitAnd, Some(Boolean(true)), Some(Integer(1)), Some(Boolean(false))),
+            (BitAnd, Some(Integer(1)), Some(Boolean(true)), None),
             (And, Some(Boolean(true)), Some(Boolean(false)), Some(Boolean(false))),
         ];
         for (op, left, right, want) in cases {

@@ -80,6 +80,18 @@ pub(crate) fn push(column: &mut Column, value: Option<ValueRef<'_>>) {
     }
 }
 
+/// What the number of `fill(number)` is in a column: no truth and no text is false and empty.
+pub(crate) fn filled(number: ValueRef<'_>, to: FieldType) -> Option<ValueRef<'_>> {
+    match (to, number) {
+        (FieldType::Boolean, ValueRef::Boolean(_)) | (FieldType::String, ValueRef::String(_)) => {
+            Some(number)
+        }
+        (FieldType::Boolean, _) => Some(ValueRef::Boolean(false)),
+        (FieldType::String, _) => Some(ValueRef::String("")),
+        _ => cast(number, to),
+    }
+}
+
 /// `value` as one of `to`: numbers become one another, as Go converts them; nothing else changes its type.
 pub(crate) fn cast(value: ValueRef<'_>, to: FieldType) -> Option<ValueRef<'_>> {
     if value.field_type() == Some(to) {

@@ -27,7 +27,7 @@ use std::sync::Arc;
 use stripchart_core::{FieldType, FieldValue, Unit};
 use stripchart_storage::{FieldInfo, RolledView, View};
 
-pub(crate) use node::{Condition, Node, Slot, means_field};
+pub(crate) use node::{Condition, Node, Place, Slot, means_field};
 pub(crate) use schema::Schema;
 pub(crate) use select::{Planner, matching, node_type};
 

@@ -30,19 +30,31 @@ pub(crate) enum Node {
     Math(MathFunction, Vec<Node>),
 }
 
+/// Where an expression stands: InfluxDB has other rules for each.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Place {
+    /// In the select list.
+    Columns,
+    /// In a condition on rows of a subquery.
+    RowsOfSubquery,
+    /// In a condition on stored rows: what is compared with a field that the row does not have is false, where elsewhere a missing
+    /// truth value counts as false itself.
+    StoredRows,
+}
+
 impl Node {
     /// The value, given those of the slots; `None` is null.
     pub(crate) fn evaluate<'a>(
         &'a self,
         lookup: &impl Fn(Slot) -> Option<ValueRef<'a>>,
-        in_condition: bool,
+        place: Place,
     ) -> Option<ValueRef<'a>> {
         match self {
             Node::Slot(slot) => lookup(*slot),
             Node::Literal(value) => Some(value.as_ref()),
             Node::Null | Node::Regex(_) => None,
             Node::Binary(op, left, right) if op.is_regex() => {
-                let text = left.evaluate(lookup, in_condition).and_then(ValueRef::as_str);
+                let text = left.evaluate(lookup, place).and_then(ValueRef::as_str);
                 Some(ValueRef::Boolean(match (text, &**right) {
                     (Some(text), Node::Regex(regex)) => {
                         regex.is_match(text) == (*op == BinaryOp::Match)
@@ -51,23 +63,30 @@ impl Node {
                 }))
             }
             Node::Binary(op, left, right) => {
-                let left = left.evaluate(lookup, in_condition);
+                let (left_node, right_node) = (left, right);
+                let left = left.evaluate(lookup, place);
                 // Spare the right side where the left decides.
                 match (op, left) {
                     (BinaryOp::And, Some(ValueRef::Boolean(false))) => return left,
                     (BinaryOp::Or, Some(ValueRef::Boolean(true))) => return left,
                     _ => {}
                 }
-                let right = right.evaluate(lookup, in_condition);
-                if in_condition {
-                    binary_in_condition(*op, left, right)
-                } else {
-                    binary(*op, left, right)
+                let right = right.evaluate(lookup, place);
+                let joins = matches!(op, BinaryOp::And | BinaryOp::Or);
+                let absent = |node: &Node, value: Option<_>| {
+                    value.is_none() && !joins && matches!(node, Node::Slot(_))
+                };
+                match place {
+                    Place::Columns => binary(*op, left, right),
+                    Place::StoredRows if absent(left_node, left) || absent(right_node, right) => {
+                        binary_in_condition(*op, None, None)
+                    }
+                    _ => binary_in_condition(*op, left, right),
                 }
             }
             Node::Math(function, args) => function.apply(
-                args.first().and_then(|arg| arg.evaluate(lookup, in_condition)),
-                args.get(1).and_then(|arg| arg.evaluate(lookup, in_condition)),
+                args.first().and_then(|arg| arg.evaluate(lookup, place)),
+                args.get(1).and_then(|arg| arg.evaluate(lookup, place)),
             ),
         }
     }
@@ -101,7 +120,7 @@ impl Condition {
             Slot::Ref(index) => value(index),
             Slot::Call(_) => None,
         };
-        self.node.evaluate(&lookup, true) == Some(ValueRef::Boolean(true))
+        self.node.evaluate(&lookup, Place::StoredRows) == Some(ValueRef::Boolean(true))
     }
 
     /// A filter that lets every series pass that may have rows which fulfil it, where `is_tag` tells tags from fields.
@@ -246,7 +265,7 @@ fn decided<'a>(node: &'a Node, tag: &impl Fn(usize) -> Option<Option<&'a str>>) 
                 Slot::Ref(index) => tag(index).flatten().map(ValueRef::String),
                 Slot::Call(_) => None,
             };
-            Some(node.evaluate(&lookup, true) == Some(ValueRef::Boolean(true)))
+            Some(node.evaluate(&lookup, Place::RowsOfSubquery) == Some(ValueRef::Boolean(true)))
         }
         _ => None,
     }

@@ -625,7 +625,7 @@ pub(crate) fn node_type(node: &Node, plan: &Plan) -> FieldType {
         Node::Binary(op, left, right) => {
             let (left, right) = (node_type(left, plan), node_type(right, plan));
             match (left, right) {
-                (FieldType::Boolean, FieldType::Boolean) => FieldType::Boolean,
+                (FieldType::Boolean, _) => FieldType::Boolean,
                 (FieldType::Float, _) | (_, FieldType::Float) => FieldType::Float,
                 (FieldType::Unsigned, _) | (_, FieldType::Unsigned) => FieldType::Unsigned,
                 _ if *op == ast::BinaryOp::Div => FieldType::Float,

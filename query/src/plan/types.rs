@@ -123,7 +123,8 @@ fn operator_type(op: BinaryOp, left: Operand<'_>, right: Operand<'_>) -> Result<
     }
     let bits = matches!(op, BinaryOp::BitAnd | BinaryOp::BitOr | BinaryOp::BitXor);
     let result = match (a, b) {
-        (Value(Boolean), Value(Boolean)) => bits.then_some(Boolean),
+        // Beside a truth value InfluxDB takes anything, as long as the truth value comes first.
+        (Value(Boolean), _) => bits.then_some(Boolean),
         (Value(a), Value(b)) if a.is_numeric() && b.is_numeric() => match (a, b) {
             (Float, _) | (_, Float) => (!bits).then_some(Float),
             (Unsigned, _) | (_, Unsigned) => Some(Unsigned),
@@ -207,6 +208,16 @@ mod tests {
             ("mean(i) + 1", "float"),
             ("u + 1", "unsigned"),
             ("b & true", "boolean"),
+            ("b ^ f", "boolean"),
+            ("b | h", "boolean"),
+            (
+                "i & b",
+                "type error: i::integer & b::boolean: incompatible types: integer and boolean",
+            ),
+            (
+                "b + i",
+                "type error: b::boolean + i::integer: incompatible types: boolean and integer",
+            ),
             ("nosuch + i", "integer"),
             (
                 "i & 9223372036854775808",

@@ -31,7 +31,8 @@ impl Value {
             Value::Float(_) => Some(Value::Float(number)),
             Value::Integer(_) => Some(Value::Integer(number as i64)),
             Value::Unsigned(_) => Some(Value::Unsigned(number as u64)),
-            _ => None,
+            Value::Boolean(_) => Some(Value::Boolean(false)),
+            Value::Text(_) => Some(Value::Text(String::new())),
         }
     }
 
