@@ -353,10 +353,10 @@ pub(crate) fn take_sequence(reader: &mut Reader<'_>, n: usize) -> Result<Vec<i64
             for _ in 0..runs {
                 let step = reader.zigzag()?;
                 let len = reader.count(n - values.len())?;
-                for _ in 0..len {
+                values.extend((0..len).map(|_| {
                     at = at.wrapping_add(step);
-                    values.push(at);
-                }
+                    at
+                }));
             }
             if values.len() != n {
                 return reader.bad("runs of all values", format!("{} of {n}", values.len()));

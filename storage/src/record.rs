@@ -192,15 +192,42 @@ fn put_presence(column: &Column, rows: usize, dense: bool, out: &mut Vec<u8>) ->
 /// Turns the records of one file into rows again.
 #[derive(Debug, Default)]
 pub(crate) struct Replay {
-    /// The head's numbers; `NONE` if the policy is gone.
-    series: Vec<u32>,
+    series: Vec<Named>,
     fields: Vec<(String, FieldType)>,
 }
 
-/// The number of a series that no head has.
+/// The head's numbers of a series that the file has named, and of its table; `NONE` if the policy is gone.
+#[derive(Debug, Clone, Copy)]
+struct Named {
+    series: u32,
+    table: u32,
+}
+
+/// The number of a series, or of a table, that no head has.
 const NONE: u32 = u32::MAX;
 
+/// Bytes that a series is named with at the least, to judge by how many there is room for.
+const NAME_BYTES: usize = 16;
+
+/// About how many series a record names: what it claims, but no more than its bytes are likely to.
+fn named_in(payload: &[u8]) -> usize {
+    let mut reader = Reader::new(payload);
+    let claimed = reader.varint().and_then(|_| reader.varint()).unwrap_or(0);
+    usize::try_from(claimed).unwrap_or(usize::MAX).min(payload.len() / NAME_BYTES)
+}
+
 impl Replay {
+    /// Makes room, here and in `head`, for the series that the records of a file name.
+    pub(crate) fn reserve<'p>(
+        &mut self,
+        payloads: impl Iterator<Item = &'p [u8]>,
+        head: &mut HeadInner,
+    ) {
+        let named = payloads.map(named_in).sum();
+        self.series.reserve(named);
+        head.reserve(named);
+    }
+
     /// Reads a record: the policy, and its rows, whose series are entered into `head` if the policy is `known`; no rows if it
     /// is not.
     pub(crate) fn decode(
@@ -226,26 +253,28 @@ impl Replay {
                     _ => head.table(policy, measurement),
                 };
                 last = Some((measurement, table));
-                head.enter(table, key)
+                Named { series: head.enter(table, key), table }
             } else {
-                NONE
+                Named { series: NONE, table: NONE }
             });
         }
         let mut cells = 0;
         let mut tables = Vec::new();
         for _ in 0..reader.count(reader.rest())? {
             let taken = self.take_table(&mut reader, &mut cells)?;
-            if known {
-                check_series(&reader, &taken, policy, head)?;
-                let table = taken.series.first().and_then(|series| head.table_of(*series));
-                tables.extend(table.map(|table| Taken { table, ..taken }));
+            if known && !taken.series.is_empty() {
+                let of_policy = head.tables().get(taken.table as usize);
+                if of_policy.is_none_or(|table| table.policy != policy) {
+                    return several(&reader);
+                }
+                tables.push(taken);
             }
         }
         reader.end()?;
         Ok((policy, tables))
     }
 
-    /// The rows of a table, whose number is not known yet.
+    /// The rows of a table.
     fn take_table(
         &mut self,
         reader: &mut Reader<'_>,
@@ -257,15 +286,7 @@ impl Replay {
             if *cells > MAX_CELLS { reader.bad("fewer values", cells.to_string()) } else { Ok(()) }
         };
         count(reader, 2 * rows)?;
-        let mut series = Vec::with_capacity(rows);
-        for number in take_sequence(reader, rows)? {
-            match usize::try_from(number).ok().and_then(|number| self.series.get(number)) {
-                Some(found) => series.push(*found),
-                None => {
-                    return reader.bad("the number of a series of this file", number.to_string());
-                }
-            }
-        }
+        let (table, series) = self.take_series(reader, rows)?;
         let timestamps = Cow::Owned(take_sequence(reader, rows)?);
         let mut columns = Vec::new();
         for _ in 0..reader.count(reader.rest())? {
@@ -274,25 +295,36 @@ impl Replay {
             let (name, field_type) = &self.fields[field];
             columns.push(Cow::Owned(take_column(reader, name, *field_type, rows)?));
         }
-        Ok(Taken { table: 0, series, timestamps, columns })
+        Ok(Taken { table, series, timestamps, columns })
+    }
+
+    /// The series of `rows` rows, and the table that they are all in.
+    fn take_series(&self, reader: &mut Reader<'_>, rows: usize) -> Result<(u32, Vec<u32>), Bad> {
+        let numbers = take_sequence(reader, rows)?;
+        let mut series = Vec::with_capacity(rows);
+        let (mut rest, mut of) = (&numbers[..], None);
+        while let Some(first) = rest.first() {
+            // Whoever collects sends series in the order in which they were named.
+            let run =
+                rest.windows(2).take_while(|two| two[1].wrapping_sub(two[0]) == 1).count() + 1;
+            let from = usize::try_from(*first).ok();
+            let Some(named) = from.and_then(|from| self.series.get(from..)?.get(..run)) else {
+                return reader.bad("the number of a series of this file", first.to_string());
+            };
+            let table = *of.get_or_insert(named[0].table);
+            if named.iter().any(|named| named.table != table) {
+                return several(reader);
+            }
+            series.extend(named.iter().map(|named| named.series));
+            rest = &rest[run..];
+        }
+        Ok((of.unwrap_or(NONE), series))
     }
 }
 
-/// Refuses rows whose series are of another policy, or of several measurements.
-fn check_series(
-    reader: &Reader<'_>,
-    taken: &Taken<'_>,
-    policy: PolicyId,
-    head: &HeadInner,
-) -> Result<(), Bad> {
-    let Some(first) = taken.series.first() else { return Ok(()) };
-    let first = head.table_of(*first);
-    let of_policy = first.and_then(|table| head.tables().get(table as usize));
-    let same = |series: &u32| head.table_of(*series) == first;
-    if of_policy.is_none_or(|table| table.policy != policy) || !taken.series.iter().all(same) {
-        return reader.bad("series of one measurement", "those of several, or of another policy");
-    }
-    Ok(())
+#[cold]
+fn several<T>(reader: &Reader<'_>) -> Result<T, Bad> {
+    reader.bad("series of one measurement", "those of several, or of another policy")
 }
 
 fn take_column(

@@ -89,6 +89,8 @@ impl Found {
             }
         }
         let mut replay = Replay::default();
+        let batches = scanned.records.iter().filter(|record| record.kind == Kind::Batch);
+        replay.reserve(batches.map(|record| record.payload), &mut self.head.inner.write());
         for record in &scanned.records {
             if let Err(bad) = self.replay(&mut replay, record) {
                 let offset = (record.offset + RECORD_HEADER_LEN + bad.offset) as u64;

@@ -181,6 +181,13 @@ impl Keys {
         self.numbers.find(hash.spread(), same).is_some()
     }
 
+    /// Makes room for `more` series, so that growing moves nothing while they are entered.
+    pub(super) fn reserve(&mut self, more: usize) {
+        self.places.reserve(more);
+        self.tables.reserve(more);
+        self.numbers.reserve(more, |(kept, _)| kept.spread());
+    }
+
     /// The number of the series of `key` in `table`, and whether it is entered just now.
     pub(super) fn enter(&mut self, table: u32, key: &str) -> (u32, bool) {
         let Keys { texts, places, tables, numbers, hasher, .. } = self;

@@ -223,6 +223,14 @@ impl HeadInner {
         self.keys.get(series)
     }
 
+    /// Makes room for so many series in all.
+    pub(crate) fn reserve(&mut self, series: usize) {
+        let more = series.saturating_sub(self.series.len());
+        self.keys.reserve(more);
+        self.places.reserve(more);
+        self.series.reserve(more);
+    }
+
     /// The number of the series of `key` in `table`; entered if new.
     pub(crate) fn enter(&mut self, table: u32, key: KeyRef<'_>) -> u32 {
         let (number, new) = self.keys.enter(table, key.as_str());

@@ -133,23 +133,37 @@ impl Rounds {
         if self.batches.last().is_none_or(|(_, last)| *last != batch) {
             self.batches.push((crate::rows::index(self.cells), batch));
         }
-        let n = self.series.len();
-        for time in times {
+        let mut rest = times;
+        while let Some(time) = rest.first() {
             if self.times.last().is_none_or(|(_, last)| last != time) {
                 self.times.push((crate::rows::index(self.cells), *time));
                 self.bounds = (self.bounds.0.min(*time), self.bounds.1.max(*time));
             }
+            let same = rest.iter().position(|other| other != time).unwrap_or(rest.len());
+            self.advance(same);
+            rest = &rest[same..];
+        }
+        self.taken += times.len();
+        self.held = (self.held.0.max(self.cells), self.held.1.max(self.times.len()));
+    }
+
+    /// Counts `cells` more, all of the time that was noted last.
+    fn advance(&mut self, mut cells: usize) {
+        let n = self.series.len();
+        while cells > 0 {
             if self.due == 0 {
                 self.starts.push(crate::rows::index(self.times.len() - 1));
             }
-            self.cells += 1;
-            self.due += 1;
+            // The first round has no end yet.
+            let left = if self.closed { n.saturating_sub(self.due).max(1) } else { cells };
+            let step = cells.min(left);
+            self.cells += step;
+            self.due += step;
+            cells -= step;
             if self.due == n && self.closed {
                 self.due = 0;
             }
         }
-        self.taken += times.len();
-        self.held = (self.held.0.max(self.cells), self.held.1.max(self.times.len()));
     }
 
     /// Rows of the series at `index` that are among the first `cells`.
@@ -272,6 +286,8 @@ impl HeadInner {
                 of.closed = true;
                 of.most = most * of.series.len();
                 of.due = of.cells % of.series.len().max(1);
+                let more = of.most.saturating_sub(of.cells);
+                of.columns.iter_mut().for_each(|words| words.reserve_exact(more));
             }
         }
         if of.closed {
