@@ -7,8 +7,8 @@ use std::time::Duration;
 use benches::datasets::DataSet;
 use benches::measure::Spent;
 use benches::tsbs::FIELDS;
-use stripchart_core::{Precision, Timestamp};
-use stripchart_query::{Engine, Limits, StreamOptions, parse_query};
+use stripchart_core::{Frames, Precision, Timestamp};
+use stripchart_query::{Engine, ExecuteOptions, Limits, StreamOptions, parse_query};
 
 use crate::read::fill;
 use crate::{Bar, Bars, Outcome, open, settle};
@@ -28,6 +28,9 @@ pub(crate) fn measure(bars: &Bars) -> Outcome {
         let engine = Engine::new(fill(set, bars, folder.path())?);
         for (what, query, bar) in queries(set) {
             ask(bars, &engine, &format!("{what}, {set}"), &query, bar)?;
+        }
+        for (what, query, bar) in in_columns(set) {
+            gather(bars, &engine, &format!("{what}, in columns, {set}"), &query, bar)?;
         }
     }
     Ok(())
@@ -105,6 +108,24 @@ fn queries(set: DataSet) -> Vec<Asked> {
     all
 }
 
+/// What those ask who embed the engine: the same without text.
+fn in_columns(set: DataSet) -> Vec<Asked> {
+    let bar = |milliseconds: f64| (set == DataSet::CpuInts).then_some(milliseconds);
+    let wanted = [
+        ("double-groupby-all", None),
+        ("double-groupby-all, whole hours", bar(1.0)),
+        ("high-cpu-all", None),
+        ("lastpoint", bar(1.0)),
+        ("last value of each host", None),
+    ];
+    let all = queries(set).into_iter();
+    all.filter_map(|(what, query, _)| {
+        let (_, bar) = wanted.iter().find(|(name, _)| *name == what)?;
+        Some((what, query, *bar))
+    })
+    .collect()
+}
+
 /// `f` of the first fields.
 fn calls(f: &str, fields: usize) -> String {
     FIELDS[..fields].iter().map(|field| format!("{f}({field})")).collect::<Vec<_>>().join(", ")
@@ -115,26 +136,49 @@ fn of_hosts(count: usize) -> String {
     format!("({})", hosts.collect::<Vec<_>>().join(" or "))
 }
 
-/// The best of some runs, parsing included, every piece of the answer taken and dropped.
-fn ask(bars: &Bars, engine: &Engine, what: &str, query: &str, bar: Option<f64>) -> Outcome {
-    let (mut best, mut bytes) = (Duration::MAX, 0);
+/// The best of some runs, parsing included.
+fn best(bars: &Bars, mut run: impl FnMut() -> Outcome) -> Result<f64, Box<dyn std::error::Error>> {
+    let mut best = Duration::MAX;
     for _ in 0..if bars.quick { 1 } else { 20 } {
         let mut spent = Spent::default();
-        spent.on(|| -> Outcome {
-            let options = StreamOptions::new(NOW).database("bars");
-            let pieces = engine.stream(parse_query(query)?, options);
-            bytes = pieces.map(|piece| black_box(piece).len()).sum();
-            Ok(())
-        })?;
+        spent.on(&mut run)?;
         best = best.min(spent.cpu);
     }
-    let also = format!("{bytes} bytes of JSON");
-    let milliseconds = best.as_secs_f64() * 1e3;
+    Ok(best.as_secs_f64() * 1e3)
+}
+
+/// The answer in columns, made and dropped.
+fn gather(bars: &Bars, engine: &Engine, what: &str, query: &str, bar: Option<f64>) -> Outcome {
+    let (mut rows, mut columns) = (0, 0);
+    let milliseconds = best(bars, || {
+        let statement = parse_query(query)?.statements.pop().ok_or("no statement")?;
+        let options = ExecuteOptions::new(NOW).database("bars");
+        let answer = black_box(engine.gather(statement, &options)?);
+        rows = answer.iter().map(Frames::row_count).sum();
+        columns = answer.iter().map(|frames| frames.columns.len()).sum();
+        Ok(())
+    })?;
+    told(bars, what, milliseconds, &format!("{rows} rows in {columns} columns"), bar)
+}
+
+fn told(bars: &Bars, what: &str, milliseconds: f64, also: &str, bar: Option<f64>) -> Outcome {
     match bar {
-        Some(bar) => bars.row(what, milliseconds, Bar::AtMost(bar), "ms", &also),
-        None => bars.told(what, milliseconds, "ms", &also),
+        Some(bar) => bars.row(what, milliseconds, Bar::AtMost(bar), "ms", also),
+        None => bars.told(what, milliseconds, "ms", also),
     }
     Ok(())
+}
+
+/// Every piece of the answer as text, taken and dropped.
+fn ask(bars: &Bars, engine: &Engine, what: &str, query: &str, bar: Option<f64>) -> Outcome {
+    let mut bytes = 0;
+    let milliseconds = best(bars, || {
+        let options = StreamOptions::new(NOW).database("bars");
+        let pieces = engine.stream(parse_query(query)?, options);
+        bytes = pieces.map(|piece| black_box(piece).len()).sum();
+        Ok(())
+    })?;
+    told(bars, what, milliseconds, &format!("{bytes} bytes of JSON"), bar)
 }
 
 /// Milliseconds of the CPU in which whatever costs too much is refused.

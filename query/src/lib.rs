@@ -74,7 +74,8 @@
 //! Users, continuous queries and the like are [kept](stripchart_storage::Db::document) with the data, and so are in its snapshots.
 //!
 //! Integer sums wrap, division by zero is zero, and an offset without a series limit leaves nothing: where InfluxDB is
-//! odd, this is odd the same way. Float sums are compensated, so their last bits may be better than InfluxDB's.
+//! odd, this is odd the same way. Float sums are compensated, so their last bits may be better than InfluxDB's. `docs/influxdb.md` lists
+//! where answers differ.
 //!
 //! # Costs and limits
 //!
