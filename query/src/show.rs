@@ -66,10 +66,14 @@ fn verb(statement: &Statement) -> String {
     text.split(' ').take_while(is_keyword).collect::<Vec<_>>().join(" ")
 }
 
-/// What series are looked for. InfluxDB lists what may fulfil a condition, and counts what does as a query of points would.
+/// What series are looked for: InfluxDB has a rule for each.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Purpose {
-    List,
+    /// Their keys: of all that may fulfil a condition.
+    Keys,
+    /// Their tags: of those alone whose tags fulfil it, whatever their fields are.
+    Tags,
+    /// How many there are: as their tags, but an order may be asked for, and is never fulfilled.
     Count,
     /// A condition on a tag that a series does not have is false, whatever it says.
     CountOfValues,
@@ -153,7 +157,7 @@ impl<'a> Scope<'a> {
         mut each: impl FnMut(KeyRef<'_>),
     ) -> Result<(), QueryError> {
         let (condition, bounds) = self.condition(clauses)?;
-        if let (Some(condition), Purpose::List) = (&condition, purpose) {
+        if let (Some(condition), Purpose::Keys | Purpose::Tags) = (&condition, purpose) {
             refuse_order(condition.node())?;
         }
         for (view, name) in self.measurements(&clauses.from)? {
@@ -170,7 +174,7 @@ impl<'a> Scope<'a> {
                         is_tag.then_some(value.or(missing))
                     };
                     match purpose {
-                        Purpose::List => may_fulfil(condition.node(), &tag),
+                        Purpose::Keys => may_fulfil(condition.node(), &tag),
                         _ => condition.decided(&tag) == Some(true),
                     }
                 });
@@ -351,7 +355,7 @@ fn collect_tag_keys(
 ) -> Result<ByMeasurement<String>, QueryError> {
     let test = key.map(KeyTest::new).transpose()?;
     let mut found = ByMeasurement::new();
-    scope.for_each_series(clauses, Purpose::List, |series| {
+    scope.for_each_series(clauses, Purpose::Tags, |series| {
         let keys = series.tags().map(|(key, _)| key);
         let keys = keys.filter(|key| test.as_ref().is_none_or(|test| test.accepts(key)));
         let mut keys = keys.peekable();
@@ -388,7 +392,7 @@ fn collect_tag_values(
 ) -> Result<ByMeasurement<(String, String)>, QueryError> {
     let test = KeyTest::new(key)?;
     let mut found = ByMeasurement::new();
-    scope.for_each_series(clauses, Purpose::List, |series| {
+    scope.for_each_series(clauses, Purpose::Tags, |series| {
         for (key, value) in series.tags().filter(|(key, _)| test.accepts(key)) {
             let of_measurement = match found.get_mut(series.measurement()) {
                 Some(known) => known,
@@ -452,7 +456,7 @@ fn field_keys(scope: &Scope<'_>, clauses: &ShowClauses) -> Result<Vec<Frame>, Qu
 
 fn series(scope: &Scope<'_>, clauses: &ShowClauses) -> Result<Vec<Frame>, QueryError> {
     let mut keys = BTreeSet::new();
-    scope.for_each_series(clauses, Purpose::List, |key| {
+    scope.for_each_series(clauses, Purpose::Keys, |key| {
         keys.insert(key.to_string());
     })?;
     let keys = page(&keys, clauses.limit, clauses.offset);
