@@ -27,27 +27,42 @@ pub(crate) fn run(
     let db = engine.db();
     let scope = |database: Option<&str>| Scope::new(db, database, options);
     let of = |clauses: &ShowClauses| scope(clauses.database.as_deref());
+    // Some of them are queries, where what `FROM` names comes before what `ON` does.
+    let queried = |clauses: &ShowClauses| {
+        let named = clauses.from.iter().find_map(|source| match source {
+            Source::Measurement(measurement) => measurement.database.as_deref(),
+            Source::Subquery(_) => None,
+        });
+        scope(named.or(clauses.database.as_deref()))
+    };
     match statement {
         Statement::ShowDatabases => Ok(vec![databases(db, options.user)]),
         Statement::ShowRetentionPolicies { database } => {
             retention_policies(db, database.as_deref().or(options.database))
         }
         Statement::ShowMeasurements { measurement, clauses } => {
-            measurements::show(&of(clauses)?, measurement.as_ref(), clauses)
+            refuse_time(clauses, "SHOW MEASUREMENTS")?;
+            match of(clauses) {
+                // InfluxDB does not ask whether there is such a database.
+                Err(QueryError::DatabaseNotFound { .. }) => Ok(Vec::new()),
+                scope => measurements::show(&scope?, measurement.as_ref(), clauses),
+            }
         }
         Statement::ShowTagKeys { key, clauses } => tag_keys(&of(clauses)?, key.as_ref(), clauses),
         Statement::ShowTagValues { key, clauses } => tag_values(&of(clauses)?, key, clauses),
-        Statement::ShowFieldKeys { clauses } => field_keys(&of(clauses)?, clauses),
-        Statement::ShowSeries { clauses } => series(&of(clauses)?, clauses),
-        Statement::ShowCardinality { of: what, exact, clauses } => match of(clauses) {
-            // InfluxDB's estimate does not ask whether there is such a database.
-            Err(QueryError::DatabaseNotFound { .. })
-                if cardinality::is_estimated(what, *exact, clauses) =>
-            {
-                Ok(cardinality::estimated(0))
+        Statement::ShowFieldKeys { clauses } => field_keys(&queried(clauses)?, clauses),
+        Statement::ShowSeries { clauses } => series(&queried(clauses)?, clauses),
+        Statement::ShowCardinality { of: what, exact, clauses } => {
+            match cardinality::checked(what, clauses).and_then(|()| queried(clauses)) {
+                // InfluxDB's estimate does not ask whether there is such a database.
+                Err(QueryError::DatabaseNotFound { .. })
+                    if cardinality::is_estimated(what, *exact, clauses) =>
+                {
+                    Ok(cardinality::estimated(0))
+                }
+                scope => cardinality::show(&scope?, what, *exact, clauses),
             }
-            scope => cardinality::show(&scope?, what, *exact, clauses),
-        },
+        }
         Statement::ShowStats { module } => stats::show(engine, module.as_deref()),
         Statement::ShowDiagnostics { module } => {
             Ok(diagnostics::show(module.as_deref(), options.now))

@@ -193,9 +193,8 @@ impl<'a> Scope<'a> {
     /// Whether storage can answer by itself: plain stored series of one type, no row to be tested, nothing taken along.
     fn can_fold(&self, f: Aggregate, field: &Reference) -> bool {
         let field_type = field.kind.field_type();
-        let ordered = matches!(f, Aggregate::Min | Aggregate::Max);
         self.aux().is_empty()
-            && (field_type.is_numeric() || !ordered)
+            && f.is_storages(field_type)
             && self.inputs.iter().all(|input| {
                 matches!(input.source, InputSource::Stored { .. })
                     && !input.filtered

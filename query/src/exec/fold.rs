@@ -72,8 +72,7 @@ pub(super) fn suits(plan: &Plan, group: &Group) -> bool {
 
 fn suits_field(f: Aggregate, field: &Reference, of: &StoredSource) -> bool {
     let ReferenceKind::Field(to) = field.kind else { return false };
-    let ordered = matches!(f, Aggregate::Min | Aggregate::Max);
-    (to.is_numeric() || !ordered) && of.field_type(&field.name).is_none_or(|own| own == to)
+    f.is_storages(to) && of.field_type(&field.name).is_none_or(|own| own == to)
 }
 
 fn is_of(input: &Input, source: &StoredSource) -> bool {

@@ -12,7 +12,7 @@ use super::filter::{self, Cell};
 use super::rollups::Rollups;
 use crate::QueryError;
 use crate::ast::VarRef;
-use crate::functions::cast;
+use crate::functions::{cast, castable};
 use crate::limits::Budget;
 use crate::plan::{Condition, Place, Reference, ReferenceKind, means_field};
 
@@ -193,19 +193,26 @@ impl Reader {
             Some(condition) if needs_a_value(condition, &condition_cells, place) => names.0.len(),
             _ => 0,
         };
+        let tag =
+            |key: &str| input.tag_cell(key).map_or(Cell::Null, |value| Cell::Tag(value.into()));
         let cells = wanted
             .refs
             .iter()
             .map(|reference| match reference.kind {
-                ReferenceKind::Field(to) if input.field_type(&reference.name).is_some() => {
-                    names.column(&reference.name, to)
-                }
-                ReferenceKind::Tag => {
-                    input.tag_cell(&reference.name).map_or(Cell::Null, |v| Cell::Tag(v.into()))
-                }
-                _ => Cell::Null,
+                ReferenceKind::Field(to) => match input.field_type(&reference.name) {
+                    Some(own) if castable(own, to) => names.column(&reference.name, to),
+                    // To functions the tags of a subquery are texts like others.
+                    None if matches!(input.source, InputSource::Frame(_)) => tag(&reference.name),
+                    _ => Cell::Null,
+                },
+                ReferenceKind::Tag => tag(&reference.name),
+                ReferenceKind::Unknown => Cell::Null,
             })
-            .collect();
+            .collect::<Vec<Cell>>();
+        let is_text = |(cell, reference): (&Cell, &Reference)| {
+            matches!((cell, reference.kind), (Cell::Tag(_), ReferenceKind::Field(_)))
+        };
+        let texts = cells.iter().zip(wanted.refs.iter()).any(is_text);
         Reader {
             condition: condition.cloned(),
             place,
@@ -215,7 +222,7 @@ impl Reader {
             row: 0,
             cells,
             condition_cells,
-            nulls: wanted.nulls && matches!(input.source, InputSource::Frame(_)),
+            nulls: texts || wanted.nulls && matches!(input.source, InputSource::Frame(_)),
             held: 0,
             fields: wanted.packed.clone(),
             rows: Vec::new(),

@@ -13,6 +13,7 @@ use super::Heads;
 use super::groups::Group;
 use super::input::{InputSource, StoredSource, inclusive};
 use crate::QueryError;
+use crate::functions::castable;
 use crate::limits::Budget;
 use crate::plan::{FillMode, Node, Plan, Reference, ReferenceKind, Slot};
 use crate::result::chunk::{Cells, CellsBuilder, Chunk, TagTexts};
@@ -94,7 +95,9 @@ pub(super) fn next(
 /// The name of a field that is stored.
 fn field_name<'r>(reference: &'r Reference, of: &StoredSource) -> Option<&'r str> {
     let is_field = matches!(reference.kind, ReferenceKind::Field(_))
-        && of.field_type(&reference.name).is_some();
+        && of
+            .field_type(&reference.name)
+            .is_some_and(|own| castable(own, reference.kind.field_type()));
     is_field.then_some(reference.name.as_str())
 }
 

@@ -9,12 +9,12 @@ use std::sync::Arc;
 use stripchart_core::Values;
 
 use super::columns::{self, Builder, Plain};
-use super::input::{Input, Reader, Wanted};
+use super::input::{Input, InputSource, Reader, Wanted};
 use super::merge::{Merge, Run};
 use super::rows::{Rows, State};
 use crate::QueryError;
 use crate::limits::Budget;
-use crate::plan::{FillMode, Plan, ReferenceKind, Slot};
+use crate::plan::{FillMode, Plan, Reference, ReferenceKind, Slot};
 use crate::result::chunk::{Cells, Chunk, Head, TagTexts};
 
 /// Text in a chunk, from which on the next begins.
@@ -47,14 +47,20 @@ enum Layout {
 }
 
 impl RawRows {
-    /// The rows of `inputs`; `None` if there are none, since tags alone select nothing.
+    /// The rows of `inputs`; `None` if there are none, since stored tags alone select nothing.
     pub(super) fn new(
         plan: &Plan,
         head: Arc<Head>,
         inputs: Vec<Input>,
         budget: &Budget<'_>,
     ) -> Option<RawRows> {
-        if !plan.refs.iter().any(|reference| matches!(reference.kind, ReferenceKind::Field(_))) {
+        let nested = inputs.iter().all(|input| matches!(input.source, InputSource::Frame(_)));
+        let selects = |reference: &Reference| match reference.kind {
+            ReferenceKind::Field(_) => true,
+            ReferenceKind::Tag => nested,
+            ReferenceKind::Unknown => false,
+        };
+        if !plan.refs.iter().any(selects) {
             return None;
         }
         let mut wanted = Wanted {

@@ -33,6 +33,15 @@ impl Aggregate {
         }
     }
 
+    /// Whether storage comes to the same over values of `field_type`: it orders no truth values, and of first ones takes the greater.
+    pub(crate) fn is_storages(self, field_type: FieldType) -> bool {
+        match self {
+            Aggregate::Min | Aggregate::Max => field_type.is_numeric(),
+            Aggregate::First => field_type != FieldType::Boolean,
+            _ => true,
+        }
+    }
+
     /// Whether the answer is one of the points.
     pub(crate) fn is_selector(self) -> bool {
         matches!(self, Aggregate::Min | Aggregate::Max | Aggregate::First | Aggregate::Last)
@@ -40,12 +49,14 @@ impl Aggregate {
 
     /// Whether `new` (value and time) takes the place of `old`.
     ///
-    /// Equal extremes: the earlier point stays. Several first or last points at one instant: the greater value counts.
+    /// Equal extremes: the earlier point stays. Several first or last points at one instant: the greater value counts, but of first
+    /// truth values the lesser.
     pub(crate) fn replaces(self, new: (ValueRef<'_>, i64), old: (ValueRef<'_>, i64)) -> bool {
         let (value, at) = (compare(new.0, old.0), new.1.cmp(&old.1));
         let rank = match self {
             Aggregate::Min => value.then(at),
             Aggregate::Max => value.reverse().then(at),
+            Aggregate::First if matches!(new.0, ValueRef::Boolean(_)) => at.then(value),
             Aggregate::First => at.then(value.reverse()),
             _ => at.reverse().then(value.reverse()),
         };

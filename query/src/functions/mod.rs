@@ -23,7 +23,7 @@ mod transform;
 pub(crate) use accumulate::{Accumulator, Aggregate, mean, spread};
 pub(crate) use holt_winters::HoltWinters;
 pub(crate) use math::{MathFunction, binary, binary_in_condition};
-pub(crate) use points::{Points, cast, filled, push, truncate};
+pub(crate) use points::{Points, cast, castable, filled, push, truncate};
 pub(crate) use reduce::{Reducer, reduce};
 pub(crate) use technical::{Indicator, Technical, Warmup};
 pub(crate) use transform::{Stretch, Transform, transform};

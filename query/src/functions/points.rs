@@ -113,6 +113,11 @@ pub(crate) fn cast(value: ValueRef<'_>, to: FieldType) -> Option<ValueRef<'_>> {
     }
 }
 
+/// Whether there are values of the one type that [`cast`] makes values of the other.
+pub(crate) fn castable(from: FieldType, to: FieldType) -> bool {
+    from == to || (from.is_numeric() && to.is_numeric())
+}
+
 /// Toward zero, saturating.
 #[expect(clippy::cast_possible_truncation, reason = "`as` saturates, which is what is wanted")]
 pub(crate) fn truncate(value: f64) -> i64 {

@@ -173,15 +173,29 @@ fn moving_average<'a>(
     out: &mut Points,
 ) {
     let mut window = VecDeque::with_capacity(n.min(1024));
-    let mut sum = 0.0;
+    // Whole numbers are added as such, and wrap.
+    let (mut sum, mut whole) = (0.0, 0i64);
     for (at, value) in points {
-        let value = value.as_f64().unwrap_or_default();
+        let integer = match value {
+            ValueRef::Integer(v) => Some(v),
+            ValueRef::Unsigned(v) => Some(v.cast_signed()),
+            _ => None,
+        };
+        let float = value.as_f64().unwrap_or_default();
         if window.len() == n {
-            sum -= window.pop_front().unwrap_or_default();
+            let (float, integer) = window.pop_front().unwrap_or_default();
+            sum -= float;
+            whole = whole.wrapping_sub(integer);
         }
-        window.push_back(value);
-        sum += value;
+        window.push_back((float, integer.unwrap_or_default()));
+        sum += float;
+        whole = whole.wrapping_add(integer.unwrap_or_default());
         if window.len() == n {
+            let sum = match value {
+                ValueRef::Integer(_) => whole as f64,
+                ValueRef::Unsigned(_) => whole.cast_unsigned() as f64,
+                _ => sum,
+            };
             out.push(at, Some(ValueRef::Float(sum / n as f64)));
         }
     }

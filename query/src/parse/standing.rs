@@ -24,8 +24,10 @@ pub(super) fn create_continuous_query(i: Cursor<'_>) -> Parsed<'_, Statement> {
     let begin = i;
     let (i, select) = select_into(i)?;
     if calls_a_function(&select) {
-        let Some(interval) = interval(&select) else {
-            return Err(expected(last_token(begin, i), &["GROUP BY time(...)"]));
+        let interval = match interval(&select) {
+            Ok(Some(interval)) => interval,
+            Ok(None) => return Err(expected(last_token(begin, i), &["GROUP BY time(...)"])),
+            Err(why) => return Err(expected(last_token(begin, i), &["GROUP BY time(...)", why])),
         };
         check_resample(every, resample_for, interval).map_err(|message| plain(i, message))?;
     }
@@ -67,11 +69,15 @@ fn calls_a_function(select: &Select) -> bool {
     calls
 }
 
-/// The interval of `GROUP BY time(...)`, unless it is zero.
-fn interval(select: &Select) -> Option<DurationLiteral> {
-    match select.time_dimension()?.first()? {
-        Expr::Duration(interval) if interval.nanos() != 0 => Some(*interval),
-        _ => None,
+/// The interval of `GROUP BY time(...)`, unless it is zero, or what is wrong with it.
+fn interval(select: &Select) -> Result<Option<DurationLiteral>, &'static str> {
+    match select.time_dimension() {
+        None => Ok(None),
+        Some([Expr::Duration(interval)] | [Expr::Duration(interval), _]) => {
+            Ok(Some(*interval).filter(|interval| interval.nanos() != 0))
+        }
+        Some([_] | [_, _]) => Err("time dimension must have duration argument"),
+        Some(_) => Err("time dimension expected 1 or 2 arguments"),
     }
 }
 

@@ -6,6 +6,7 @@ use crate::functions::{Indicator, MathFunction};
 use crate::window::Windows;
 
 use super::go_type;
+use super::reduce::is_literal;
 
 mod series;
 
@@ -32,8 +33,13 @@ fn error(message: impl Into<String>) -> Checked {
     Err(QueryError::invalid(message))
 }
 
-/// Checks the select list of `select`.
-pub(crate) fn check(select: &Select, interval: Option<Windows>, inherited: bool) -> Checked {
+/// Checks the select list of `select`, which is reduced, and will have windows without points filled as `fill` says.
+pub(crate) fn check(
+    select: &Select,
+    fill: Fill,
+    interval: Option<Windows>,
+    inherited: bool,
+) -> Checked {
     let mut compiled = Compiled {
         only_selectors: true,
         limit: select.limit.filter(|limit| *limit > 0),
@@ -49,38 +55,12 @@ pub(crate) fn check(select: &Select, interval: Option<Windows>, inherited: bool)
             compiled.expr(&field.expr)?;
         }
     }
-    compiled.whole(select.fill)
+    compiled.whole(fill)
 }
 
 /// Whether the expression is the bare column `time`.
 pub(crate) fn is_time(expr: &Expr) -> bool {
     matches!(expr, Expr::Variable(VarRef { name, cast: None }) if name == "time")
-}
-
-/// Whether the expression is a constant.
-fn is_literal(expr: &Expr) -> bool {
-    match expr {
-        Expr::Paren(inner) => is_literal(inner),
-        Expr::Binary(binary) => is_literal(&binary.left) && is_literal(&binary.right),
-        Expr::Wildcard(_)
-        | Expr::Variable(_)
-        | Expr::Call(_)
-        | Expr::Distinct(_)
-        | Expr::Regex(_) => false,
-        _ => true,
-    }
-}
-
-/// Whether the expression is a number that can be reckoned out at once.
-fn is_constant_number(expr: &Expr) -> bool {
-    match expr {
-        Expr::Paren(inner) => is_constant_number(inner),
-        Expr::Binary(binary) => {
-            is_constant_number(&binary.left) && is_constant_number(&binary.right)
-        }
-        Expr::Number(_) | Expr::Integer(_) | Expr::Unsigned(_) => true,
-        _ => false,
-    }
 }
 
 impl Compiled {
@@ -109,10 +89,7 @@ impl Compiled {
                 self.calls += 1;
                 self.distinct(1, true, false)
             }
-            Expr::Binary(_) if is_constant_number(expr) => {
-                error("field must contain at least one variable")
-            }
-            Expr::Binary(_) if is_literal(expr) => {
+            Expr::Binary(both) if is_literal(&both.left) && is_literal(&both.right) => {
                 error("cannot perform a binary expression on two literals")
             }
             Expr::Binary(binary) => {

@@ -2,6 +2,7 @@
 //!
 //! | module | does |
 //! | --- | --- |
+//! | `reduce` | reckons out what is constant in a select list |
 //! | `compile` | checks the select list by its text alone |
 //! | `time` | takes the time bounds out of the condition |
 //! | `call` | tells which function is meant |
@@ -17,6 +18,7 @@ mod call;
 mod compile;
 mod node;
 mod pattern;
+mod reduce;
 mod schema;
 mod select;
 pub(crate) mod time;

@@ -161,11 +161,12 @@ fn condition_node(expr: &Expr, refs: &mut Vec<VarRef>) -> Result<Node, QueryErro
                     "invalid function call in condition: {expr}"
                 )));
             };
-            if call.args.len() != function.arity() {
+            // InfluxDB overlooks here that `log` has a base; without one it has no value.
+            let expected = if function == MathFunction::Log { 1 } else { function.arity() };
+            if call.args.len() != expected {
                 return Err(QueryError::invalid(format!(
-                    "invalid number of arguments for {}, expected {}, got {}",
+                    "invalid number of arguments for {}, expected {expected}, got {}",
                     call.name,
-                    function.arity(),
                     call.args.len()
                 )));
             }
@@ -259,7 +260,11 @@ fn decided<'a>(node: &'a Node, tag: &impl Fn(usize) -> Option<Option<&'a str>>) 
             {
                 let (left, right) = (tag(*left).flatten(), tag(*right).flatten());
                 let equal = left == right && left.is_some_and(|value| !value.is_empty());
-                return Some(equal == (*op == BinaryOp::Eq));
+                return Some(match op {
+                    BinaryOp::Eq => equal,
+                    BinaryOp::NotEq => !equal,
+                    _ => false,
+                });
             }
             let lookup = |slot| match slot {
                 Slot::Ref(index) => tag(index).flatten().map(ValueRef::String),

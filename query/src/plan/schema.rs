@@ -13,6 +13,8 @@ use crate::ast::{Call, DataType, Expr, Field, VarRef, WildcardKind};
 pub(crate) struct Schema {
     pub fields: BTreeMap<String, FieldType>,
     pub tags: BTreeSet<String>,
+    /// Whether there are no sources but subqueries, whose tags are texts like others.
+    pub nested: bool,
 }
 
 /// Lower goes first where types differ.
@@ -29,7 +31,9 @@ fn rank(field_type: FieldType) -> u8 {
 impl Schema {
     /// The union over `sources`.
     pub(crate) fn of(sources: &[PlannedSource]) -> Result<Self, QueryError> {
-        let mut schema = Schema::default();
+        let is_nested = |source: &PlannedSource| matches!(source, PlannedSource::Subquery(_));
+        let nested = !sources.is_empty() && sources.iter().all(is_nested);
+        let mut schema = Schema { nested, ..Schema::default() };
         for source in sources {
             match source {
                 PlannedSource::Measurement { view, name, fields, .. } => {
@@ -39,8 +43,12 @@ impl Schema {
                     schema.tags.extend(view.tag_keys(name).map_err(QueryError::storage)?);
                 }
                 PlannedSource::Subquery(plan) => {
+                    // Of columns of one name the first is meant.
+                    let mut seen = BTreeSet::new();
                     for column in &plan.columns {
-                        if let Some(field_type) = column.declared {
+                        if let Some(field_type) = column.declared
+                            && seen.insert(&column.name)
+                        {
                             schema.add_field(&column.name, field_type);
                         }
                     }
@@ -225,6 +233,13 @@ pub(crate) fn column_names(columns: &[(Expr, Option<String>)]) -> Vec<String> {
             None => distinct_name(expr_name(expr), &mut names),
         })
         .collect()
+}
+
+/// The names of the columns, as they are written.
+pub(crate) fn own_names(columns: &[(Expr, Option<String>)]) -> Vec<String> {
+    let name =
+        |(expr, alias): &(Expr, Option<String>)| alias.clone().unwrap_or_else(|| expr_name(expr));
+    columns.iter().map(name).collect()
 }
 
 fn distinct_name(name: String, names: &mut BTreeMap<String, usize>) -> String {

@@ -4,20 +4,21 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use stripchart_core::{FieldType, FieldValue, Timestamp, Unit};
-use stripchart_storage::{Db, Reads, RolledView, View};
+use stripchart_storage::{Db, FieldInfo, Reads, RolledView, TagFilter, View};
 
 use super::call::{aggregate_of, reducer_of, transform_of};
 use super::compile::{check, is_time};
 use super::node::literal;
-use super::schema::column_names;
+use super::reduce::reduced_list;
+use super::schema::{column_names, own_names};
 use super::time::{MAX_TIME, MIN_TIME, TimeBounds, parse_instant, split_condition};
 use super::types::{Known, type_of};
 use super::{
     Call, Condition, FillMode, Node, OutputColumn, Plan, PlannedSource, Reference, ReferenceKind,
-    Schema, Slot, TransformInput,
+    Schema, Slot, TransformInput, means_field,
 };
 use crate::ast::{self, DataType, Expr, Fill, MeasurementName, Select, Source, VarRef};
-use crate::functions::{MathFunction, Reducer};
+use crate::functions::{MathFunction, Reducer, castable};
 use crate::window::Windows;
 use crate::zone::Zone;
 use crate::{ExecuteOptions, QueryError};
@@ -99,6 +100,28 @@ impl<'a> Planner<'a> {
         Ok(view)
     }
 
+    /// Whether there are the databases that a statement names, which InfluxDB asks before it looks at anything else.
+    fn check_databases(&self, select: &Select) -> Result<(), QueryError> {
+        if let Some(target) = &select.target {
+            self.check_database(target.database.as_deref())?;
+        }
+        for source in &select.from {
+            match source {
+                Source::Measurement(source) => self.check_database(source.database.as_deref())?,
+                Source::Subquery(inner) => self.check_databases(inner)?,
+            }
+        }
+        Ok(())
+    }
+
+    fn check_database(&self, database: Option<&str>) -> Result<(), QueryError> {
+        let (name, _) = self.names(database, None)?;
+        match self.db.catalog().database(name) {
+            Some(_) => Ok(()),
+            None => Err(QueryError::DatabaseNotFound { name: name.to_owned() }),
+        }
+    }
+
     /// The view of a policy with its rollups, if it has some.
     fn rolled(
         &self,
@@ -127,6 +150,10 @@ impl<'a> Planner<'a> {
         select: &Select,
         inherited: Option<&Inherited>,
     ) -> Result<Plan, QueryError> {
+        let select = &reduced_list(select);
+        if inherited.is_none() {
+            self.check_databases(select)?;
+        }
         let now = self.options.now;
         let zone = select.time_zone.as_deref().map_or(Ok(None), Zone::find)?;
         let (condition, own_bounds) = match &select.condition {
@@ -138,7 +165,13 @@ impl<'a> Planner<'a> {
         let outer_windows = inherited.and_then(|outer| outer.windows);
         let windows = group_by.windows.or(outer_windows);
         let ascending = ordering(select, inherited)?;
-        check(select, windows, group_by.windows.is_none())?;
+        // InfluxDB takes it so before it looks whether there are functions at all.
+        let nulls_vanish = inherited.is_some() && group_by.windows.is_some();
+        let fill = match select.fill {
+            Fill::Null if nulls_vanish => Fill::None,
+            fill => fill,
+        };
+        check(select, fill, windows, group_by.windows.is_none())?;
 
         let bounds = bounds_of(own_bounds, inherited, windows.is_some().then_some(now));
         let dimensions = inherited.iter().flat_map(|outer| &outer.dimensions);
@@ -157,6 +190,7 @@ impl<'a> Planner<'a> {
         };
         let sources = self.sources(&select.from, &handed_down)?;
         let schema = Schema::of(&sources)?;
+        let condition = condition.map(|condition| typed_alike(condition, &schema, sources.len()));
         let dimensions = group_by.dimensions(&schema, inherited);
         let without = (!group_by.all && group_by.patterns.is_empty()).then_some(&group_by.tags);
         let fields: Vec<ast::Field> =
@@ -169,9 +203,14 @@ impl<'a> Planner<'a> {
             refs: Vec::new(),
             calls: Vec::new(),
             call_keys: Vec::new(),
+            refused: None,
         };
         let listed = listed_columns(fields, select.target.is_some());
-        let names = column_names(&listed);
+        // To the query around it a column is what it is called, even if another one is called so, too.
+        let names = match inherited {
+            None => column_names(&listed),
+            Some(_) => own_names(&listed),
+        };
         let types = declared_types(&listed, &schema, inherited.is_some())?;
         let mut output = Vec::new();
         for (((expr, _), name), declared) in listed.iter().zip(names).zip(types) {
@@ -180,6 +219,7 @@ impl<'a> Planner<'a> {
         }
         let fill = fill_mode(select.fill, inherited.is_some() && !columns.calls.is_empty());
         let start = bounds.min.unwrap_or(MIN_TIME);
+        let refused = columns.refused;
         let mut plan = Plan {
             start,
             read_start: reach.min.unwrap_or(MIN_TIME),
@@ -205,7 +245,10 @@ impl<'a> Planner<'a> {
             plan.columns[index].unit = unit(&plan.columns[index].node, &plan);
         }
         self.limit_buckets(&mut plan)?;
-        Ok(plan)
+        match refused {
+            Some(refused) if reads_a_series(&plan)? => Err(refused),
+            _ => Ok(plan),
+        }
     }
 
     /// InfluxDB's `max-select-buckets`: refuses what is bounded and has too many windows, narrows what is not bounded.
@@ -323,6 +366,76 @@ impl<'a> Planner<'a> {
         }
         Ok(planned)
     }
+}
+
+/// Whether there is a series that `plan` has to read. InfluxDB sees only then that a function does not take a field's values; which
+/// instants the series has rows at it does not ask, but in which shards.
+fn reads_a_series(plan: &Plan) -> Result<bool, QueryError> {
+    if plan.soffset > 0 && plan.slimit.is_none() {
+        return Ok(false);
+    }
+    for source in &plan.sources {
+        let found = match source {
+            PlannedSource::Subquery(inner) => reads_a_series(inner)?,
+            PlannedSource::Measurement { view, name, fields, .. } => {
+                let has = |reference: &Reference| match reference.kind {
+                    ReferenceKind::Field(to) => fields
+                        .iter()
+                        .any(|f| f.name == reference.name && castable(f.field_type, to)),
+                    _ => false,
+                };
+                let read =
+                    plan.refs.iter().any(has) || plan.calls.iter().any(|call| has(call.field()));
+                read && reads_of(plan, view, name, fields)?
+            }
+        };
+        if found {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
+fn reads_of(
+    plan: &Plan,
+    view: &View,
+    name: &str,
+    fields: &[FieldInfo],
+) -> Result<bool, QueryError> {
+    let is_tag = |variable: &VarRef| {
+        !means_field(variable, fields.iter().any(|field| field.name == variable.name))
+    };
+    let filter = match &plan.condition {
+        None => TagFilter::All,
+        Some(condition) => condition.tag_filter(&|index| is_tag(&condition.refs[index])),
+    };
+    let week = 7 * 86_400_000_000_000;
+    for series in view.series(name, &filter).map_err(QueryError::storage)? {
+        let decided = plan.condition.as_ref().and_then(|condition| {
+            condition.decided(&|index| {
+                let variable = &condition.refs[index];
+                is_tag(variable).then(|| Some(series.key().tag(&variable.name).unwrap_or("")))
+            })
+        });
+        let near = view.time_bounds(&series).is_some_and(|(first, last)| {
+            first.nanos() <= plan.last.saturating_add(week)
+                && last.nanos() >= plan.start.saturating_sub(week)
+        });
+        if near && decided != Some(false) {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
+/// A name in a condition that one source has as a field means a field in each of them.
+fn typed_alike(mut condition: Condition, schema: &Schema, sources: usize) -> Condition {
+    for variable in &mut condition.refs {
+        if sources > 1 && variable.cast.is_none() && schema.fields.contains_key(&variable.name) {
+            variable.cast = Some(DataType::Field);
+        }
+    }
+    condition
 }
 
 /// What is asked for within what is around it; up to `now` if that is given and nothing else ends it.
@@ -467,6 +580,8 @@ struct Columns<'a> {
     calls: Vec<Call>,
     /// The text of each call, by which it is known again.
     call_keys: Vec<String>,
+    /// Why the first function that does not take its field's values does not.
+    refused: Option<QueryError>,
 }
 
 impl Columns<'_> {
@@ -524,7 +639,7 @@ impl Columns<'_> {
         Ok(self.calls.len() - 1)
     }
 
-    fn call(&self, call: &ast::Call) -> Result<Call, QueryError> {
+    fn call(&mut self, call: &ast::Call) -> Result<Call, QueryError> {
         let planned = match transform_of(call, self.windows) {
             Some(f) => {
                 let input = match call.args.first() {
@@ -544,12 +659,13 @@ impl Columns<'_> {
         };
         let field = planned.field();
         if matches!(field.kind, ReferenceKind::Field(_)) && planned.output().is_none() {
-            return Err(unsupported_type(&planned, call));
+            let refused = unsupported_type(&planned, call);
+            self.refused.get_or_insert(refused);
         }
         Ok(planned)
     }
 
-    /// A tag as a function's argument counts as nothing.
+    /// A stored tag as a function's argument counts as nothing.
     fn argument(&self, argument: &Expr) -> Reference {
         let variable = match argument {
             Expr::Variable(variable) => variable.clone(),
@@ -558,7 +674,11 @@ impl Columns<'_> {
         };
         let mut reference = self.resolve(&variable);
         if reference.kind == ReferenceKind::Tag {
-            reference.kind = ReferenceKind::Unknown;
+            reference.kind = if self.schema.nested {
+                ReferenceKind::Field(FieldType::String)
+            } else {
+                ReferenceKind::Unknown
+            };
         }
         reference
     }

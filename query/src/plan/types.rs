@@ -41,7 +41,7 @@ impl Known {
 pub(crate) fn type_of(expr: &Expr, schema: &Schema) -> Result<Type, QueryError> {
     let value = |field_type| Ok(Some(Known::Value(field_type)));
     match expr {
-        Expr::Variable(variable) => Ok(kind_type(schema.resolve(variable))),
+        Expr::Variable(variable) => Ok(variable_type(variable, schema)),
         Expr::Paren(inner) => type_of(inner, schema),
         Expr::Number(_) => value(FieldType::Float),
         Expr::Integer(_) => value(FieldType::Integer),
@@ -68,6 +68,20 @@ pub(crate) fn type_of(expr: &Expr, schema: &Schema) -> Result<Type, QueryError> 
             )
         }
         _ => Ok(None),
+    }
+}
+
+/// The type of a name: the one it is cast to, whether or not anything is called so.
+fn variable_type(variable: &VarRef, schema: &Schema) -> Type {
+    let value = |field_type| Some(Known::Value(field_type));
+    match variable.cast {
+        None | Some(DataType::Field) => kind_type(schema.resolve(variable)),
+        Some(DataType::Tag) => Some(Known::Tag),
+        Some(DataType::Float) => value(FieldType::Float),
+        Some(DataType::Integer) => value(FieldType::Integer),
+        Some(DataType::Unsigned) => value(FieldType::Unsigned),
+        Some(DataType::String) => value(FieldType::String),
+        Some(DataType::Boolean) => value(FieldType::Boolean),
     }
 }
 
@@ -153,7 +167,7 @@ fn is_literal(expr: &Expr) -> bool {
 fn with_types(expr: &Expr, schema: &Schema) -> Expr {
     match expr {
         Expr::Variable(variable) => {
-            let cast = kind_type(schema.resolve(variable)).map(|known| match known {
+            let cast = variable_type(variable, schema).map(|known| match known {
                 Known::Tag => DataType::Tag,
                 Known::Value(FieldType::Float) => DataType::Float,
                 Known::Value(FieldType::Integer) => DataType::Integer,

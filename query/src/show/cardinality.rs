@@ -15,6 +15,8 @@ pub(super) fn is_estimated(what: &Cardinality, exact: bool, clauses: &ShowClause
         && clauses.from.is_empty()
         && clauses.condition.is_none()
         && clauses.group_by.is_empty()
+        && clauses.limit.is_none()
+        && clauses.offset == 0
 }
 
 /// An estimate.
@@ -22,12 +24,8 @@ pub(super) fn estimated(count: u64) -> Vec<Frame> {
     vec![single("cardinality estimation", count)]
 }
 
-pub(super) fn show(
-    scope: &Scope<'_>,
-    what: &Cardinality,
-    exact: bool,
-    clauses: &ShowClauses,
-) -> Result<Vec<Frame>, QueryError> {
+/// Refuses what cannot be asked of any database.
+pub(super) fn checked(what: &Cardinality, clauses: &ShowClauses) -> Result<(), QueryError> {
     let name = match what {
         Cardinality::Series => "SERIES EXACT",
         Cardinality::Measurement => "MEASUREMENT EXACT",
@@ -36,7 +34,15 @@ pub(super) fn show(
         // InfluxDB leaves the word out here.
         Cardinality::FieldKey => "FIELD KEY",
     };
-    refuse_time(clauses, &format!("SHOW {name} CARDINALITY"))?;
+    refuse_time(clauses, &format!("SHOW {name} CARDINALITY"))
+}
+
+pub(super) fn show(
+    scope: &Scope<'_>,
+    what: &Cardinality,
+    exact: bool,
+    clauses: &ShowClauses,
+) -> Result<Vec<Frame>, QueryError> {
     if is_estimated(what, exact, clauses) {
         return Ok(estimated(estimate(scope, what)?));
     }
@@ -87,7 +93,7 @@ fn count(
     purpose: Purpose,
     mut each: impl FnMut(KeyRef<'_>, &mut BTreeSet<String>),
 ) -> Result<Groups, QueryError> {
-    let grouping = Grouping::new(clauses)?;
+    let grouping = Grouping::new(scope, clauses)?;
     let mut found = Groups::new();
     scope.for_each_series(clauses, purpose, |key| {
         let place = (key.measurement().to_owned(), grouping.tags(key));
@@ -96,45 +102,43 @@ fn count(
     Ok(found)
 }
 
-/// `GROUP BY`.
-struct Grouping {
-    all: bool,
-    names: Vec<String>,
-    patterns: Vec<regex::Regex>,
-}
+/// `GROUP BY`: the tags, of whichever measurement, sorted.
+struct Grouping(BTreeSet<String>);
 
 impl Grouping {
-    fn new(clauses: &ShowClauses) -> Result<Self, QueryError> {
-        let mut grouping = Grouping { all: false, names: Vec::new(), patterns: Vec::new() };
+    fn new(scope: &Scope<'_>, clauses: &ShowClauses) -> Result<Self, QueryError> {
+        let mut names = BTreeSet::new();
         for dimension in &clauses.group_by {
             match dimension.expr.unparenthesized() {
-                Expr::Wildcard(_) => grouping.all = true,
-                Expr::Variable(tag) => grouping.names.push(tag.name.clone()),
+                Expr::Wildcard(_) => names.extend(Self::known(scope, clauses)?),
+                Expr::Variable(tag) => {
+                    names.insert(tag.name.clone());
+                }
                 Expr::Regex(regex) => {
                     let regex = regex.compile();
                     let regex = regex.map_err(|error| QueryError::invalid(error.to_string()))?;
-                    grouping.patterns.push(regex);
+                    let known = Self::known(scope, clauses)?.into_iter();
+                    names.extend(known.filter(|key| regex.is_match(key)));
                 }
                 _ => return Err(QueryError::invalid("only time and tag dimensions allowed")),
             }
         }
-        grouping.names.sort();
-        grouping.names.dedup();
-        Ok(grouping)
+        Ok(Grouping(names))
     }
 
-    /// The tags that a series is grouped by, sorted; those named are there even if empty.
-    fn tags(&self, series: KeyRef<'_>) -> Vec<(String, String)> {
-        let named = self.names.iter();
-        let mut tags: BTreeMap<String, String> = named
-            .map(|name| (name.clone(), series.tag(name).unwrap_or_default().to_owned()))
-            .collect();
-        for (key, value) in series.tags() {
-            if self.all || self.patterns.iter().any(|pattern| pattern.is_match(key)) {
-                tags.insert(key.to_owned(), value.to_owned());
-            }
+    /// The tag keys of the measurements that are asked about.
+    fn known(scope: &Scope<'_>, clauses: &ShowClauses) -> Result<BTreeSet<String>, QueryError> {
+        let mut known = BTreeSet::new();
+        for (view, name) in scope.measurements(&clauses.from)? {
+            known.extend(view.tag_keys(&name).map_err(QueryError::storage)?);
         }
-        tags.into_iter().collect()
+        Ok(known)
+    }
+
+    /// The tags that a series is grouped by, empty where it has none.
+    fn tags(&self, series: KeyRef<'_>) -> Vec<(String, String)> {
+        let value = |key: &String| series.tag(key).unwrap_or_default().to_owned();
+        self.0.iter().map(|key| (key.clone(), value(key))).collect()
     }
 }
 

@@ -8,7 +8,7 @@ use std::collections::BTreeSet;
 use stripchart_core::Frame;
 use stripchart_storage::TagFilter;
 
-use super::{Scope, page, refuse_time, texts};
+use super::{Scope, page, texts};
 use crate::QueryError;
 use crate::ast::{BinaryOp, Expr, Measurement, MeasurementName, ShowClauses};
 
@@ -17,7 +17,6 @@ pub(super) fn show(
     measurement: Option<&Measurement>,
     clauses: &ShowClauses,
 ) -> Result<Vec<Frame>, QueryError> {
-    refuse_time(clauses, "SHOW MEASUREMENTS")?;
     let mut names: BTreeSet<String> = match &clauses.condition {
         Some(condition) => fulfilling(scope, condition)?,
         None => all(scope)?,
@@ -72,25 +71,26 @@ fn comparison(
     left: &Expr,
     right: &Expr,
 ) -> Result<BTreeSet<String>, QueryError> {
+    use BinaryOp::{Eq, Match, NotEq, NotMatch};
+    if !matches!(op, Eq | NotEq | Match | NotMatch) {
+        return Err(QueryError::invalid("invalid tag comparison operator"));
+    }
     let Expr::Variable(tag) = left else {
         return Err(QueryError::invalid(format!("left side of '{op}' must be a tag key")));
     };
     let test: Box<dyn Fn(&str) -> bool> = match (op, right) {
-        (BinaryOp::Match | BinaryOp::NotMatch, Expr::Regex(regex)) => {
+        (Match | NotMatch, Expr::Regex(regex)) => {
             let regex = regex.compile().map_err(|e| QueryError::invalid(e.to_string()))?;
             Box::new(move |value| regex.is_match(value))
         }
-        (BinaryOp::Match | BinaryOp::NotMatch, _) => {
+        (Match | NotMatch, _) => {
             return Err(QueryError::invalid(format!(
                 "right side of '{op}' must be a regular expression"
             )));
         }
-        (BinaryOp::Eq | BinaryOp::NotEq, Expr::String(text)) => {
+        (Eq | NotEq, Expr::String(text)) => {
             let text = text.clone();
             Box::new(move |value| value == text)
-        }
-        (op, _) if !matches!(op, BinaryOp::Eq | BinaryOp::NotEq) => {
-            return Err(QueryError::invalid("invalid tag comparison operator"));
         }
         _ => {
             return Err(QueryError::invalid(format!(
@@ -98,7 +98,7 @@ fn comparison(
             )));
         }
     };
-    let wanted = matches!(op, BinaryOp::Eq | BinaryOp::Match);
+    let wanted = matches!(op, Eq | Match);
     let mut names = BTreeSet::new();
     for name in all(scope)? {
         let mut series = Vec::new();
