@@ -7,6 +7,7 @@
 
 use stripchart_core::FieldType;
 
+use super::reduce::is_literal;
 use super::{ReferenceKind, Schema};
 use crate::QueryError;
 use crate::ast::{BinaryOp, DataType, Expr, VarRef};
@@ -149,18 +150,6 @@ fn operator_type(op: BinaryOp, left: Operand<'_>, right: Operand<'_>) -> Result<
     result
         .map(|field_type| Some(Value(field_type)))
         .ok_or_else(|| format!("incompatible types: {} and {}", a.name(), b.name()))
-}
-
-fn is_literal(expr: &Expr) -> bool {
-    matches!(
-        expr,
-        Expr::Number(_)
-            | Expr::Integer(_)
-            | Expr::Unsigned(_)
-            | Expr::String(_)
-            | Expr::Boolean(_)
-            | Expr::Duration(_)
-    )
 }
 
 /// The expression with the type of each name behind it.
