@@ -97,13 +97,15 @@ enum Purpose {
 /// The database a statement is about.
 #[derive(Debug)]
 struct Scope<'a> {
+    db: &'a Db,
+    name: String,
     views: Vec<(String, View)>,
     options: &'a ExecuteOptions<'a>,
 }
 
 impl<'a> Scope<'a> {
     fn new(
-        db: &Db,
+        db: &'a Db,
         database: Option<&str>,
         options: &'a ExecuteOptions<'a>,
     ) -> Result<Self, QueryError> {
@@ -122,7 +124,7 @@ impl<'a> Scope<'a> {
             };
             views.push((policy.name.clone(), view));
         }
-        Ok(Scope { views, options })
+        Ok(Scope { db, name: name.to_owned(), views, options })
     }
 
     /// The measurements that `from` names, all if it names none, with the view that each is in.
@@ -163,8 +165,19 @@ impl<'a> Scope<'a> {
         Ok((rest.as_ref().map(Condition::new).transpose()?, bounds))
     }
 
+    /// The times of the shards that `bounds` touch, both ends inside; `None` if there are no bounds. What is listed goes by shards,
+    /// not by rows.
+    fn shards(&self, bounds: TimeBounds) -> Option<Vec<(i64, i64)>> {
+        if bounds == TimeBounds::default() {
+            return None;
+        }
+        let (min, max) = (bounds.min.unwrap_or(i64::MIN), bounds.max.unwrap_or(i64::MAX));
+        let shards = self.db.shards().into_iter().filter(|shard| shard.database == self.name);
+        let times = shards.map(|shard| (shard.start_ns, shard.end_ns.saturating_sub(1)));
+        Some(times.filter(|(first, last)| *last >= min && *first <= max).collect())
+    }
+
     /// Calls `each` with every series that the clauses select, measurement by measurement.
-    ///
     fn for_each_series(
         &self,
         clauses: &ShowClauses,
@@ -174,7 +187,20 @@ impl<'a> Scope<'a> {
         let (condition, bounds) = self.condition(clauses)?;
         if let (Some(condition), Purpose::Keys | Purpose::Tags) = (&condition, purpose) {
             refuse_order(condition.node())?;
+            // InfluxDB has no better word for it.
+            if let (Purpose::Tags, Node::Literal(FieldValue::Boolean(value))) =
+                (purpose, condition.node())
+            {
+                let text = format!("&influxql.BooleanLiteral{{Val:{value}}}");
+                return Err(QueryError::invalid(text));
+            }
         }
+        // To InfluxDB the values of tags that it counts are points of the epoch.
+        let counts = bounds.min.is_none_or(|min| min <= 0) && bounds.max.is_none_or(|max| max >= 0);
+        if purpose == Purpose::CountOfValues && !counts {
+            return Ok(());
+        }
+        let shards = self.shards(bounds);
         for (view, name) in self.measurements(&clauses.from)? {
             let fields = view.fields(&name);
             let has_field = |name: &str| fields.iter().any(|field| field.name == name);
@@ -193,7 +219,7 @@ impl<'a> Scope<'a> {
                         _ => condition.decided(&tag) == Some(true),
                     }
                 });
-                if chosen && overlaps(view, &series, bounds) {
+                if chosen && overlaps(view, &series, shards.as_deref()) {
                     each(key);
                 }
             }
@@ -202,16 +228,18 @@ impl<'a> Scope<'a> {
     }
 }
 
-/// Conditions of lists know no order.
+/// Conditions of lists know no order, and no arithmetic.
 fn refuse_order(node: &Node) -> Result<(), QueryError> {
+    use BinaryOp::{And, Eq, NotEq, Or};
     match node {
-        Node::Binary(BinaryOp::And | BinaryOp::Or, left, right) => {
+        Node::Binary(op, ..) if !matches!(op, And | Or | Eq | NotEq) && !op.is_regex() => {
+            Err(QueryError::invalid("invalid tag comparison operator"))
+        }
+        Node::Binary(_, left, right) => {
             refuse_order(left)?;
             refuse_order(right)
         }
-        Node::Binary(op, ..) if !matches!(op, BinaryOp::Eq | BinaryOp::NotEq) && !op.is_regex() => {
-            Err(QueryError::invalid("invalid tag comparison operator"))
-        }
+        Node::Math(_, args) => args.iter().try_for_each(refuse_order),
         _ => Ok(()),
     }
 }
@@ -230,6 +258,12 @@ fn may_fulfil<'a>(node: &Node, tag: &impl Fn(usize) -> Option<Option<&'a str>>) 
         match other {
             Node::Literal(FieldValue::String(text)) => (value == text) == (op == BinaryOp::Eq),
             Node::Regex(regex) => regex.is_match(value) == (op == BinaryOp::Match),
+            // Two tags are equal only if a series has both.
+            Node::Slot(Slot::Ref(other)) => match tag(*other) {
+                Some(other) if op == BinaryOp::Eq => !value.is_empty() && other == Some(value),
+                Some(other) => other.unwrap_or("") != value,
+                None => true,
+            },
             _ => true,
         }
     };
@@ -243,13 +277,14 @@ fn may_fulfil<'a>(node: &Node, tag: &impl Fn(usize) -> Option<Option<&'a str>>) 
     }
 }
 
-fn overlaps(view: &View, series: &stripchart_storage::Series, bounds: TimeBounds) -> bool {
-    if bounds == TimeBounds::default() {
-        return true;
-    }
+fn overlaps(
+    view: &View,
+    series: &stripchart_storage::Series,
+    shards: Option<&[(i64, i64)]>,
+) -> bool {
+    let Some(shards) = shards else { return true };
     view.time_bounds(series).is_some_and(|(first, last)| {
-        bounds.min.is_none_or(|min| last.nanos() >= min)
-            && bounds.max.is_none_or(|max| first.nanos() <= max)
+        shards.iter().any(|(from, to)| last.nanos() >= *from && first.nanos() <= *to)
     })
 }
 

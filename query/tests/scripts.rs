@@ -121,6 +121,11 @@ fn stored_points_come_back() {
 }
 
 #[test]
+fn what_influxdb_was_asked_is_answered_alike() {
+    script("asked.txt");
+}
+
+#[test]
 fn conditions_choose_points() {
     script("where.txt");
 }

@@ -11,7 +11,7 @@ use stripchart_storage::{Compare, Direction, FieldInfo, Number, Series, SeriesSc
 use super::filter::{self, Cell};
 use super::rollups::Rollups;
 use crate::QueryError;
-use crate::ast::VarRef;
+use crate::ast::{DataType, VarRef};
 use crate::functions::{cast, castable};
 use crate::limits::Budget;
 use crate::plan::{Condition, Place, Reference, ReferenceKind, means_field};
@@ -172,12 +172,20 @@ impl Reader {
             .map_or(&[][..], |condition| &condition.refs)
             .iter()
             .map(|variable| match input.field_type(&variable.name) {
-                Some(own) if means_field(variable, true) => names.column(&variable.name, own),
+                Some(own) if means_field(variable, true) => match cast_of(variable) {
+                    Some(to) if castable(own, to) => names.column(&variable.name, to),
+                    Some(_) => Cell::Null,
+                    None => names.column(&variable.name, own),
+                },
                 None if means_field(variable, false) => Cell::Null,
                 _ => Cell::Tag(input.tag(&variable.name).into()),
             })
             .collect::<Vec<Cell>>();
         let demands = condition.map_or_else(Vec::new, |condition| {
+            // Storage compares what is stored.
+            if condition.refs.iter().any(|variable| cast_of(variable).is_some()) {
+                return Vec::new();
+            }
             let of = filter::demands(condition, &condition_cells);
             let named = |(index, compare, number)| {
                 let variable: &VarRef = condition.refs.get(index)?;
@@ -404,6 +412,18 @@ impl Reader {
             Cell::Tag(value) => Some(value),
             _ => None,
         }
+    }
+}
+
+/// The type that the values of a name in a condition are to have.
+fn cast_of(variable: &VarRef) -> Option<FieldType> {
+    match variable.cast? {
+        DataType::Float => Some(FieldType::Float),
+        DataType::Integer => Some(FieldType::Integer),
+        DataType::Unsigned => Some(FieldType::Unsigned),
+        DataType::String => Some(FieldType::String),
+        DataType::Boolean => Some(FieldType::Boolean),
+        DataType::Field | DataType::Tag => None,
     }
 }
 

@@ -96,7 +96,15 @@ impl<'a> Cursor<'a> {
         // Its scanner notes the place of a string or regex before having moved on to it, of a bad escape behind it.
         match token {
             Token::String(_) | Token::BadString(_) | Token::Regex(_) => {
+                // One that a name ran into begins behind that.
+                if let Token::BadString(_) = token {
+                    offset += self.rest.find(['"', '\'']).unwrap_or(0);
+                }
                 offset = self.text[..offset].char_indices().next_back().map_or(0, |(at, _)| at);
+            }
+            Token::BadEscape(escape) => {
+                let begins = escape.as_ptr().addr().checked_sub(self.text.as_ptr().addr());
+                offset = begins.map_or(offset, |begins| begins + 1);
             }
             _ => {}
         }

@@ -3,6 +3,7 @@
 //! | module | does |
 //! | --- | --- |
 //! | `reduce` | reckons out what is constant in a select list |
+//! | `refused` | which functions cannot be computed, and whether it matters |
 //! | `compile` | checks the select list by its text alone |
 //! | `time` | takes the time bounds out of the condition |
 //! | `call` | tells which function is meant |
@@ -19,6 +20,7 @@ mod compile;
 mod node;
 mod pattern;
 mod reduce;
+mod refused;
 mod schema;
 mod select;
 pub(crate) mod time;
@@ -54,6 +56,8 @@ pub(crate) struct Plan {
     pub windows: Option<Windows>,
     /// The tags grouped by, sorted.
     pub dimensions: Vec<String>,
+    /// Those of them that the query itself names, not one around it.
+    pub own_dimensions: Vec<String>,
     pub fill: FillMode,
     pub ascending: bool,
     pub limit: Option<u64>,
@@ -70,6 +74,8 @@ pub(crate) struct Plan {
     /// How each is written.
     pub call_texts: Vec<String>,
     pub condition: Option<Arc<Condition>>,
+    /// Why it cannot be run, if it is.
+    pub refused: Option<String>,
 }
 
 impl Plan {

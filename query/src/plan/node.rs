@@ -108,6 +108,15 @@ impl Condition {
         Ok(Condition { node, refs })
     }
 
+    /// Makes names mean fields, in whichever source, of which `is_field` says that one source has such a field.
+    pub(crate) fn mean_fields(&mut self, is_field: impl Fn(&str) -> bool) {
+        for variable in self.refs.iter_mut().filter(|variable| variable.cast.is_none()) {
+            if is_field(&variable.name) {
+                variable.cast = Some(DataType::Field);
+            }
+        }
+    }
+
     /// The expression.
     pub(crate) fn node(&self) -> &Node {
         &self.node

@@ -4,15 +4,18 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use stripchart_core::FieldType;
 
+use super::compile::is_time;
 use super::{PlannedSource, ReferenceKind};
 use crate::QueryError;
-use crate::ast::{Call, DataType, Expr, Field, VarRef, WildcardKind};
+use crate::ast::{Call, DataType, Expr, Field, Select, VarRef, WildcardKind};
 
 /// Fields with their types, and tag keys. Where sources differ about a field's type, the most general one counts.
 #[derive(Debug, Default)]
 pub(crate) struct Schema {
     pub fields: BTreeMap<String, FieldType>,
     pub tags: BTreeSet<String>,
+    /// Columns of subqueries that have no type, since nothing is called so in what those are about.
+    pub unknown: BTreeSet<String>,
     /// Whether there are no sources but subqueries, whose tags are texts like others.
     pub nested: bool,
 }
@@ -46,13 +49,17 @@ impl Schema {
                     // Of columns of one name the first is meant.
                     let mut seen = BTreeSet::new();
                     for column in &plan.columns {
-                        if let Some(field_type) = column.declared
-                            && seen.insert(&column.name)
-                        {
-                            schema.add_field(&column.name, field_type);
+                        if !seen.insert(&column.name) {
+                            continue;
+                        }
+                        match column.declared {
+                            Some(field_type) => schema.add_field(&column.name, field_type),
+                            None => {
+                                schema.unknown.insert(column.name.clone());
+                            }
                         }
                     }
-                    schema.tags.extend(plan.dimensions.iter().cloned());
+                    schema.tags.extend(plan.own_dimensions.iter().cloned());
                 }
             }
         }
@@ -98,16 +105,18 @@ impl Schema {
         fields: &[Field],
         without: Option<&BTreeSet<String>>,
     ) -> Result<Vec<Field>, QueryError> {
-        let mut names: Vec<(&str, Option<FieldType>)> =
-            self.fields.iter().map(|(name, t)| (name.as_str(), Some(*t))).collect();
+        let fields_of = self.fields.iter().map(|(name, t)| (name.as_str(), Stands::Field(*t)));
+        let mut names: Vec<(&str, Stands)> = fields_of.collect();
+        let unknown = self.unknown.iter().filter(|name| !self.fields.contains_key(*name));
+        names.extend(unknown.map(|name| (name.as_str(), Stands::Nothing)));
         // As in InfluxDB, where no field is there are no columns, tags or not.
         if !names.is_empty()
             && let Some(without) = without
         {
-            names.extend(self.tags.difference(without).map(|name| (name.as_str(), None)));
+            names.extend(self.tags.difference(without).map(|name| (name.as_str(), Stands::Tag)));
         }
         // A field before the tag of the same name.
-        names.sort_by_key(|(name, field_type)| (*name, field_type.is_none()));
+        names.sort_by_key(|(name, stands)| (*name, *stands == Stands::Tag));
         let mut expanded = Vec::new();
         for field in fields {
             expand_field(field, &names, &mut expanded)?;
@@ -118,23 +127,23 @@ impl Schema {
 
 fn expand_field(
     field: &Field,
-    names: &[(&str, Option<FieldType>)],
+    names: &[(&str, Stands)],
     out: &mut Vec<Field>,
 ) -> Result<(), QueryError> {
-    let plain = |name: &str, field_type: Option<FieldType>| Field {
-        expr: Expr::Variable(typed(name, field_type)),
+    let plain = |name: &str, stands: Stands| Field {
+        expr: Expr::Variable(typed(name, stands)),
         alias: None,
     };
     match &field.expr {
         Expr::Wildcard(kind) => out.extend(
             names
                 .iter()
-                .filter(|(_, field_type)| match kind {
+                .filter(|(_, stands)| match kind {
                     None => true,
-                    Some(WildcardKind::Field) => field_type.is_some(),
-                    Some(WildcardKind::Tag) => field_type.is_none(),
+                    Some(WildcardKind::Field) => *stands != Stands::Tag,
+                    Some(WildcardKind::Tag) => *stands == Stands::Tag,
                 })
-                .map(|(name, field_type)| plain(name, *field_type)),
+                .map(|(name, stands)| plain(name, *stands)),
         ),
         Expr::Regex(regex) => {
             let regex = regex.compile().map_err(|e| QueryError::invalid(e.to_string()))?;
@@ -142,7 +151,7 @@ fn expand_field(
                 names
                     .iter()
                     .filter(|(name, _)| regex.is_match(name))
-                    .map(|(name, field_type)| plain(name, *field_type)),
+                    .map(|(name, stands)| plain(name, *stands)),
             );
         }
         Expr::Call(call) => expand_call(field, call, names, out)?,
@@ -151,24 +160,34 @@ fn expand_field(
     Ok(())
 }
 
-/// A variable that means the field of that type, or the tag.
-fn typed(name: &str, field_type: Option<FieldType>) -> VarRef {
-    let cast = match field_type {
-        None => DataType::Tag,
-        Some(FieldType::Float) => DataType::Float,
-        Some(FieldType::Integer) => DataType::Integer,
-        Some(FieldType::Unsigned) => DataType::Unsigned,
-        Some(FieldType::Boolean) => DataType::Boolean,
-        Some(FieldType::String) => DataType::String,
+/// What a name that a wildcard stands for stands for in turn.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Stands {
+    Field(FieldType),
+    Tag,
+    /// A column without values.
+    Nothing,
+}
+
+/// A variable that means just that.
+fn typed(name: &str, stands: Stands) -> VarRef {
+    let cast = match stands {
+        Stands::Tag => Some(DataType::Tag),
+        Stands::Nothing => None,
+        Stands::Field(FieldType::Float) => Some(DataType::Float),
+        Stands::Field(FieldType::Integer) => Some(DataType::Integer),
+        Stands::Field(FieldType::Unsigned) => Some(DataType::Unsigned),
+        Stands::Field(FieldType::Boolean) => Some(DataType::Boolean),
+        Stands::Field(FieldType::String) => Some(DataType::String),
     };
-    VarRef { name: name.to_owned(), cast: Some(cast) }
+    VarRef { name: name.to_owned(), cast }
 }
 
 /// `mean(*)`, also inside other functions: one column for each field of a type that the innermost function takes.
 fn expand_call(
     field: &Field,
     call: &Call,
-    names: &[(&str, Option<FieldType>)],
+    names: &[(&str, Stands)],
     out: &mut Vec<Field>,
 ) -> Result<(), QueryError> {
     let mut inner = call;
@@ -191,11 +210,11 @@ fn expand_call(
             return Ok(());
         }
     };
-    for (name, field_type) in names {
-        let Some(field_type) = field_type else { continue };
+    for (name, stands) in names {
+        let Stands::Field(field_type) = stands else { continue };
         if takes(&inner.name, *field_type) && regex.as_ref().is_none_or(|r| r.is_match(name)) {
             let mut copy = call.clone();
-            set_innermost(&mut copy, typed(name, Some(*field_type)));
+            set_innermost(&mut copy, typed(name, *stands));
             let base = field.alias.as_deref().unwrap_or(&call.name);
             let alias = Some(format!("{base}_{name}"));
             out.push(Field { expr: Expr::Call(copy), alias });
@@ -240,6 +259,12 @@ pub(crate) fn own_names(columns: &[(Expr, Option<String>)]) -> Vec<String> {
     let name =
         |(expr, alias): &(Expr, Option<String>)| alias.clone().unwrap_or_else(|| expr_name(expr));
     columns.iter().map(name).collect()
+}
+
+/// What the column of times is called: `time`, or the last alias that it was given.
+pub(crate) fn time_name(select: &Select) -> String {
+    let times = select.fields.iter().filter(|field| is_time(&field.expr));
+    times.filter_map(|field| field.alias.clone()).next_back().unwrap_or_else(|| "time".to_owned())
 }
 
 fn distinct_name(name: String, names: &mut BTreeMap<String, usize>) -> String {

@@ -4,21 +4,22 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use stripchart_core::{FieldType, FieldValue, Timestamp, Unit};
-use stripchart_storage::{Db, FieldInfo, Reads, RolledView, TagFilter, View};
+use stripchart_storage::{Db, Reads, RolledView, View};
 
 use super::call::{aggregate_of, reducer_of, transform_of};
 use super::compile::{check, is_time};
 use super::node::literal;
 use super::reduce::reduced_list;
-use super::schema::{column_names, own_names};
+use super::refused::{Refusal, reads_a_series, refused_inside, unsupported_type};
+use super::schema::{column_names, own_names, time_name};
 use super::time::{MAX_TIME, MIN_TIME, TimeBounds, parse_instant, split_condition};
 use super::types::{Known, type_of};
 use super::{
     Call, Condition, FillMode, Node, OutputColumn, Plan, PlannedSource, Reference, ReferenceKind,
-    Schema, Slot, TransformInput, means_field,
+    Schema, Slot, TransformInput,
 };
 use crate::ast::{self, DataType, Expr, Fill, MeasurementName, Select, Source, VarRef};
-use crate::functions::{MathFunction, Reducer, castable};
+use crate::functions::{MathFunction, Reducer};
 use crate::window::Windows;
 use crate::zone::Zone;
 use crate::{ExecuteOptions, QueryError};
@@ -160,7 +161,7 @@ impl<'a> Planner<'a> {
             Some(condition) => split_condition(condition, now, zone)?,
             None => (None, TimeBounds::default()),
         };
-        let condition = condition.as_ref().map(Condition::new).transpose()?;
+        let mut condition = condition.as_ref().map(Condition::new).transpose()?;
         let group_by = self.group_by(select, zone)?;
         let outer_windows = inherited.and_then(|outer| outer.windows);
         let windows = group_by.windows.or(outer_windows);
@@ -190,7 +191,10 @@ impl<'a> Planner<'a> {
         };
         let sources = self.sources(&select.from, &handed_down)?;
         let schema = Schema::of(&sources)?;
-        let condition = condition.map(|condition| typed_alike(condition, &schema, sources.len()));
+        if let (Some(condition), true) = (&mut condition, sources.len() > 1) {
+            condition.mean_fields(|name| schema.fields.contains_key(name));
+        }
+        let own_dimensions = group_by.dimensions(&schema, None);
         let dimensions = group_by.dimensions(&schema, inherited);
         let without = (!group_by.all && group_by.patterns.is_empty()).then_some(&group_by.tags);
         let fields: Vec<ast::Field> =
@@ -227,6 +231,7 @@ impl<'a> Planner<'a> {
             read_last: reach.max.unwrap_or(MAX_TIME),
             windows: windows.filter(|_| !columns.calls.is_empty()),
             dimensions,
+            own_dimensions,
             fill,
             ascending,
             limit: select.limit.filter(|limit| *limit > 0),
@@ -239,14 +244,21 @@ impl<'a> Planner<'a> {
             calls: columns.calls,
             call_texts: columns.call_keys,
             condition: condition.map(Arc::new),
+            refused: None,
             sources,
         };
         for index in 0..plan.columns.len() {
             plan.columns[index].unit = unit(&plan.columns[index].node, &plan);
         }
         self.limit_buckets(&mut plan)?;
-        match refused {
-            Some(refused) if reads_a_series(&plan)? => Err(refused),
+        plan.refused = match refused {
+            Some(Refusal { needs_series: true, .. }) if !reads_a_series(&plan)? => None,
+            refused => refused.map(|refused| refused.message),
+        };
+        let inner = plan.sources.iter().find_map(|source| refused_inside(&plan, source));
+        plan.refused = inner.or(plan.refused.take());
+        match &plan.refused {
+            Some(message) if inherited.is_none() => Err(QueryError::invalid(message.clone())),
             _ => Ok(plan),
         }
     }
@@ -368,76 +380,6 @@ impl<'a> Planner<'a> {
     }
 }
 
-/// Whether there is a series that `plan` has to read. InfluxDB sees only then that a function does not take a field's values; which
-/// instants the series has rows at it does not ask, but in which shards.
-fn reads_a_series(plan: &Plan) -> Result<bool, QueryError> {
-    if plan.soffset > 0 && plan.slimit.is_none() {
-        return Ok(false);
-    }
-    for source in &plan.sources {
-        let found = match source {
-            PlannedSource::Subquery(inner) => reads_a_series(inner)?,
-            PlannedSource::Measurement { view, name, fields, .. } => {
-                let has = |reference: &Reference| match reference.kind {
-                    ReferenceKind::Field(to) => fields
-                        .iter()
-                        .any(|f| f.name == reference.name && castable(f.field_type, to)),
-                    _ => false,
-                };
-                let read =
-                    plan.refs.iter().any(has) || plan.calls.iter().any(|call| has(call.field()));
-                read && reads_of(plan, view, name, fields)?
-            }
-        };
-        if found {
-            return Ok(true);
-        }
-    }
-    Ok(false)
-}
-
-fn reads_of(
-    plan: &Plan,
-    view: &View,
-    name: &str,
-    fields: &[FieldInfo],
-) -> Result<bool, QueryError> {
-    let is_tag = |variable: &VarRef| {
-        !means_field(variable, fields.iter().any(|field| field.name == variable.name))
-    };
-    let filter = match &plan.condition {
-        None => TagFilter::All,
-        Some(condition) => condition.tag_filter(&|index| is_tag(&condition.refs[index])),
-    };
-    let week = 7 * 86_400_000_000_000;
-    for series in view.series(name, &filter).map_err(QueryError::storage)? {
-        let decided = plan.condition.as_ref().and_then(|condition| {
-            condition.decided(&|index| {
-                let variable = &condition.refs[index];
-                is_tag(variable).then(|| Some(series.key().tag(&variable.name).unwrap_or("")))
-            })
-        });
-        let near = view.time_bounds(&series).is_some_and(|(first, last)| {
-            first.nanos() <= plan.last.saturating_add(week)
-                && last.nanos() >= plan.start.saturating_sub(week)
-        });
-        if near && decided != Some(false) {
-            return Ok(true);
-        }
-    }
-    Ok(false)
-}
-
-/// A name in a condition that one source has as a field means a field in each of them.
-fn typed_alike(mut condition: Condition, schema: &Schema, sources: usize) -> Condition {
-    for variable in &mut condition.refs {
-        if sources > 1 && variable.cast.is_none() && schema.fields.contains_key(&variable.name) {
-            variable.cast = Some(DataType::Field);
-        }
-    }
-    condition
-}
-
 /// What is asked for within what is around it; up to `now` if that is given and nothing else ends it.
 fn bounds_of(own: TimeBounds, outer: Option<&Inherited>, now: Option<Timestamp>) -> TimeBounds {
     let mut bounds = outer.map_or(own, |outer| own.intersect(outer.bounds));
@@ -480,12 +422,6 @@ fn widened(
         let later = |max: i64| max.saturating_add(more).min(MAX_TIME);
         TimeBounds { min, max: max.map(later) }
     }
-}
-
-/// What the column of times is called: `time`, or the last alias that it was given.
-fn time_name(select: &Select) -> String {
-    let times = select.fields.iter().filter(|field| is_time(&field.expr));
-    times.filter_map(|field| field.alias.clone()).next_back().unwrap_or_else(|| "time".to_owned())
 }
 
 /// The measurements that a pattern names.
@@ -581,7 +517,7 @@ struct Columns<'a> {
     /// The text of each call, by which it is known again.
     call_keys: Vec<String>,
     /// Why the first function that does not take its field's values does not.
-    refused: Option<QueryError>,
+    refused: Option<Refusal>,
 }
 
 impl Columns<'_> {
@@ -644,10 +580,10 @@ impl Columns<'_> {
             Some(f) => {
                 let input = match call.args.first() {
                     Some(Expr::Call(inner)) if MathFunction::from_name(&inner.name).is_some() => {
-                        return Err(QueryError::invalid(format!(
-                            "unsupported call: {}",
-                            inner.name
-                        )));
+                        let message = format!("unsupported call: {}", inner.name);
+                        self.refused.get_or_insert(Refusal { message, needs_series: false });
+                        let kind = ReferenceKind::Unknown;
+                        TransformInput::Field(Reference { name: String::new(), kind })
                     }
                     Some(Expr::Call(inner)) => TransformInput::Call(self.call(inner)?),
                     Some(argument) => TransformInput::Field(self.argument(argument)),
@@ -659,8 +595,8 @@ impl Columns<'_> {
         };
         let field = planned.field();
         if matches!(field.kind, ReferenceKind::Field(_)) && planned.output().is_none() {
-            let refused = unsupported_type(&planned, call);
-            self.refused.get_or_insert(refused);
+            let message = unsupported_type(&planned, call);
+            self.refused.get_or_insert(Refusal { message, needs_series: true });
         }
         Ok(planned)
     }
@@ -706,24 +642,6 @@ impl Columns<'_> {
         });
         Ok(Call::Reduce { f: reducer_of(call)?, field, tags: tags.collect() })
     }
-}
-
-/// InfluxDB names the Go type of what the function was to go through.
-fn unsupported_type(planned: &Call, call: &ast::Call) -> QueryError {
-    let (words, found, wrapper) = match planned {
-        Call::Transform { f, input } => match &**input {
-            TransformInput::Call(inner @ Call::Reduce { f: Reducer::Distinct, .. }) => {
-                (f.words(), inner.output(), "Interval")
-            }
-            TransformInput::Call(inner) => (f.words(), inner.output(), "Interrupt"),
-            TransformInput::Field(field) => (f.words(), Some(field.kind.field_type()), "Interrupt"),
-        },
-        _ => (call.name.as_str(), Some(planned.field().kind.field_type()), "Interrupt"),
-    };
-    let found = found.unwrap_or(FieldType::Float);
-    QueryError::invalid(format!(
-        "unsupported {words} iterator type: *query.{found}{wrapper}Iterator"
-    ))
 }
 
 fn missing_argument(call: &ast::Call) -> QueryError {

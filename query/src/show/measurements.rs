@@ -10,7 +10,7 @@ use stripchart_storage::TagFilter;
 
 use super::{Scope, page, texts};
 use crate::QueryError;
-use crate::ast::{BinaryOp, Expr, Measurement, MeasurementName, ShowClauses};
+use crate::ast::{BinaryOp, DataType, Expr, Measurement, MeasurementName, ShowClauses, VarRef};
 
 pub(super) fn show(
     scope: &Scope<'_>,
@@ -61,8 +61,35 @@ fn fulfilling(scope: &Scope<'_>, condition: &Expr) -> Result<BTreeSet<String>, Q
             }
             op => comparison(scope, op, &binary.left, &binary.right),
         },
-        other => Err(QueryError::invalid(format!("invalid condition expression: {other}"))),
+        other => Err(QueryError::invalid(match in_go(other) {
+            Some(text) => text,
+            None => format!("invalid condition expression: {other}"),
+        })),
     }
+}
+
+/// How Go prints what is no comparison, which is all that InfluxDB says of it.
+fn in_go(expr: &Expr) -> Option<String> {
+    Some(match expr {
+        Expr::Variable(VarRef { name, cast }) => {
+            let number = match cast {
+                None => 0,
+                Some(DataType::Float) => 1,
+                Some(DataType::Integer) => 2,
+                Some(DataType::String) => 3,
+                Some(DataType::Boolean) => 4,
+                Some(DataType::Tag) => 7,
+                Some(DataType::Field) => 8,
+                Some(DataType::Unsigned) => 9,
+            };
+            format!("&influxql.VarRef{{Val:{name:?}, Type:{number}}}")
+        }
+        Expr::String(text) => format!("&influxql.StringLiteral{{Val:{text:?}}}"),
+        Expr::Boolean(value) => format!("&influxql.BooleanLiteral{{Val:{value}}}"),
+        Expr::Integer(value) => format!("&influxql.IntegerLiteral{{Val:{value}}}"),
+        Expr::Number(value) => format!("&influxql.NumberLiteral{{Val:{value}}}"),
+        _ => return None,
+    })
 }
 
 fn comparison(
