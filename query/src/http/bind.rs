@@ -9,8 +9,23 @@ use crate::{ParamValue, Params, parse_duration};
 ///
 /// `Err` is the text that follows `error parsing `.
 pub(super) fn params(json: &str) -> Result<Params, String> {
-    let values: serde_json::Map<String, Value> =
-        serde_json::from_str(json).map_err(|error| format!("query parameters: {error}"))?;
+    let values = match serde_json::from_str(json) {
+        Ok(Value::Object(values)) => values,
+        Ok(Value::Null) => serde_json::Map::new(),
+        Ok(other) => {
+            let kind = match other {
+                Value::Array(_) => "array",
+                Value::String(_) => "string",
+                Value::Number(_) => "number",
+                _ => "bool",
+            };
+            return Err(format!(
+                "query parameters: json: cannot unmarshal {kind} into Go value of type map[string]interface {{}}"
+            ));
+        }
+        Err(error) if error.is_eof() => return Err("query parameters: unexpected EOF".to_owned()),
+        Err(error) => return Err(format!("query parameters: {error}")),
+    };
     let mut params = Params::new();
     for (name, value) in &values {
         params.insert(name.as_str(), value_of(value)?);
@@ -105,7 +120,11 @@ mod tests {
             let got = params(&format!("{{\"x\":{json}}}")).unwrap();
             assert_eq!(got.get("x"), Some(&want), "{json}");
         }
-        assert!(params("{\"x\":").unwrap_err().starts_with("query parameters: "));
+        assert_eq!(params("{\"x\":").unwrap_err(), "query parameters: unexpected EOF");
+        assert!(params("null").is_ok_and(|none| none.get("x").is_none()));
+        let error = params("[1]").unwrap_err();
+        let want = "query parameters: json: cannot unmarshal array into Go value of type map[string]interface {}";
+        assert_eq!(error, want);
         assert!(params("{\"x\":99999999999999999999}").is_ok_and(|p| p.get("x").is_some()));
     }
 }

@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use serde_json::{Map, Value};
-use stripchart_core::{Frame, SinkError, ValueRef};
-use stripchart_storage::line_protocol::ParseError;
+use stripchart_core::{Batch, Frame, SinkError, ValueRef};
+use stripchart_storage::line_protocol::{self, ParseError};
 use stripchart_storage::{Database, Db, DbError};
 
 use super::backend::{
@@ -58,7 +58,14 @@ impl Backend for Local {
     }
 
     fn write(&self, body: &[u8], context: &WriteContext<'_>) -> Result<Written, WriteFailure> {
-        let writer = self.engine.db().writer(context.database, context.policy).map_err(failure)?;
+        let writer = match self.engine.db().writer(context.database, context.policy) {
+            Ok(writer) => writer,
+            // InfluxDB reads the lines before it looks for the policy.
+            Err(error @ DbError::PolicyNotFound { .. }) => {
+                return all_unreadable(body, context).ok_or_else(|| failure(error));
+            }
+            Err(error) => return Err(failure(error)),
+        };
         let report = writer.write_lines(body, context.precision, context.default_time);
         let report = report.map_err(|error| match error {
             SinkError::ReadOnly { .. } | SinkError::Closed => {
@@ -189,6 +196,19 @@ fn failure(error: DbError) -> WriteFailure {
         DbError::ReadOnly { .. } | DbError::Closed => WriteFailure::Unavailable(error.to_string()),
         other => WriteFailure::Failed(other.to_string()),
     }
+}
+
+/// What is wrong with the lines, if none of them can be read.
+fn all_unreadable(body: &[u8], context: &WriteContext<'_>) -> Option<Written> {
+    let mut batch = Batch::new();
+    let (precision, now) = (context.precision, context.default_time);
+    let report = line_protocol::parse_lines(body, precision, now, &mut batch);
+    (report.rows == 0 && report.error_count > 0).then(|| Written {
+        rows: 0,
+        unreadable: report.errors.iter().map(unreadable).collect(),
+        unreadable_count: report.error_count,
+        refused: Vec::new(),
+    })
 }
 
 fn unreadable(error: &ParseError) -> Unreadable {
