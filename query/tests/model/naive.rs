@@ -303,7 +303,10 @@ fn reduced(name: &str, points: &Points, question: &Question) -> (Option<i64>, Ce
         }
         "first" => {
             let at = points[0].0;
-            selected(sorted.iter().rev().find(|point| point.0 == at).expect("the first"))
+            let mut same = sorted.iter().filter(|point| point.0 == at);
+            // The greatest of several at once, but of truth values the least.
+            let least = matches!(points[0].1, Value::Boolean(_));
+            selected(if least { same.next() } else { same.next_back() }.expect("the first"))
         }
         "last" => {
             let at = points[points.len() - 1].0;
