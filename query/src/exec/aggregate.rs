@@ -165,7 +165,11 @@ impl<'a> Scope<'a> {
         let Some(windows) = self.plan.windows else {
             return Ok(Some(Buckets::single(self.read_start(), self.read_last(), label)));
         };
-        let Some((first, last)) = bounds else { return Ok(None) };
+        let Some((first, mut last)) = bounds else { return Ok(None) };
+        // The rows of a subquery bear the starts of their windows, which may lie before the lower bound, all of them, too.
+        if windows.end(last) > self.read_start() {
+            last = last.max(self.read_start());
+        }
         let (first, last) = (first.max(self.read_start()), last.min(self.read_last()));
         if first > last {
             return Ok(None);

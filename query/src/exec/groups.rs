@@ -132,18 +132,30 @@ fn beginning(text: &str) -> u128 {
     u128::from_le_bytes(bytes).swap_bytes()
 }
 
-/// `SLIMIT` and `SOFFSET`, which InfluxDB applies to each measurement; an offset without a limit leaves nothing.
+/// `SLIMIT` and `SOFFSET`, of each measurement.
 fn limit_series(plan: &Plan, groups: &mut Vec<Group>) {
-    if plan.slimit.is_none() && plan.soffset == 0 {
+    if plan.series_limit.is_none() {
         return;
     }
-    let (from, count) = (plan.soffset, plan.slimit.unwrap_or(0));
-    let mut seen: BTreeMap<Arc<str>, u64> = BTreeMap::new();
+    let by = &plan.series_limit.by;
+    let counted: Vec<bool> = plan.dimensions.iter().map(|tag| by.contains(tag)).collect();
+    let key = |group: &Group| {
+        let values = group.tag_values.iter().zip(&counted).filter(|(_, counted)| **counted);
+        let values: Vec<String> = values.map(|(value, _)| value.clone()).collect();
+        (Arc::clone(&group.name), values)
+    };
+    let mut seen: BTreeMap<(Arc<str>, Vec<String>), u64> =
+        groups.iter().map(|group| (key(group), 0)).collect();
+    let (mut name, mut next) = (None, 0);
+    for ((of, _), place) in &mut seen {
+        if name != Some(of) {
+            (name, next) = (Some(of), 0);
+        }
+        *place = next;
+        next += 1;
+    }
     groups.retain(|group| {
-        let place = seen.entry(Arc::clone(&group.name)).or_insert(0);
-        let kept = (from..from.saturating_add(count)).contains(place);
-        *place += 1;
-        kept
+        seen.get(&key(group)).is_some_and(|place| plan.series_limit.kept().contains(place))
     });
 }
 

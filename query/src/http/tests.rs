@@ -288,10 +288,7 @@ fn refused_queries() {
             "q=SHOW+USERS;SELECT",
             "error parsing query: found EOF, expected identifier, string, number, bool at line 1, char 19",
         ),
-        (
-            "q=SHOW+USERS&params=%7B",
-            "error parsing query parameters: unexpected EOF",
-        ),
+        ("q=SHOW+USERS&params=%7B", "error parsing query parameters: unexpected EOF"),
         (
             "q=SELECT+v+FROM+$x",
             "error parsing query: found $x, expected identifier at line 1, char 15",

@@ -361,6 +361,10 @@ impl Compiled {
                 call.name
             ));
         }
+        // A pattern counts as constant here, though it would stand for fields.
+        if call.args.iter().all(|arg| is_literal(arg) || matches!(arg, Expr::Regex(_))) {
+            return error("field must contain at least one variable");
+        }
         call.args.iter().filter(|arg| !is_literal(arg)).try_for_each(|arg| self.expr(arg))
     }
 

@@ -5,6 +5,8 @@
 //! | `reduce` | reckons out what is constant in a select list |
 //! | `refused` | which functions cannot be computed, and whether it matters |
 //! | `compile` | checks the select list by its text alone |
+//! | `series_limit` | SLIMIT and SOFFSET, of subqueries too |
+//! | `instant` | reads instants written as texts |
 //! | `time` | takes the time bounds out of the condition |
 //! | `call` | tells which function is meant |
 //! | `types` | reckons the types of expressions |
@@ -17,12 +19,14 @@
 
 mod call;
 mod compile;
+mod instant;
 mod node;
 mod pattern;
 mod reduce;
 mod refused;
 mod schema;
 mod select;
+mod series_limit;
 pub(crate) mod time;
 mod types;
 
@@ -34,6 +38,7 @@ use stripchart_storage::{FieldInfo, RolledView, View};
 pub(crate) use node::{Condition, Node, Place, Slot, means_field};
 pub(crate) use schema::Schema;
 pub(crate) use select::{Planner, matching, node_type};
+pub(crate) use series_limit::SeriesLimit;
 
 use crate::ast::Expr;
 use crate::functions::{Aggregate, Reducer, Transform};
@@ -62,8 +67,7 @@ pub(crate) struct Plan {
     pub ascending: bool,
     pub limit: Option<u64>,
     pub offset: u64,
-    pub slimit: Option<u64>,
-    pub soffset: u64,
+    pub series_limit: SeriesLimit,
     /// The name of the time column.
     pub time_name: String,
     pub columns: Vec<OutputColumn>,

@@ -29,6 +29,18 @@ pub(super) fn unsupported_type(planned: &Call, call: &ast::Call) -> String {
             TransformInput::Call(inner) => (f.words(), inner.output(), "Interrupt"),
             TransformInput::Field(field) => (f.words(), Some(field.kind.field_type()), "Interrupt"),
         },
+        // The best of each combination of tags is looked for first.
+        Call::Reduce { f: Reducer::Top(_) | Reducer::Bottom(_), tags, field }
+            if !tags.is_empty() =>
+        {
+            match field.kind.field_type() {
+                FieldType::String if call.name == "top" => {
+                    ("max", Some(FieldType::String), "Interrupt")
+                }
+                FieldType::String => ("min", Some(FieldType::String), "Interrupt"),
+                _ => (call.name.as_str(), Some(FieldType::Boolean), "ReduceBoolean"),
+            }
+        }
         _ => (call.name.as_str(), Some(planned.field().kind.field_type()), "Interrupt"),
     };
     let found = found.unwrap_or(FieldType::Float);
@@ -50,7 +62,7 @@ pub(super) fn refused_inside(outer: &Plan, source: &PlannedSource) -> Option<Str
 /// Whether there is a series that `plan` has to read. InfluxDB sees only then that a function does not take a field's values; which
 /// instants the series has rows at it does not ask, but in which shards.
 pub(super) fn reads_a_series(plan: &Plan) -> Result<bool, QueryError> {
-    if plan.soffset > 0 && plan.slimit.is_none() {
+    if plan.series_limit.offset > 0 && plan.series_limit.limit.is_none() {
         return Ok(false);
     }
     for source in &plan.sources {

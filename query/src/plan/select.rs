@@ -8,11 +8,13 @@ use stripchart_storage::{Db, Reads, RolledView, View};
 
 use super::call::{aggregate_of, reducer_of, transform_of};
 use super::compile::{check, is_time};
+use super::instant::parse_instant;
 use super::node::literal;
 use super::reduce::reduced_list;
 use super::refused::{Refusal, reads_a_series, refused_inside, unsupported_type};
 use super::schema::{column_names, own_names, time_name};
-use super::time::{MAX_TIME, MIN_TIME, TimeBounds, parse_instant, split_condition};
+use super::series_limit::{SeriesLimit, hand_down};
+use super::time::{MAX_TIME, MIN_TIME, TimeBounds, split_condition};
 use super::types::{Known, type_of};
 use super::{
     Call, Condition, FillMode, Node, OutputColumn, Plan, PlannedSource, Reference, ReferenceKind,
@@ -224,6 +226,11 @@ impl<'a> Planner<'a> {
         let fill = fill_mode(select.fill, inherited.is_some() && !columns.calls.is_empty());
         let start = bounds.min.unwrap_or(MIN_TIME);
         let refused = columns.refused;
+        let series_limit = SeriesLimit {
+            limit: select.slimit.filter(|limit| *limit > 0),
+            offset: select.soffset,
+            by: dimensions.clone(),
+        };
         let mut plan = Plan {
             start,
             read_start: reach.min.unwrap_or(MIN_TIME),
@@ -236,8 +243,7 @@ impl<'a> Planner<'a> {
             ascending,
             limit: select.limit.filter(|limit| *limit > 0),
             offset: select.offset,
-            slimit: select.slimit.filter(|limit| *limit > 0),
-            soffset: select.soffset,
+            series_limit,
             time_name: time_name(select),
             columns: output,
             refs: columns.refs.into(),
@@ -257,6 +263,9 @@ impl<'a> Planner<'a> {
         };
         let inner = plan.sources.iter().find_map(|source| refused_inside(&plan, source));
         plan.refused = inner.or(plan.refused.take());
+        if inherited.is_none() {
+            hand_down(&mut plan);
+        }
         match &plan.refused {
             Some(message) if inherited.is_none() => Err(QueryError::invalid(message.clone())),
             _ => Ok(plan),

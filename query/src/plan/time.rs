@@ -3,12 +3,12 @@
 //! Comparisons of `time` may only be joined by `AND`. InfluxDB takes them out of the condition wherever they stand and
 //! intersects them, those joined by `OR` too; so does this.
 
-use chrono::{DateTime, NaiveDate, NaiveDateTime};
 use stripchart_core::Timestamp;
 
+use super::instant::parse_instant;
 use crate::QueryError;
 use crate::ast::{BinaryOp, Expr};
-use crate::zone::{Zone, instant};
+use crate::zone::Zone;
 
 /// The least instant InfluxDB knows, which stands for "no lower bound".
 pub(crate) const MIN_TIME: i64 = Timestamp::MIN.nanos();
@@ -175,32 +175,6 @@ fn incompatible(expr: &Expr) -> QueryError {
     QueryError::invalid(format!("invalid operation: time and {found} are not compatible"))
 }
 
-/// Reads `2000-01-01`, `2000-01-01 10:00:00.5` or RFC 3339; `None` if the text does not even look like a date.
-///
-/// A date without a zone of its own is of `zone`.
-pub(crate) fn parse_instant(text: &str, zone: Option<Zone>) -> Option<Result<i64, QueryError>> {
-    let digits = |range: std::ops::Range<usize>| {
-        text.get(range).is_some_and(|part| part.bytes().all(|b| b.is_ascii_digit()))
-    };
-    let dashes = text.get(4..5) == Some("-") && text.get(7..8) == Some("-");
-    if !(dashes && digits(0..4) && digits(5..7) && digits(8..10)) {
-        return None;
-    }
-    let nanos = match text.len() {
-        10 => NaiveDate::parse_from_str(text, "%Y-%m-%d")
-            .ok()
-            .and_then(|date| date.and_hms_opt(0, 0, 0))
-            .and_then(|at| instant(at, zone)),
-        _ => match NaiveDateTime::parse_from_str(text, "%Y-%m-%d %H:%M:%S%.f") {
-            Ok(local) => instant(local, zone),
-            Err(_) => DateTime::parse_from_rfc3339(text)
-                .ok()
-                .and_then(|at| at.to_utc().timestamp_nanos_opt()),
-        },
-    };
-    Some(nanos.ok_or_else(|| QueryError::invalid("invalid timestamp string")))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -215,19 +189,6 @@ mod tests {
 
     fn text(text: &str) -> Expr {
         Expr::String(text.into())
-    }
-
-    fn nanos(text: &str) -> i64 {
-        parse_instant(text, None).unwrap().unwrap()
-    }
-
-    #[test]
-    fn dates_and_hours() {
-        assert_eq!(nanos("2000-01-01"), 946_684_800_000_000_000);
-        assert_eq!(nanos("2000-01-01 00:00:01.5"), 946_684_801_500_000_000);
-        assert_eq!(nanos("2000-01-01T01:00:00.000000001+01:00"), 946_684_800_000_000_001);
-        assert!(parse_instant("2000-01-01x", None).unwrap().is_err());
-        assert!(parse_instant("host-1", None).is_none());
     }
 
     #[test]
