@@ -184,7 +184,7 @@ impl<'a> Scope<'a> {
         purpose: Purpose,
         mut each: impl FnMut(KeyRef<'_>),
     ) -> Result<(), QueryError> {
-        let (condition, bounds) = self.condition(clauses)?;
+        let (mut condition, bounds) = self.condition(clauses)?;
         if let (Some(condition), Purpose::Keys | Purpose::Tags) = (&condition, purpose) {
             refuse_order(condition.node())?;
             // InfluxDB has no better word for it.
@@ -201,7 +201,17 @@ impl<'a> Scope<'a> {
             return Ok(());
         }
         let shards = self.shards(bounds);
-        for (view, name) in self.measurements(&clauses.from)? {
+        let measurements = self.measurements(&clauses.from)?;
+        let counted = matches!(purpose, Purpose::Count | Purpose::CountOfValues);
+        // Counting is a question to all at once, where a name that is a field of one is a field of each.
+        if let (Some(condition), true) = (&mut condition, counted) {
+            condition.mean_fields(|field| {
+                measurements
+                    .iter()
+                    .any(|(view, name)| view.fields(name).iter().any(|f| f.name == field))
+            });
+        }
+        for (view, name) in measurements {
             let fields = view.fields(&name);
             let has_field = |name: &str| fields.iter().any(|field| field.name == name);
             for series in view.series(&name, &TagFilter::All).map_err(QueryError::storage)? {

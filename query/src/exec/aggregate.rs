@@ -151,12 +151,30 @@ impl<'a> Scope<'a> {
 
     /// The buckets that have points, if any.
     fn buckets(&self) -> Result<Option<Buckets>, QueryError> {
-        let bounds = self.inputs.iter().filter_map(Input::time_bounds);
-        self.buckets_within(bounds.reduce(|a, b| (a.0.min(b.0), a.1.max(b.1))), BUCKET_BYTES)
+        let bounds = self.inputs.iter().filter_map(|input| match input.source {
+            // Rows of a subquery bear the starts of its windows, which may lie before the lower bound.
+            InputSource::Frame(_) => input.time_bounds(),
+            InputSource::Stored { .. } => self.read_of(input.time_bounds()?),
+        });
+        self.buckets_over(bounds.reduce(|a, b| (a.0.min(b.0), a.1.max(b.1))), BUCKET_BYTES)
     }
 
-    /// The buckets that points between two times, both inside, may be in; each counts as `bytes` of memory.
+    /// The buckets that stored points between two times, both inside, may be in; each counts as `bytes` of memory.
     pub(crate) fn buckets_within(
+        &self,
+        bounds: (i64, i64),
+        bytes: u64,
+    ) -> Result<Option<Buckets>, QueryError> {
+        self.buckets_over(self.read_of(bounds), bytes)
+    }
+
+    /// What is read of a stretch of time; `None` if nothing is.
+    fn read_of(&self, (first, last): (i64, i64)) -> Option<(i64, i64)> {
+        let (first, last) = (first.max(self.read_start()), last.min(self.read_last()));
+        Some((first, last)).filter(|_| first <= last)
+    }
+
+    fn buckets_over(
         &self,
         bounds: Option<(i64, i64)>,
         bytes: u64,
@@ -165,15 +183,7 @@ impl<'a> Scope<'a> {
         let Some(windows) = self.plan.windows else {
             return Ok(Some(Buckets::single(self.read_start(), self.read_last(), label)));
         };
-        let Some((first, mut last)) = bounds else { return Ok(None) };
-        // The rows of a subquery bear the starts of their windows, which may lie before the lower bound, all of them, too.
-        if windows.end(last) > self.read_start() {
-            last = last.max(self.read_start());
-        }
-        let (first, last) = (first.max(self.read_start()), last.min(self.read_last()));
-        if first > last {
-            return Ok(None);
-        }
+        let Some((first, last)) = bounds else { return Ok(None) };
         let count = windows.count(windows.start(first), last);
         self.budget.memory(count.saturating_mul(bytes))?;
         Ok(Some(Buckets::windows(windows, first, last)))

@@ -293,7 +293,7 @@ impl<'a> Fold<'a> {
             let is_last = number + 1 == stretches.len();
             let scope = self.scope(&[]);
             let bytes = bytes(self.parts).saturating_mul(self.width());
-            let Some(buckets) = scope.buckets_within(Some(*stretch), bytes)? else { break };
+            let Some(buckets) = scope.buckets_within(*stretch, bytes)? else { break };
             let lines = Lines::of(self.plan, &buckets, *stretch, is_last, self.budget)?;
             let slices: Vec<&[Series]> = left.iter().map(|at| series.get(*at)).collect();
             self.count_points(of, &slices, *stretch)?;
