@@ -192,6 +192,8 @@ fn put_presence(column: &Column, rows: usize, dense: bool, out: &mut Vec<u8>) ->
 /// Turns the records of one file into rows again.
 #[derive(Debug, Default)]
 pub(crate) struct Replay {
+    /// Whether what is named is new to the head: then it is appended, not looked for.
+    appends: bool,
     series: Vec<Named>,
     fields: Vec<(String, FieldType)>,
 }
@@ -217,6 +219,11 @@ fn named_in(payload: &[u8]) -> usize {
 }
 
 impl Replay {
+    /// Reads a file's records into a head that has none of its series, if `appends`, or may have some.
+    pub(crate) fn new(appends: bool) -> Self {
+        Replay { appends, ..Replay::default() }
+    }
+
     /// Makes room, here and in `head`, for the series that the records of a file name.
     pub(crate) fn reserve<'p>(
         &mut self,
@@ -253,7 +260,8 @@ impl Replay {
                     _ => head.table(policy, measurement),
                 };
                 last = Some((measurement, table));
-                Named { series: head.enter(table, key), table }
+                let appended = self.appends.then(|| head.append(table, key));
+                Named { series: appended.unwrap_or_else(|| head.enter(table, key)), table }
             } else {
                 Named { series: NONE, table: NONE }
             });

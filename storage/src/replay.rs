@@ -12,6 +12,7 @@ use std::sync::Arc;
 use crate::ReadError;
 use crate::bytes::Bad;
 use crate::catalog::{Catalog, PolicyId, file};
+use crate::head::Head;
 use crate::log::{self, Kind, LogFile, RECORD_HEADER_LEN, Record};
 use crate::quarantine::Keep;
 use crate::record::{Replay, Taken};
@@ -88,17 +89,9 @@ impl Found {
                 )?;
             }
         }
-        let mut replay = Replay::default();
-        let batches = scanned.records.iter().filter(|record| record.kind == Kind::Batch);
-        replay.reserve(batches.map(|record| record.payload), &mut self.head.inner.write());
-        for record in &scanned.records {
-            if let Err(bad) = self.replay(&mut replay, record) {
-                let offset = (record.offset + RECORD_HEADER_LEN + bad.offset) as u64;
-                let error = ReadError::corrupt(&path, offset, bad.expected, bad.found);
-                self.damaged(&path, error, Keep::Copy)?;
-                self.log_is_whole = false;
-                break;
-            }
+        if let Err(error) = self.replay_all(&path, &scanned.records) {
+            self.damaged(&path, error, Keep::Copy)?;
+            self.log_is_whole = false;
         }
         self.next_seq = self.next_seq.max(end);
         if scanned.records.is_empty() && last {
@@ -135,6 +128,42 @@ impl Found {
             }
             other => other,
         }
+    }
+
+    /// Replays the records of a file, those before the first that is damaged.
+    ///
+    /// A file names a series once, so that into an empty head all are appended without a look for them. What claims to be a file and
+    /// names one twice is found out at the end, and replayed again with looking.
+    fn replay_all(&mut self, path: &Path, records: &[Record<'_>]) -> Result<(), ReadError> {
+        if self.head.inner.read().series_count() > 0 {
+            return self.replay_into(path, records, false);
+        }
+        let catalog = Arc::clone(&self.catalog);
+        let done = self.replay_into(path, records, true);
+        if self.head.inner.write().hash_appended() {
+            return done;
+        }
+        self.catalog = catalog;
+        self.head = Head::new(1);
+        self.replay_into(path, records, false)
+    }
+
+    fn replay_into(
+        &mut self,
+        path: &Path,
+        records: &[Record<'_>],
+        appends: bool,
+    ) -> Result<(), ReadError> {
+        let mut replay = Replay::new(appends);
+        let batches = records.iter().filter(|record| record.kind == Kind::Batch);
+        replay.reserve(batches.map(|record| record.payload), &mut self.head.inner.write());
+        for record in records {
+            self.replay(&mut replay, record).map_err(|bad| {
+                let offset = (record.offset + RECORD_HEADER_LEN + bad.offset) as u64;
+                ReadError::corrupt(path, offset, bad.expected, bad.found)
+            })?;
+        }
+        Ok(())
     }
 
     fn replay(&mut self, replay: &mut Replay, record: &Record<'_>) -> Result<(), Bad> {
@@ -188,4 +217,53 @@ fn fix_types(
             }
         }
     });
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::VecDeque;
+
+    use stripchart_core::{Batch, Sink, TimeRange, Timestamp};
+
+    use super::*;
+    use crate::log::Log;
+    use crate::vfs::RealVfs;
+    use crate::{Db, TagFilter};
+
+    /// A log whose records repeat the names that the ones before them have given.
+    #[test]
+    fn a_series_that_a_file_names_twice_is_one_series() {
+        let folder = tempfile::tempdir().unwrap();
+        let db = Db::open(folder.path()).unwrap();
+        db.create_database("d", None).unwrap();
+        let writer = db.writer("d", None).unwrap();
+        let mut batch = Batch::new();
+        for host in ["a", "b"] {
+            let series = batch.series("cpu", [("host", host)]).unwrap();
+            batch.row(series, Timestamp::from_secs(1)).i64("n", 1);
+        }
+        writer.write(&batch).unwrap();
+        drop((writer, db));
+
+        let logs = folder.path().join("log");
+        let number = log::numbers(&RealVfs.list(&logs).unwrap()).pop().unwrap();
+        let path = log::path_of(&logs, number);
+        let bytes = RealVfs.read(&path).unwrap();
+        let scanned = log::scan(&path, number, &bytes, true).unwrap();
+        let (first, records) = (scanned.first_seq.unwrap(), scanned.records);
+        let mut again = Log::begin(&RealVfs, &logs, VecDeque::new(), number + 1, first).unwrap();
+        for record in records.iter().chain(records.last()) {
+            again.append(record.kind, record.payload, u64::MAX).unwrap();
+        }
+        std::fs::remove_file(path).unwrap();
+
+        let db = Db::open(folder.path()).unwrap();
+        assert!(db.health().quarantined.is_empty());
+        let view = db.view("d", None).unwrap();
+        let series = view.series("cpu", &TagFilter::All).unwrap();
+        let keys: Vec<String> = series.iter().map(|series| series.key().to_string()).collect();
+        assert_eq!(keys, ["cpu,host=a", "cpu,host=b"]);
+        let last = view.last_values(&series, "n", TimeRange::ALL).unwrap();
+        assert!(last.iter().all(Option::is_some));
+    }
 }

@@ -21,6 +21,8 @@ use stripchart_core::KeyRef;
 
 /// Bytes of a chunk; a key has 65 535 at most.
 const CHUNK: usize = 256 << 10;
+/// Parts of a table of keys that are filled one after the other: of a million keys one takes 70 KB. A power of two.
+const PARTS: usize = 256;
 /// The end of a chain.
 const NONE: u32 = u32::MAX;
 
@@ -118,7 +120,9 @@ pub(super) struct Keys {
     places: Vec<TextAt>,
     /// Which tables the series are in.
     tables: Vec<u32>,
+    /// Of the first `hashed` series.
     numbers: HashTable<(Kept, u32)>,
+    hashed: usize,
     hasher: DefaultHashBuilder,
 }
 
@@ -173,6 +177,7 @@ impl Keys {
 
     /// Whether the series of `key` is in `table`.
     pub(super) fn has(&self, table: u32, key: &str) -> bool {
+        debug_assert_eq!(self.hashed, self.places.len(), "all are hashed");
         let hash = Kept::of(self.hasher.hash_one((table, key)));
         let same = |(kept, series): &(Kept, u32)| {
             let at = *series as usize;
@@ -190,7 +195,8 @@ impl Keys {
 
     /// The number of the series of `key` in `table`, and whether it is entered just now.
     pub(super) fn enter(&mut self, table: u32, key: &str) -> (u32, bool) {
-        let Keys { texts, places, tables, numbers, hasher, .. } = self;
+        debug_assert_eq!(self.hashed, self.places.len(), "all are hashed");
+        let Keys { texts, places, tables, numbers, hashed, hasher } = self;
         let hash = Kept::of(hasher.hash_one((table, key)));
         let same = |(kept, series): &(Kept, u32)| {
             let at = *series as usize;
@@ -203,10 +209,69 @@ impl Keys {
                 place.insert((hash, series));
                 places.push(texts.add(key));
                 tables.push(table);
+                *hashed += 1;
                 (series, true)
             }
         }
     }
+
+    /// Enters a series that is not there yet. It is not found before [`Keys::hash_all`].
+    pub(super) fn append(&mut self, table: u32, key: &str) -> u32 {
+        let series = crate::rows::index(self.places.len());
+        self.places.push(self.texts.add(key));
+        self.tables.push(table);
+        series
+    }
+
+    /// Makes the series that were appended known; whether they were indeed all different, or else nobody can tell which is meant.
+    ///
+    /// Entered one by one, a million keys wait a million times for memory, for each goes to another end of a table of many
+    /// megabytes. In the order of their places in it they do not.
+    pub(super) fn hash_all(&mut self) -> bool {
+        let Keys { texts, places, tables, numbers, hashed, hasher } = self;
+        let from = std::mem::replace(hashed, places.len());
+        numbers.reserve(places.len() - from, |(kept, _)| kept.spread());
+        let hash =
+            |series: usize| Kept::of(hasher.hash_one((tables[series], texts.get(places[series]))));
+        let mut different = true;
+        for part in in_parts(
+            (from..places.len()).map(|at| (hash(at), crate::rows::index(at))),
+            numbers.capacity(),
+        ) {
+            for (hash, series) in part {
+                let at = series as usize;
+                let same = |(kept, other): &(Kept, u32)| {
+                    let other = *other as usize;
+                    *kept == hash
+                        && tables[other] == tables[at]
+                        && texts.get(places[other]) == texts.get(places[at])
+                };
+                match numbers.entry(hash.spread(), same, |(kept, _)| kept.spread()) {
+                    Entry::Occupied(_) => different = false,
+                    Entry::Vacant(place) => {
+                        place.insert((hash, series));
+                    }
+                }
+            }
+        }
+        different
+    }
+}
+
+/// Puts entries together that lie near each other in a table with room for `capacity`, which takes the low bits of a hash as place.
+fn in_parts(
+    entries: impl ExactSizeIterator<Item = (Kept, u32)>,
+    capacity: usize,
+) -> Vec<Vec<(Kept, u32)>> {
+    let places = (capacity + 1).next_power_of_two();
+    let shift = places.trailing_zeros().saturating_sub(PARTS.trailing_zeros());
+    let each = entries.len() / PARTS;
+    let mut parts: Vec<_> = (0..PARTS).map(|_| Vec::with_capacity(each + each / 4)).collect();
+    for entry in entries {
+        let place = usize::try_from(entry.0.spread() & (places as u64 - 1)).unwrap_or(0);
+        parts[(place >> shift) % PARTS].push(entry);
+    }
+    parts
 }
 
 impl TagIndex {
@@ -343,6 +408,25 @@ mod tests {
         assert_eq!((index.values_of(3, "rack"), index.values_of(2, "zone")), (0, 0));
         assert!(keys.bytes() < 20_000 * 140, "{}", keys.bytes());
         assert_eq!(keys.enter(2, key(0).as_ref().as_str()), (20_000, true), "another table");
+    }
+
+    #[test]
+    fn what_is_appended_is_found_once_it_is_hashed() {
+        for count in [0, 1, 300, 20_000] {
+            let mut keys = Keys::default();
+            assert_eq!(keys.enter(0, "first"), (0, true));
+            for n in 0..count {
+                assert_eq!(keys.append(n % 2, &format!("cpu,host=h{}", n / 2)), n + 1);
+            }
+            assert!(keys.hash_all() && keys.hash_all());
+            for n in 0..count {
+                assert_eq!(keys.enter(n % 2, &format!("cpu,host=h{}", n / 2)), (n + 1, false));
+            }
+            assert!(!keys.has(2, "cpu,host=h0"));
+            assert_eq!(keys.enter(2, "cpu,host=h0"), (count + 1, true));
+            keys.append(0, "first");
+            assert!(!keys.hash_all(), "one twice");
+        }
     }
 
     #[test]

@@ -234,9 +234,25 @@ impl HeadInner {
     /// The number of the series of `key` in `table`; entered if new.
     pub(crate) fn enter(&mut self, table: u32, key: KeyRef<'_>) -> u32 {
         let (number, new) = self.keys.enter(table, key.as_str());
-        if !new {
-            return number;
+        if new {
+            self.begin_series(table, number);
         }
+        number
+    }
+
+    /// Enters a series that is not there yet; it is found by its key after [`HeadInner::hash_appended`] only.
+    pub(crate) fn append(&mut self, table: u32, key: KeyRef<'_>) -> u32 {
+        let number = self.keys.append(table, key.as_str());
+        self.begin_series(table, number);
+        number
+    }
+
+    /// Makes the series known that were appended; `false` if one of them was there already.
+    pub(crate) fn hash_appended(&mut self) -> bool {
+        self.keys.hash_all()
+    }
+
+    fn begin_series(&mut self, table: u32, number: u32) {
         self.tables[table as usize].series.push(number);
         self.places.push(Place::NONE);
         self.series.push(HeadSeries {
@@ -247,7 +263,6 @@ impl HeadInner {
             bounds: (i64::MAX, i64::MIN),
             in_order: true,
         });
-        number
     }
 
     /// Begins a batch; [`HeadInner::end_batch`] makes what is added until then visible.
