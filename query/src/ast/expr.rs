@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use stripchart_core::DurationLiteral;
+use stripchart_core::{DurationLiteral, FieldType};
 
 use super::quote::{Ident, quote_string};
 
@@ -153,6 +153,20 @@ pub enum DataType {
     Field,
     /// `::tag`: the tag of that name, not the field.
     Tag,
+}
+
+impl DataType {
+    /// The type of the values of a field so cast; `None` for what is said of fields and tags as such.
+    pub(crate) fn value_type(self) -> Option<FieldType> {
+        match self {
+            DataType::Float => Some(FieldType::Float),
+            DataType::Integer => Some(FieldType::Integer),
+            DataType::Unsigned => Some(FieldType::Unsigned),
+            DataType::String => Some(FieldType::String),
+            DataType::Boolean => Some(FieldType::Boolean),
+            DataType::Field | DataType::Tag => None,
+        }
+    }
 }
 
 impl fmt::Display for DataType {

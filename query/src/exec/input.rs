@@ -168,6 +168,7 @@ impl Reader {
     pub(crate) fn new(input: &Input, wanted: &Wanted) -> Self {
         let mut names = Names::default();
         let condition = wanted.condition.as_ref().filter(|_| input.filtered);
+        let cast_of = |variable: &VarRef| variable.cast.and_then(DataType::value_type);
         let condition_cells = condition
             .map_or(&[][..], |condition| &condition.refs)
             .iter()
@@ -412,18 +413,6 @@ impl Reader {
             Cell::Tag(value) => Some(value),
             _ => None,
         }
-    }
-}
-
-/// The type that the values of a name in a condition are to have.
-fn cast_of(variable: &VarRef) -> Option<FieldType> {
-    match variable.cast? {
-        DataType::Float => Some(FieldType::Float),
-        DataType::Integer => Some(FieldType::Integer),
-        DataType::Unsigned => Some(FieldType::Unsigned),
-        DataType::String => Some(FieldType::String),
-        DataType::Boolean => Some(FieldType::Boolean),
-        DataType::Field | DataType::Tag => None,
     }
 }
 

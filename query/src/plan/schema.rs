@@ -85,16 +85,12 @@ impl Schema {
         } else {
             ReferenceKind::Unknown
         };
-        let as_type = |to| field.map_or(ReferenceKind::Unknown, |_| ReferenceKind::Field(to));
         match variable.cast {
             None => field.map_or(tag, ReferenceKind::Field),
-            Some(DataType::Field) => field.map_or(ReferenceKind::Unknown, ReferenceKind::Field),
             Some(DataType::Tag) => tag,
-            Some(DataType::Float) => as_type(FieldType::Float),
-            Some(DataType::Integer) => as_type(FieldType::Integer),
-            Some(DataType::Unsigned) => as_type(FieldType::Unsigned),
-            Some(DataType::String) => as_type(FieldType::String),
-            Some(DataType::Boolean) => as_type(FieldType::Boolean),
+            Some(to) => field.map_or(ReferenceKind::Unknown, |own| {
+                ReferenceKind::Field(to.value_type().unwrap_or(own))
+            }),
         }
     }
 

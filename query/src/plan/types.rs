@@ -74,15 +74,10 @@ pub(crate) fn type_of(expr: &Expr, schema: &Schema) -> Result<Type, QueryError> 
 
 /// The type of a name: the one it is cast to, whether or not anything is called so.
 fn variable_type(variable: &VarRef, schema: &Schema) -> Type {
-    let value = |field_type| Some(Known::Value(field_type));
     match variable.cast {
         None | Some(DataType::Field) => kind_type(schema.resolve(variable)),
         Some(DataType::Tag) => Some(Known::Tag),
-        Some(DataType::Float) => value(FieldType::Float),
-        Some(DataType::Integer) => value(FieldType::Integer),
-        Some(DataType::Unsigned) => value(FieldType::Unsigned),
-        Some(DataType::String) => value(FieldType::String),
-        Some(DataType::Boolean) => value(FieldType::Boolean),
+        Some(to) => to.value_type().map(Known::Value),
     }
 }
 
